@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# `make help` lists the targets. One rule per folder of the house: a program is
+# One rule per folder of the house: a program is
 # made of its folder's sources and of common/.
 
 VERSION := 0.1.0
@@ -25,6 +25,10 @@ PATHS := -DWNODES_SYSCONFDIR='"$(SYSCONFDIR)"' -DWNODES_LIBEXECDIR='"$(LIBEXECDI
 CPPFLAGS += -I. -D_GNU_SOURCE -DWNODES_VERSION='"$(VERSION)"' $(PATHS)
 CFLAGS += -std=gnu17 $(OPT) $(WARN) $(HARDEN) $(SANITIZE) -fPIC -MMD -MP
 LDFLAGS += -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,-z,noexecstack $(SANITIZE)
+
+# V=1 shows the commands
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s %s\n' "$(1)" "$(2)")
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 
@@ -57,25 +61,31 @@ $(BUILD)/wnodes-run: $(RUN) $(COMMON)
 $(BUILD)/wnodes-relay: $(RELAY) $(COMMON)
 $(BUILD)/wnodes: $(CLI) $(COMMON)
 $(BUILD)/wnodes-helper $(BUILD)/wnodes-monitor $(BUILD)/wnodes-run $(BUILD)/wnodes-relay $(BUILD)/wnodes:
-	$(CC) -pie $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # The plugin links nothing: what it calls of Slurm is there when it is loaded.
-$(BUILD)/wnodes.so: $(PLUGIN) $(BUILD)/common/str.o plugin/wnodes.map
-	$(CC) -shared $(LDFLAGS) -Wl,--version-script=plugin/wnodes.map -o $@ $(PLUGIN) $(BUILD)/common/str.o
+PLUGIN_COMMON := $(addprefix $(BUILD)/common/,str.o kv.o)
+$(BUILD)/wnodes.so: $(PLUGIN) $(PLUGIN_COMMON) plugin/wnodes.map
+	$(call say,LINK,$@)
+	$(Q)$(CC) -shared $(LDFLAGS) -Wl,--version-script=plugin/wnodes.map -o $@ $(PLUGIN) $(PLUGIN_COMMON)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # The agent runs in any guest: static, musl, and nothing of the host's libraries.
 AGENT_SOURCES := $(wildcard guest/*.c) common/wire.c common/str.c
 AGENT := $(patsubst %.c,$(BUILD)/musl/%.o,$(AGENT_SOURCES))
 $(BUILD)/musl/%.o: %.c
 	@mkdir -p $(@D)
-	$(MUSL_CC) -I. -D_GNU_SOURCE -DWNODES_VERSION='"$(VERSION)"' -std=gnu17 -Os -g $(WARN) \
+	$(call say,MUSL,$<)
+	$(Q)$(MUSL_CC) -I. -D_GNU_SOURCE -DWNODES_VERSION='"$(VERSION)"' -std=gnu17 -Os -g $(WARN) \
 		-fstack-protector-strong -fno-pie -MMD -MP -c -o $@ $<
 $(BUILD)/wnodes-agent: $(AGENT)
-	$(MUSL_CC) -static -no-pie -Wl,-z,noexecstack -o $@ $^
+	$(call say,LINK,$@)
+	$(Q)$(MUSL_CC) -static -no-pie -Wl,-z,noexecstack -o $@ $^
 
 -include $(wildcard $(patsubst %.o,%.d,$(COMMON) $(HELPER) $(MONITOR) $(RUN) $(RELAY) $(PLUGIN) $(CLI) $(AGENT)))
 
@@ -91,6 +101,37 @@ install: all
 	[ -e $(DESTDIR)$(SYSCONFDIR)/wnodes.conf ] || install -m 0644 etc/wnodes.conf $(DESTDIR)$(SYSCONFDIR)/
 	for section in 1 5 8; do for page in man/*.$$section; do [ ! -e "$$page" ] || \
 		install -m 0644 "$$page" $(DESTDIR)$(MANDIR)/man$$section/ || exit 1; done; done
+
+# A unit test names in its first lines what it links: `/* links: common/kv.o */`,
+# `/* libs: -lfoo */`.
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+unit_links = $(addprefix $(BUILD)/,$(shell sed -n 's|^/\* links: \(.*\) \*/$$|\1|p' $(1)))
+unit_libs = $(shell sed -n 's|^/\* libs: \(.*\) \*/$$|\1|p' $(1))
+.SECONDEXPANSION:
+$(UNIT): $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $$(call unit_links,tests/unit/$$*.c)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $^ -lcmocka $(call unit_libs,tests/unit/$*.c)
+
+.PHONY: unit
+unit: $(UNIT) $(PROGRAMS)
+	$(Q)BUILD=$(abspath $(BUILD)) tests/unit/run $(UNIT)
+
+# The same tests under the sanitizers, built beside the others.
+.PHONY: sanitize
+sanitize:
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize OPT='-O1 -g -fno-omit-frame-pointer' HARDEN= \
+		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' unit
+
+C_FILES = $(shell git ls-files '*.c')
+SCRIPTS = $(shell git ls-files tests bench .ci | xargs grep -lE '^\#!.*(bash|sh|bats)$$')
+.PHONY: lint
+lint:
+	clang-format --dry-run -Werror $(C_FILES) $(shell git ls-files '*.h')
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+		--suppress=missingIncludeSystem $(filter -I% -D%,$(CPPFLAGS)) $(C_FILES)
+	clang-tidy --quiet --warnings-as-errors='*' $(C_FILES) -- $(CPPFLAGS) -std=gnu17 \
+		$(call pkg_cflags,libvirt libxml-2.0)
+	shellcheck -x $(SCRIPTS)
 
 .PHONY: clean
 clean:

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "plugin/job.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/paths.h"
+#include "common/str.h"
+
+int job_get(spank_t spank, struct job *job)
+{
+	/* slurmd sets it for the prolog and the epilog, slurmstepd for itself */
+	job->node = getenv("SLURMD_NODENAME");
+	if (spank_get_item(spank, S_JOB_ID, &job->id) != ESPANK_SUCCESS) {
+		slurm_error("wnodes: Slurm does not tell the job's id");
+		return -1;
+	}
+	if (!job->node || !str_is_name(job->node) ||
+	    str_print(job->run_dir, sizeof(job->run_dir), "%s/%s/%u", WNODES_RUNDIR, job->node, job->id) < 0) {
+		slurm_error("wnodes: job %u: SLURMD_NODENAME is missing or not a node's name", job->id);
+		return -1;
+	}
+	return 0;
+}
+
+bool job_has_machine(const struct job *job)
+{
+	struct stat st;
+
+	return lstat(job->run_dir, &st) == 0;
+}
+
+bool job_has_record(const struct job *job)
+{
+	char path[512];
+	char prefix[16];
+	const struct dirent *entry;
+	bool found = false;
+	DIR *folder;
+
+	snprintf(prefix, sizeof(prefix), "%u.", job->id);
+	if (str_print(path, sizeof(path), "%s/%s", WNODES_JOBS, job->node) < 0)
+		return false;
+	folder = opendir(path);
+	if (!folder)
+		return false;
+	while (!found && (entry = readdir(folder)))
+		found = strncmp(entry->d_name, prefix, strlen(prefix)) == 0;
+	closedir(folder);
+	return found;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "plugin/options.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/exitcode.h"
+#include "common/str.h"
+
+#define BOOT_TIMEOUT_MAX 86400U /* seconds */
+
+static struct options given;
+
+enum { OPTION_VM, OPTION_CONSOLE, OPTION_BOOT_TIMEOUT, OPTION_DISK, OPTION_NETWORK, OPTION_MOUNT, OPTIONS };
+
+static int on_option(int value, const char *argument, int remote);
+
+static struct spank_option table[OPTIONS] = {
+        [OPTION_VM] = {"vm", "IMAGE",
+                       "run the job in a virtual machine booted from IMAGE, a name in the site's catalogue", 1,
+                       OPTION_VM, on_option},
+        [OPTION_CONSOLE] = {"vm-console", "FILE", "keep the virtual machine's serial console in FILE", 1,
+                            OPTION_CONSOLE, on_option},
+        [OPTION_BOOT_TIMEOUT] = {"vm-boot-timeout", "SECONDS",
+                                 "give up when the virtual machine is not ready SECONDS after its start", 1,
+                                 OPTION_BOOT_TIMEOUT, on_option},
+        [OPTION_DISK] = {"vm-disk", "MODE", "not yet available", 1, OPTION_DISK, on_option},
+        [OPTION_NETWORK] = {"vm-network", "NAME", "not yet available", 1, OPTION_NETWORK, on_option},
+        [OPTION_MOUNT] = {"vm-mount", "SRC[:DST][:ro]", "not yet available", 1, OPTION_MOUNT, on_option},
+};
+
+static const char **slot(struct options *options, int value)
+{
+	switch (value) {
+	case OPTION_VM:
+		return &options->image;
+	case OPTION_CONSOLE:
+		return &options->console;
+	case OPTION_BOOT_TIMEOUT:
+		return &options->boot_timeout;
+	case OPTION_DISK:
+		return &options->disk;
+	case OPTION_NETWORK:
+		return &options->network;
+	default:
+		return &options->mount;
+	}
+}
+
+static int on_option(int value, const char *argument, int remote)
+{
+	(void)remote;
+	*slot(&given, value) = strdup(argument ? argument : "");
+	return 0;
+}
+
+int options_register(spank_t spank, int argc, char **argv)
+{
+	if (argc > 0) {
+		slurm_error("wnodes: plugstack.conf: unknown argument '%s': this plugin takes none", argv[0]);
+		return -1;
+	}
+	for (int i = 0; i < OPTIONS; i++) {
+		if (spank_option_register(spank, &table[i]) != ESPANK_SUCCESS) {
+			slurm_error("wnodes: cannot register option --%s", table[i].name);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+const struct options *options_given(void)
+{
+	return &given;
+}
+
+void options_of_job(spank_t spank, struct options *options)
+{
+	*options = (struct options){0};
+	for (int i = 0; i < OPTIONS; i++) {
+		char *argument = NULL;
+
+		if (spank_option_getopt(spank, &table[i], &argument) == ESPANK_SUCCESS && argument)
+			*slot(options, i) = argument;
+	}
+}
+
+static const char *unavailable(const struct options *options)
+{
+	return options->disk ? "vm-disk" : options->network ? "vm-network" : options->mount ? "vm-mount" : NULL;
+}
+
+int options_check(const struct options *options, char *why, size_t size)
+{
+	uint64_t seconds;
+
+	why[0] = 0;
+	if (unavailable(options))
+		snprintf(why, size, "--%s is not yet available: leave it out", unavailable(options));
+	else if (!options->image && (options->console || options->boot_timeout))
+		snprintf(why, size, "--vm-%s needs --vm=IMAGE", options->console ? "console" : "boot-timeout");
+	else if (options->image && !str_is_name(options->image))
+		snprintf(why, size, "--vm=%.80s: not an image's name: use letters, digits and . _ : -", options->image);
+	else if (options->console && !*options->console)
+		snprintf(why, size, "--vm-console: the file's name is empty");
+	else if (options->boot_timeout && str_u64(options->boot_timeout, 1, BOOT_TIMEOUT_MAX, &seconds) < 0)
+		snprintf(why, size, "--vm-boot-timeout=%.40s: give whole seconds from 1 to %u", options->boot_timeout,
+		         BOOT_TIMEOUT_MAX);
+	str_printable(why);
+	return why[0] ? EXIT_USAGE : 0;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "plugin/script.h"
+
+#include <limits.h>
+#include <slurm/slurm.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/str.h"
+#include "plugin/helper.h"
+#include "plugin/job.h"
+#include "plugin/options.h"
+
+#define PREPARE_SECONDS 15U
+#define DESTROY_SECONDS 60U
+
+/* Not linked: these are there in the processes that run a prolog. */
+#pragma weak slurm_hostlist_create
+#pragma weak slurm_hostlist_find
+#pragma weak slurm_hostlist_destroy
+
+static int node_index(const char *nodes, const char *node)
+{
+	hostlist_t list;
+	int index = -1;
+
+	if (!nodes || !slurm_hostlist_create || !slurm_hostlist_find || !slurm_hostlist_destroy)
+		return -1;
+	list = slurm_hostlist_create(nodes);
+	if (list) {
+		index = slurm_hostlist_find(list, node);
+		slurm_hostlist_destroy(list);
+	}
+	return index;
+}
+
+/* This node's number in SLURM_JOB_CPUS_PER_NODE's form, `2(x3),4`; 0: unknown. */
+static unsigned int cpus_of_node(const char *text, int index)
+{
+	while (text && *text) {
+		unsigned int cpus, repeat = 1;
+		int used = 0;
+
+		if (sscanf(text, "%9u%n", &cpus, &used) != 1)
+			return 0;
+		text += used;
+		used = 0;
+		if (sscanf(text, "(x%9u)%n", &repeat, &used) == 1 && used)
+			text += used;
+		/* where all nodes have the same, the index does not matter */
+		if (*text == 0 || (index >= 0 && (unsigned int)index < repeat))
+			return cpus;
+		index -= (int)repeat;
+		text += *text == ',';
+	}
+	return 0;
+}
+
+/* The console's file relative to the job's working directory, as any other file of the job. */
+static const char *console_path(const char *console, char *path, size_t size, char *why, size_t why_size)
+{
+	const char *folder = getenv("SLURM_JOB_WORK_DIR");
+
+	if (!console)
+		return NULL;
+	if (console[0] == '/' ? str_print(path, size, "%s", console) == 0
+	                      : folder && str_print(path, size, "%s/%s", folder, console) == 0)
+		return path;
+	snprintf(why, why_size, "--vm-console: the path is too long");
+	return NULL;
+}
+
+int script_prolog(spank_t spank)
+{
+	struct helper_call call;
+	struct options options;
+	struct job job;
+	char why[256], console[PATH_MAX], id[16], uid[16], gid[16], cpus[16];
+	uid_t user;
+	gid_t group;
+
+	options_of_job(spank, &options);
+	if (!options.image || job_get(spank, &job) < 0)
+		return 0;
+	if (spank_get_item(spank, S_JOB_UID, &user) != ESPANK_SUCCESS ||
+	    spank_get_item(spank, S_JOB_GID, &group) != ESPANK_SUCCESS) {
+		slurm_error("wnodes: job %u: Slurm does not tell its user", job.id);
+		return 0;
+	}
+	options_check(&options, why, sizeof(why));
+	snprintf(id, sizeof(id), "%u", job.id);
+	snprintf(uid, sizeof(uid), "%u", user);
+	snprintf(gid, sizeof(gid), "%u", group);
+	snprintf(cpus, sizeof(cpus), "%u",
+	         cpus_of_node(getenv("SLURM_JOB_CPUS_PER_NODE"), node_index(getenv("SLURM_NODELIST"), job.node)));
+	helper_begin(&call, "prepare");
+	helper_add(&call, "--node", job.node);
+	helper_add(&call, "--job", id);
+	helper_add(&call, "--restart", getenv("SLURM_RESTART_COUNT") ? getenv("SLURM_RESTART_COUNT") : "0");
+	helper_add(&call, "--uid", uid);
+	helper_add(&call, "--gid", gid);
+	helper_add(&call, "--cpus", cpus);
+	helper_add(&call, "--partition", getenv("SLURM_JOB_PARTITION"));
+	helper_add(&call, "--console", console_path(options.console, console, sizeof(console), why, sizeof(why)));
+	helper_add(&call, "--image", options.image);
+	helper_add(&call, "--boot-timeout", options.boot_timeout);
+	helper_add(&call, "--option-error", why[0] ? why : NULL);
+	if (helper_run(&call, PREPARE_SECONDS) != 0)
+		slurm_error("wnodes: job %u: its virtual machine could not be prepared", job.id);
+	return 0;
+}
+
+int script_epilog(spank_t spank)
+{
+	struct helper_call call;
+	struct options options;
+	struct job job;
+	char id[16];
+
+	options_of_job(spank, &options);
+	if (job_get(spank, &job) < 0)
+		return options.image ? -1 : 0;
+	if (!options.image && !job_has_machine(&job) && !job_has_record(&job))
+		return 0;
+	snprintf(id, sizeof(id), "%u", job.id);
+	helper_begin(&call, "destroy");
+	helper_add(&call, "--node", job.node);
+	helper_add(&call, "--job", id);
+	if (helper_run(&call, DESTROY_SECONDS) == 0)
+		return 0;
+	slurm_error("wnodes: job %u: its virtual machine could not be removed; the node is drained: "
+	            "run `wnodes-helper destroy --node %s --job %u` and resume it",
+	            job.id, job.node, job.id);
+	return -1;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "plugin/task.h"
+
+#include <fcntl.h>
+#include <slurm/slurm.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/exitcode.h"
+#include "common/kv.h"
+#include "common/paths.h"
+#include "common/str.h"
+#include "plugin/client.h"
+#include "plugin/job.h"
+#include "plugin/multiprog.h"
+#include "plugin/options.h"
+
+/* From Slurm 23.11 on. */
+#pragma weak spank_prepend_task_argv
+extern spank_err_t spank_prepend_task_argv(spank_t spank, int argc, const char *argv[]);
+
+/* One line per step and node, then the end: nothing of the job may run on the host. */
+static void __attribute__((noreturn, format(printf, 3, 4))) refuse(spank_t spank, int code, const char *format, ...)
+{
+	char text[512];
+	va_list arguments;
+	int task = 0;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	str_printable(text);
+	if (spank_get_item(spank, S_TASK_ID, &task) != ESPANK_SUCCESS || task == 0)
+		dprintf(STDERR_FILENO, "wnodes: %s\n", text);
+	_exit(code);
+}
+
+/* The image that the job's machine was booted from, from malloc; NULL where its state does not tell. */
+static char *image_of(const struct job *job)
+{
+	struct kv state = {0};
+	char *image = NULL;
+	int folder = open(job->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (folder < 0)
+		return NULL;
+	if (kv_load(&state, folder, "state") == 0 && kv_get(&state, "image"))
+		image = strdup(kv_get(&state, "image"));
+	kv_free(&state);
+	close(folder);
+	return image;
+}
+
+/* What a step may say of the machine: nothing, or what its job said. */
+static void check_step_options(spank_t spank, const struct job *job, bool has_machine)
+{
+	const struct options *options = options_given();
+	char *image;
+
+	if (!options->image)
+		return;
+	if (!has_machine)
+		refuse(spank, EXIT_USAGE,
+		       "job %u has no virtual machine on %s: give --vm to the salloc, sbatch or srun that makes the "
+		       "job; "
+		       "a step cannot ask for one yet",
+		       job->id, job->node);
+	/* where the state does not tell, wnodes-run will say what is wrong with the machine */
+	image = image_of(job);
+	if (image && strcmp(image, options->image) != 0)
+		refuse(spank, EXIT_USAGE,
+		       "this step asks for --vm=%s, its job runs in %s: a step with another image is not yet available",
+		       options->image, image);
+	free(image);
+}
+
+static int step_name(spank_t spank, const struct job *job, char *name, size_t size, bool *batch)
+{
+	uint32_t step;
+
+	if (spank_get_item(spank, S_JOB_STEPID, &step) != ESPANK_SUCCESS)
+		return -1;
+	*batch = step == SLURM_BATCH_SCRIPT;
+	if (*batch)
+		return str_print(name, size, "%u.batch", job->id);
+	if (step == SLURM_INTERACTIVE_STEP)
+		return str_print(name, size, "%u.interactive", job->id);
+	return str_print(name, size, "%u.%u", job->id, step);
+}
+
+/* Give the task wnodes-run in place of its program. */
+static int replace_program(spank_t spank, char **argv)
+{
+	const char *prefix[] = {WNODES_RUN, "--"};
+
+	if (spank_prepend_task_argv)
+		return spank_prepend_task_argv(spank, 2, prefix) == ESPANK_SUCCESS ? 0 : -1;
+	if (spank_setenv(spank, "WNODES_RUN_ARGV0", argv[0], 1) != ESPANK_SUCCESS)
+		return -1;
+	argv[0] = strdup(WNODES_RUN);
+	return argv[0] ? 0 : -1;
+}
+
+int task_init(spank_t spank)
+{
+	struct job job;
+	char step[64];
+	char **argv = NULL;
+	uint32_t rank = 0;
+	int argc = 0;
+	bool batch, has_machine;
+
+	if (job_get(spank, &job) < 0)
+		return options_given()->image ? -1 : 0;
+	has_machine = job_has_machine(&job);
+	check_step_options(spank, &job, has_machine);
+	if (!has_machine)
+		return 0;
+	if (spank_get_item(spank, S_JOB_ARGV, &argc, &argv) != ESPANK_SUCCESS || argc < 1 || !argv || !argv[0] ||
+	    step_name(spank, &job, step, sizeof(step), &batch) < 0)
+		refuse(spank, EXIT_NODE,
+		       "Slurm does not tell the task's program, so it cannot be run in the virtual machine");
+	(void)spank_get_item(spank, S_TASK_GLOBAL_ID, &rank);
+	if (!batch && multiprog_is(argc, argv, rank))
+		refuse(spank, EXIT_USAGE, "--multi-prog is not yet available for jobs with --vm");
+	if (spank_setenv(spank, "WNODES_RUN_DIR", job.run_dir, 1) != ESPANK_SUCCESS ||
+	    spank_setenv(spank, "WNODES_RUN_STEP", step, 1) != ESPANK_SUCCESS ||
+	    (batch ? spank_setenv(spank, "WNODES_RUN_SCRIPT", "1", 1) != ESPANK_SUCCESS
+	           : (spank_unsetenv(spank, "WNODES_RUN_SCRIPT"), false)) ||
+	    replace_program(spank, argv) < 0)
+		refuse(spank, EXIT_NODE, "the task cannot be given to wnodes-run");
+	return 0;
+}
