@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "common/exitcode.h"
+
+static const struct verb {
+	const char *name, *arguments, *help;
+	int (*function)(char **argv);
+} verbs[] = {
+        {"status", "[--json] [JOB]", "the virtual machines of your jobs on this node (root: of all jobs)", cli_status},
+        {"sweep", "", "remove what jobs that are gone left on this node (root)", cli_sweep},
+};
+
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static void usage(FILE *stream)
+{
+	fputs("usage: wnodes VERB …\n", stream);
+	for (size_t i = 0; i < VERBS; i++)
+		fprintf(stream, "  wnodes %-7s %-15s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+	fputs("See wnodes(1).\n", stream);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		usage(stdout);
+		return 0;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("wnodes " WNODES_VERSION);
+		return 0;
+	}
+	for (size_t i = 0; i < VERBS; i++)
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			return verbs[i].function(argv + 2);
+	fprintf(stderr, "wnodes: unknown verb '%s': see wnodes --help\n", argv[1]);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "common/exitcode.h"
+
+int cli_sweep(char **argv)
+{
+	const char *arguments[] = {"sweep", NULL};
+	struct blocks blocks = {0};
+	int code;
+
+	if (*argv) {
+		fprintf(stderr, "wnodes: sweep takes no arguments\n");
+		return EXIT_USAGE;
+	}
+	code = cli_helper(arguments, &blocks);
+	blocks_free(&blocks);
+	return code;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: plugin/options.o plugin/multiprog.o common/str.o */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/exitcode.h"
+#include "plugin/multiprog.h"
+#include "plugin/options.h"
+
+/* Slurm's own, which the process that loads a plugin has; no test here calls them. */
+spank_err_t spank_option_register(spank_t spank, struct spank_option *option)
+{
+	(void)spank;
+	(void)option;
+	return ESPANK_ERROR;
+}
+
+spank_err_t spank_option_getopt(spank_t spank, struct spank_option *option, char **argument)
+{
+	(void)spank;
+	(void)option;
+	(void)argument;
+	return ESPANK_ERROR;
+}
+
+void slurm_error(const char *format, ...)
+{
+	(void)format;
+}
+
+static int check(struct options options, const char *word)
+{
+	char why[256];
+	int code = options_check(&options, why, sizeof(why));
+
+	if (code != 0)
+		assert_non_null(strstr(why, word));
+	else
+		assert_string_equal(why, "");
+	return code;
+}
+
+static void good_options_pass(void **state)
+{
+	(void)state;
+	assert_int_equal(check((struct options){0}, ""), 0);
+	assert_int_equal(check((struct options){.image = "el9:2026-10"}, ""), 0);
+	assert_int_equal(check((struct options){.image = "a", .console = "c.log", .boot_timeout = "20"}, ""), 0);
+}
+
+static void bad_options_name_themselves(void **state)
+{
+	(void)state;
+	assert_int_equal(check((struct options){.image = ""}, "--vm="), EXIT_USAGE);
+	assert_int_equal(check((struct options){.image = "../etc"}, "--vm=../etc"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.image = "a\nb"}, "--vm=a?b"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.console = "c"}, "--vm-console needs --vm"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.image = "a", .console = ""}, "--vm-console"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.image = "a", .boot_timeout = "0"}, "--vm-boot-timeout"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.image = "a", .boot_timeout = "1m"}, "--vm-boot-timeout"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.image = "a", .disk = "raw"}, "--vm-disk is not yet"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.network = "x"}, "--vm-network is not yet"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.image = "a", .mount = "/x"}, "--vm-mount is not yet"), EXIT_USAGE);
+}
+
+static void multi_prog_texts_name_ranks(void **state)
+{
+	const char *config = "# comment\n0 hostname\n 1-2,5 echo %t\n";
+
+	(void)state;
+	assert_true(multiprog_names(config, 0));
+	assert_true(multiprog_names(config, 2));
+	assert_true(multiprog_names(config, 5));
+	assert_false(multiprog_names(config, 3));
+	assert_true(multiprog_names("* a", 9));
+	assert_false(multiprog_names("", 0));
+	assert_false(multiprog_names("hello 0", 0));
+}
+
+static void a_multi_prog_step_is_told_from_a_program(void **state)
+{
+	char path[] = "/tmp/wnodes-multi.XXXXXX";
+	char config[] = "0 a\n1 b\n";
+	char *argv[] = {path, config, NULL};
+	char *plain[] = {(char *)"/bin/echo", config, NULL};
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(write(fd, config, strlen(config)), (ssize_t)strlen(config));
+	assert_int_equal(fchmod(fd, 0755), 0);
+	assert_true(multiprog_is(2, argv, 1));
+	assert_false(multiprog_is(2, argv, 2));
+	assert_false(multiprog_is(2, plain, 1));
+	assert_false(multiprog_is(1, argv, 0));
+	/* changed since srun read it: still no program */
+	assert_int_equal(fchmod(fd, 0644), 0);
+	assert_int_equal(ftruncate(fd, 1), 0);
+	assert_true(multiprog_is(2, argv, 1));
+	close(fd);
+	unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(good_options_pass),
+	        cmocka_unit_test(bad_options_name_themselves),
+	        cmocka_unit_test(multi_prog_texts_name_ranks),
+	        cmocka_unit_test(a_multi_prog_step_is_told_from_a_program),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
