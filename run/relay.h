@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * wnodes-relay: between the tasks of a machine (clients, wnodes-run) and its
+ * agent (the guest). One thread, one event loop; every callback ends in
+ * relay_settle(), which does what all of them would have to: write what can
+ * be written, free who has gone, keep the bounds.
+ */
+#ifndef WNODES_RUN_RELAY_H
+#define WNODES_RUN_RELAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "common/frame.h"
+#include "common/queue.h"
+#include "common/channel.h"
+
+#define RELAY_CLIENTS_MAX 4096U
+#define RELAY_GUEST_HIGH (4U << 20)  /* bytes towards the guest from which no client is read */
+#define RELAY_GUEST_LOW (1U << 20)   /* and from which they are read again */
+#define RELAY_GUEST_MAX (16U << 20)  /* bytes towards the guest that only a guest which reads nothing causes */
+#define RELAY_CLIENT_MAX (16U << 20) /* bytes towards a client; credit keeps an honest guest below */
+#define RELAY_READ 65536U            /* bytes to read of a client at a time */
+#define RELAY_GUEST_READ 262144U     /* bytes to read of the guest at a time */
+#define RELAY_NOTES_MAX 64U          /* notes of one task that are passed on */
+#define RELAY_STEP_NOTES 32U         /* notes of a step that are remembered */
+#define RELAY_RING 8192U             /* bytes kept of the console */
+#define RELAY_TAIL_LINES 20U
+#define RELAY_TAIL_BYTES 4096U
+#define RELAY_SECOND UINT64_C(1000000) /* in the microseconds of sd-event */
+
+struct relay;
+
+/* The job, as the command line tells it; strings of argv. */
+struct relay_job {
+	const char *machine, *job, *user, *home, *shell, *groups, *hostname, *console;
+	uint32_t uid, gid;
+};
+
+/* The tasks of one step on this node. */
+struct relay_step {
+	struct relay_step *next;
+	char name[WIRE_STEP_MAX + 1];
+	uint32_t members;
+	struct relay_client *speaker;     /* who says the step's messages; NULL: none yet */
+	uint64_t notes[RELAY_STEP_NOTES]; /* digests of the notes that were said */
+	uint32_t note_count;
+};
+
+/* A wnodes-run and its task. fd is -1 when it has gone and the guest has not yet said EXITED. */
+struct relay_client {
+	struct relay *relay;
+	int fd;
+	sd_event_source *io;
+	struct queue in, out;
+	struct channel channel;
+	struct relay_step *step; /* NULL before OPEN and after EXITED */
+	uint32_t notes;          /* passed on */
+	bool ready;              /* READY was sent */
+	bool is_dirty;           /* in relay->dirty */
+	struct relay_client *next_dirty;
+};
+
+struct relay_clients {
+	int listen_fd;
+	sd_event_source *listener, *retry;
+	struct relay_client **all; /* all that exist; those with a channel are found by relay_client_find() */
+	size_t count;
+	struct relay_client **open; /* sorted by channel id */
+	size_t open_count;
+	struct relay_client *dirty; /* whom relay_settle() looks at */
+	struct relay_step *steps;
+	uint32_t last_id;
+};
+
+enum relay_phase { PHASE_NONE, PHASE_HELLO, PHASE_JOB, PHASE_READY };
+
+struct relay_guest {
+	int fd; /* -1 before it was handed over */
+	sd_event_source *io, *ping, *verdict;
+	struct queue in, out;
+	enum relay_phase phase; /* what the relay sent last, or READY */
+	bool broken;            /* nothing of it is read any more */
+	bool throttled;         /* no client is read */
+	bool wants_out;
+	uint64_t pinged, ponged; /* numbers of the last PING and PONG */
+};
+
+struct relay_console {
+	int fd, file; /* -1: none */
+	sd_event_source *io, *panic;
+	uint8_t ring[RELAY_RING];
+	size_t written; /* bytes ever seen; the ring's place is that modulo its size */
+	size_t matched; /* bytes of the panic's text that were just seen */
+	bool panicked, file_failed;
+};
+
+struct relay {
+	sd_event *event;
+	struct relay_job job;
+	int control_fd;
+	sd_event_source *control, *flush;
+	bool ending;
+	struct relay_guest guest;
+	struct relay_console console;
+	struct relay_clients clients;
+};
+
+/* relay.c */
+
+/** What every callback returns: flush, free, throttle, end. 0, or a negative errno that ends the loop. */
+int relay_settle(struct relay *relay);
+
+/* relay_control.c: the monitor on the other end of fd 3 */
+
+/** Watch fd, a SOCK_SEQPACKET socket. Returns 0 or a negative errno. */
+int relay_control_open(struct relay *relay, int fd);
+
+/** Send a packet of one line; lost where the monitor does not read. */
+void relay_control_say(struct relay *relay, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* relay_guest.c */
+
+/** Take over the channel fd and say HELLO. Returns 0 or a negative errno; fd is owned either way. */
+int relay_guest_open(struct relay *relay, int fd);
+void relay_guest_close(struct relay *relay);
+
+/** Queue a frame for the guest. Without memory, the guest is given up. */
+void relay_guest_send(struct relay *relay, const struct wire_frame *frame, const void *payload);
+void relay_guest_send_u32(struct relay *relay, uint32_t channel, enum wire_type type, uint8_t stream, uint32_t number);
+
+/** Write what the guest takes, and set the throttle. */
+void relay_guest_flush(struct relay *relay);
+
+/** Tell the monitor that the machine cannot go on, and stop reading the guest. */
+void relay_guest_break(struct relay *relay, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** What of the job's JOB payload fits into out[WIRE_PAYLOAD_MAX]. Returns the length, or -E2BIG or -EINVAL. */
+int relay_job_pack(const struct relay_job *job, uint8_t *out);
+
+/* relay_client.c */
+
+/** Listen on fd. Returns 0 or a negative errno. */
+int relay_clients_open(struct relay *relay, int fd);
+void relay_clients_close(struct relay *relay);
+
+/** The machine is READY: tell every client, and read them. */
+void relay_clients_ready(struct relay *relay);
+
+/** The throttle changed: read clients, or stop reading them. */
+void relay_clients_throttle(struct relay *relay);
+
+/** The client with that channel on the guest's leg; NULL: none. */
+struct relay_client *relay_client_find(const struct relay *relay, uint32_t id);
+
+/** Queue a frame for client; nothing where it has gone. */
+void relay_client_send(struct relay_client *client, uint8_t type, uint8_t stream, const void *payload, size_t length);
+
+/** The guest's EXITED was passed on: the channel is closed. */
+void relay_client_exited(struct relay_client *client);
+
+/** Have relay_settle() flush client, and free it where nothing holds it. */
+void relay_client_touch(struct relay_client *client);
+
+/** Flush and free whom relay_client_touch() named. */
+void relay_clients_settle(struct relay *relay);
+
+/* relay_step.c */
+
+/** Put client into the step of that name, with SPEAKER where it is the first. 0 or -ENOMEM. */
+int relay_step_join(struct relay_client *client, const uint8_t *name, size_t length);
+
+/** Take client out of its step, which then has another speaker or is freed. */
+void relay_step_leave(struct relay_client *client);
+
+/** Whether a note (a NOTE's payload) has not been said in client's step yet; from now on it has. */
+bool relay_step_is_news(struct relay_client *client, const uint8_t *note, size_t length);
+
+/* relay_console.c */
+
+/** Open the user's file, where there is one; *why (static size) says what failed. Returns 0 or a negative errno. */
+int relay_console_open_file(struct relay *relay);
+
+/** Take over the console fd. Returns 0 or a negative errno; fd is owned either way. */
+int relay_console_open(struct relay *relay, int fd);
+void relay_console_close(struct relay *relay);
+
+/** Read what has come; for the end, when its last words matter. */
+void relay_console_drain(struct relay *relay);
+
+/** Count bytes of the console into ring and panic's scan, and into the file. */
+void relay_console_take(struct relay *relay, const uint8_t *bytes, size_t length);
+
+/** The console's last lines, printable, into out[RELAY_TAIL_BYTES]; returns their bytes. */
+size_t relay_console_tail(const struct relay *relay, uint8_t *out);
+
+/* relay_seccomp.c */
+
+/** No privilege, no core, no system call beyond the loop's own. Returns 0 or a negative errno, *why (static) set. */
+int relay_confine(uint32_t uid, const char **why);
+
+#endif

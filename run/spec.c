@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the guest needs to know to execute the task as the host would have. */
+#include "run/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int put(struct queue *spec, uint16_t tag, const void *bytes, size_t length)
+{
+	size_t size = wire_attribute_size(length);
+	uint8_t *room;
+
+	if (length > WIRE_SPEC_MAX || size > WIRE_SPEC_MAX - spec->used)
+		return -E2BIG;
+	room = queue_reserve(spec, size);
+	if (!room)
+		return -ENOMEM;
+	queue_commit(spec, wire_put_attribute(room, tag, bytes, length));
+	return 0;
+}
+
+static int put_text(struct queue *spec, uint16_t tag, const char *text)
+{
+	return put(spec, tag, text, strlen(text));
+}
+
+static int put_argv(struct queue *spec, char **argv)
+{
+	int rc = 0;
+
+	for (char **p = argv; *p && rc == 0; p++)
+		rc = put_text(spec, WIRE_ARG, *p);
+	return rc;
+}
+
+static int put_env(struct queue *spec, char **env)
+{
+	int rc = 0;
+
+	for (char **p = env; *p && rc == 0; p++)
+		if (strncmp(*p, "WNODES_RUN_", strlen("WNODES_RUN_")) != 0)
+			rc = put_text(spec, WIRE_ENV, *p);
+	return rc;
+}
+
+static int put_cwd(struct queue *spec)
+{
+	char path[PATH_MAX];
+
+	/* a folder that was removed, or lies outside of "/": the guest has none such either, and says so */
+	if (!getcwd(path, sizeof(path)) || path[0] != '/')
+		return 0;
+	return put_text(spec, WIRE_CWD, path);
+}
+
+static int put_umask(struct queue *spec)
+{
+	mode_t mask = umask(077);
+	uint8_t bytes[4];
+
+	(void)umask(mask);
+	wire_put_u32(bytes, mask);
+	return put(spec, WIRE_UMASK, bytes, sizeof(bytes));
+}
+
+static int put_limits(struct queue *spec)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < RLIMIT_NLIMITS && rc == 0; i++) {
+		struct rlimit limit;
+		uint8_t bytes[20];
+
+		if (getrlimit((__rlimit_resource_t)i, &limit) < 0)
+			continue;
+		wire_put_u32(bytes, i);
+		wire_put_u64(bytes + 4, limit.rlim_cur);
+		wire_put_u64(bytes + 12, limit.rlim_max);
+		rc = put(spec, WIRE_RLIMIT, bytes, sizeof(bytes));
+	}
+	return rc;
+}
+
+/* The whole of fd into an attribute whose length is known only at its end. */
+static int put_content(struct queue *spec, int fd)
+{
+	size_t header = spec->used;
+	size_t length = 0;
+	int rc = put(spec, WIRE_SCRIPT, NULL, 0);
+
+	while (rc == 0) {
+		uint8_t *room = queue_reserve(spec, RUN_READ);
+		ssize_t n = room ? read(fd, room, RUN_READ) : -1;
+
+		if (!room)
+			return -ENOMEM;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		queue_commit(spec, (size_t)n);
+		length += (size_t)n;
+		if (spec->used > WIRE_SPEC_MAX)
+			rc = -E2BIG;
+	}
+	if (rc == 0)
+		wire_put_u32(spec->bytes + spec->start + header + 4, (uint32_t)length);
+	return rc;
+}
+
+static int put_script(struct queue *spec, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = put_content(spec, fd);
+	close(fd);
+	return rc;
+}
+
+int run_spec_build(const struct run_options *options, char **env, struct queue *spec, const char **what)
+{
+	int rc;
+
+	*what = "the command's arguments";
+	rc = put_argv(spec, options->argv);
+	if (rc < 0)
+		return rc;
+	*what = "the environment";
+	rc = put_env(spec, env);
+	if (rc < 0)
+		return rc;
+	*what = "the working directory, umask and limits";
+	rc = put_cwd(spec);
+	if (rc == 0)
+		rc = put_umask(spec);
+	if (rc == 0)
+		rc = put_limits(spec);
+	if (rc < 0 || !options->is_script)
+		return rc;
+	*what = "the batch script";
+	return put_script(spec, options->argv[0]);
+}
