@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "monitor/domain.h"
+
+#include <libxml/xmlwriter.h>
+#include <limits.h>
+#include <string.h>
+
+#include "common/str.h"
+#include "common/wire.h"
+#include "monitor/namespace.h"
+
+/*
+ * Slots on the root bus. Without an address libvirt gives every device a PCIe
+ * root port of its own, which costs firmware and kernel time at each boot and
+ * serves only hotplug.
+ */
+enum domain_slot { SLOT_DISK = 2, SLOT_NETWORK, SLOT_SERIAL, SLOT_RNG };
+
+/* The writer's errors stick: only a lack of memory, told at the end. */
+struct xml {
+	xmlTextWriterPtr writer;
+	bool failed;
+};
+
+static void xml_open(struct xml *xml, const char *name)
+{
+	xml->failed |= xmlTextWriterStartElement(xml->writer, BAD_CAST name) < 0;
+}
+
+static void xml_close(struct xml *xml)
+{
+	xml->failed |= xmlTextWriterEndElement(xml->writer) < 0;
+}
+
+static void xml_attribute(struct xml *xml, const char *name, const char *value)
+{
+	xml->failed |= xmlTextWriterWriteAttribute(xml->writer, BAD_CAST name, BAD_CAST value) < 0;
+}
+
+static void xml_text(struct xml *xml, const char *name, const char *text)
+{
+	xml->failed |= xmlTextWriterWriteElement(xml->writer, BAD_CAST name, BAD_CAST text) < 0;
+}
+
+static void xml_number(struct xml *xml, const char *name, const char *unit, uint64_t number)
+{
+	xml_open(xml, name);
+	if (unit)
+		xml_attribute(xml, "unit", unit);
+	xml->failed |= xmlTextWriterWriteFormatString(xml->writer, "%llu", (unsigned long long)number) < 0;
+	xml_close(xml);
+}
+
+/* <name attribute='value'/> */
+static void xml_leaf(struct xml *xml, const char *name, const char *attribute, const char *value)
+{
+	xml_open(xml, name);
+	if (attribute)
+		xml_attribute(xml, attribute, value);
+	xml_close(xml);
+}
+
+/* <name attribute='ROOT/part'/> */
+static void xml_path(struct xml *xml, const char *name, const char *attribute, const char *root, const char *part)
+{
+	char path[PATH_MAX];
+
+	xml->failed |= str_print(path, sizeof(path), "%s/%s", root, part) < 0;
+	if (attribute)
+		xml_leaf(xml, name, attribute, path);
+	else
+		xml_text(xml, name, path);
+}
+
+static void xml_slot(struct xml *xml, enum domain_slot slot)
+{
+	xml_open(xml, "address");
+	xml_attribute(xml, "type", "pci");
+	xml_attribute(xml, "bus", "0");
+	xml->failed |= xmlTextWriterWriteFormatAttribute(xml->writer, BAD_CAST "slot", "%d", (int)slot) < 0;
+	xml_close(xml);
+}
+
+static void write_size(struct xml *xml, const struct machine *machine)
+{
+	xml_number(xml, "memory", "MiB", machine->memory_mib);
+	xml_number(xml, "vcpu", NULL, machine->vcpus);
+	xml_open(xml, "cpu");
+	xml_attribute(xml, "mode", machine->kvm ? "host-passthrough" : "maximum");
+	xml_open(xml, "topology");
+	xml_attribute(xml, "sockets", "1");
+	xml->failed |= xmlTextWriterWriteFormatAttribute(xml->writer, BAD_CAST "cores", "%u", machine->vcpus) < 0;
+	xml_attribute(xml, "threads", "1");
+	xml_close(xml);
+	xml_close(xml);
+}
+
+static void write_boot(struct xml *xml, const struct machine *machine, const char *root)
+{
+	xml_open(xml, "os");
+	xml_open(xml, "type");
+	xml_attribute(xml, "arch", "x86_64");
+	xml_attribute(xml, "machine", machine->machine);
+	xml->failed |= xmlTextWriterWriteString(xml->writer, BAD_CAST "hvm") < 0;
+	xml_close(xml);
+	if (machine->kernel)
+		xml_path(xml, "kernel", NULL, root, NAMESPACE_KERNEL);
+	if (machine->initrd)
+		xml_path(xml, "initrd", NULL, root, NAMESPACE_INITRD);
+	if (machine->cmdline)
+		xml_text(xml, "cmdline", machine->cmdline);
+	if (!machine->kernel)
+		xml_leaf(xml, "boot", "dev", "hd");
+	xml_leaf(xml, "bootmenu", "enable", "no");
+	xml_close(xml);
+}
+
+static void write_features(struct xml *xml, const struct machine *machine)
+{
+	xml_open(xml, "features");
+	xml_leaf(xml, "acpi", NULL, NULL);
+	xml_leaf(xml, "apic", NULL, NULL);
+	xml_leaf(xml, "vmport", "state", "off");
+	if (!machine->kvm) {
+		xml_open(xml, "tcg");
+		xml_number(xml, "tb-cache", "MiB", machine->tb_cache_mib);
+		xml_close(xml);
+	}
+	xml_close(xml);
+}
+
+/*
+ * on_reboot differs from the rest on purpose: if all three were "destroy",
+ * QEMU would be told to quit at a reset and a reboot would look like a
+ * poweroff. The watch ends the machine at the REBOOT event.
+ */
+static void write_lifecycle(struct xml *xml)
+{
+	xml_text(xml, "on_poweroff", "destroy");
+	xml_text(xml, "on_reboot", "restart");
+	xml_text(xml, "on_crash", "destroy");
+}
+
+static void write_driver(struct xml *xml, const struct machine *machine)
+{
+	bool direct = strcmp(machine->disk_cache, "none") == 0 || strcmp(machine->disk_cache, "directsync") == 0;
+
+	xml_open(xml, "driver");
+	xml_attribute(xml, "name", "qemu");
+	xml_attribute(xml, "type", machine->disk_format);
+	xml_attribute(xml, "cache", machine->disk_cache);
+	/* QEMU refuses native AIO without O_DIRECT */
+	xml_attribute(xml, "io", direct ? "native" : "threads");
+	/* a full overlay folder stops the guest and tells the monitor, instead of EIO in the guest's file system */
+	xml_attribute(xml, "error_policy", "enospace");
+	xml_attribute(xml, "discard", "unmap");
+	xml_close(xml);
+}
+
+static void write_disk(struct xml *xml, const struct machine *machine, const char *root)
+{
+	xml_open(xml, "disk");
+	xml_attribute(xml, "type", "file");
+	xml_attribute(xml, "device", "disk");
+	write_driver(xml, machine);
+	xml_path(xml, "source", "file", root, NAMESPACE_OVERLAY);
+	xml_open(xml, "backingStore");
+	xml_attribute(xml, "type", "file");
+	xml_leaf(xml, "format", "type", machine->disk_base_format);
+	xml_path(xml, "source", "file", root, NAMESPACE_BASE);
+	/* the terminator: nobody looks into the base for a backing file of its own */
+	xml_leaf(xml, "backingStore", NULL, NULL);
+	xml_close(xml);
+	xml_open(xml, "target");
+	xml_attribute(xml, "dev", "vda");
+	xml_attribute(xml, "bus", "virtio");
+	xml_close(xml);
+	xml_slot(xml, SLOT_DISK);
+	xml_close(xml);
+}
+
+/* No guest shares this network with another, so one address serves all. */
+static void write_network(struct xml *xml)
+{
+	xml_open(xml, "interface");
+	xml_attribute(xml, "type", "user");
+	xml_leaf(xml, "mac", "address", "52:54:00:12:34:56");
+	xml_leaf(xml, "model", "type", "virtio");
+	xml_leaf(xml, "rom", "enabled", "no");
+	xml_slot(xml, SLOT_NETWORK);
+	xml_close(xml);
+}
+
+static void write_socket(struct xml *xml, const char *root, const char *part)
+{
+	char path[PATH_MAX];
+
+	xml->failed |= str_print(path, sizeof(path), "%s/%s", root, part) < 0;
+	xml_open(xml, "source");
+	xml_attribute(xml, "mode", "bind");
+	xml_attribute(xml, "path", path);
+	xml_close(xml);
+}
+
+static void write_serial(struct xml *xml, const char *root)
+{
+	xml_open(xml, "serial");
+	xml_attribute(xml, "type", "unix");
+	write_socket(xml, root, NAMESPACE_CONSOLE);
+	xml_open(xml, "target");
+	xml_attribute(xml, "type", "isa-serial");
+	xml_attribute(xml, "port", "0");
+	xml_close(xml);
+	xml_close(xml);
+
+	xml_open(xml, "controller");
+	xml_attribute(xml, "type", "virtio-serial");
+	xml_attribute(xml, "index", "0");
+	xml_slot(xml, SLOT_SERIAL);
+	xml_close(xml);
+	xml_open(xml, "channel");
+	xml_attribute(xml, "type", "unix");
+	write_socket(xml, root, NAMESPACE_CHANNEL);
+	xml_open(xml, "target");
+	xml_attribute(xml, "type", "virtio");
+	xml_attribute(xml, "name", WIRE_PORT);
+	xml_close(xml);
+	xml_close(xml);
+}
+
+static void write_rng(struct xml *xml)
+{
+	xml_open(xml, "rng");
+	xml_attribute(xml, "model", "virtio");
+	xml_leaf(xml, "backend", "model", "builtin");
+	xml_slot(xml, SLOT_RNG);
+	xml_close(xml);
+}
+
+static void write_devices(struct xml *xml, const struct machine *machine, const char *root)
+{
+	xml_open(xml, "devices");
+	xml_text(xml, "emulator", machine->emulator);
+	write_disk(xml, machine, root);
+	xml_open(xml, "controller");
+	xml_attribute(xml, "type", "usb");
+	xml_attribute(xml, "model", "none");
+	xml_close(xml);
+	if (machine->network_user)
+		write_network(xml);
+	write_serial(xml, root);
+	write_rng(xml);
+	xml_leaf(xml, "panic", "model", "isa");
+	xml_leaf(xml, "memballoon", "model", "none");
+	xml_close(xml);
+}
+
+static void write_domain(struct xml *xml, const struct machine *machine, const char *root)
+{
+	xml_open(xml, "domain");
+	xml_attribute(xml, "type", machine->kvm ? "kvm" : "qemu");
+	xml_text(xml, "name", machine->name);
+	xml_text(xml, "uuid", machine->uuid);
+	write_size(xml, machine);
+	write_boot(xml, machine, root);
+	write_features(xml, machine);
+	xml_leaf(xml, "clock", "offset", "utc");
+	write_lifecycle(xml);
+	write_devices(xml, machine, root);
+	xml_close(xml);
+}
+
+char *domain_xml(const struct machine *machine, const char *root)
+{
+	xmlBufferPtr buffer = xmlBufferCreate();
+	struct xml xml = {buffer ? xmlNewTextWriterMemory(buffer, 0) : NULL, false};
+	char *text = NULL;
+
+	if (!xml.writer)
+		goto out;
+	write_domain(&xml, machine, root);
+	xml.failed |= xmlTextWriterEndDocument(xml.writer) < 0 || xmlTextWriterFlush(xml.writer) < 0;
+	if (!xml.failed)
+		text = strdup((const char *)xmlBufferContent(buffer));
+out:
+	if (xml.writer)
+		xmlFreeTextWriter(xml.writer);
+	if (buffer)
+		xmlBufferFree(buffer);
+	return text;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "monitor/machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libxml/xmlstring.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/str.h"
+
+#define MACHINE_VCPUS_MAX 255U /* q35 without an interrupt-remapping IOMMU */
+#define MACHINE_MEMORY_MAX (16ULL << 20)
+
+/* Reads keys until the first that is wrong; then says which, and why. */
+struct reader {
+	const struct kv *kv;
+	char *why;
+	int rc;
+};
+
+static void reader_fail(struct reader *reader, const char *key, const char *problem)
+{
+	if (reader->rc == 0)
+		(void)str_print(reader->why, MACHINE_WHY_MAX, "machine description: %s %s", key, problem);
+	reader->rc = -EINVAL;
+}
+
+static bool is_text(const char *text)
+{
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+		if (*p < 0x20 || *p == 0x7f)
+			return false;
+	return xmlCheckUTF8((const unsigned char *)text) != 0;
+}
+
+static const char *read_optional(struct reader *reader, const char *key)
+{
+	const char *value = kv_get(reader->kv, key);
+
+	if (value && !is_text(value)) {
+		reader_fail(reader, key, "is not printable UTF-8");
+		return NULL;
+	}
+	return value && *value ? value : NULL;
+}
+
+static const char *read_text(struct reader *reader, const char *key)
+{
+	const char *value = read_optional(reader, key);
+
+	if (!value)
+		reader_fail(reader, key, "is missing");
+	return value;
+}
+
+static const char *read_name(struct reader *reader, const char *key)
+{
+	const char *value = read_text(reader, key);
+
+	if (value && !str_is_name(value))
+		reader_fail(reader, key, "is not a name");
+	return value;
+}
+
+static const char *read_path(struct reader *reader, const char *key, bool optional)
+{
+	const char *value = optional ? read_optional(reader, key) : read_text(reader, key);
+
+	if (value && !str_is_path(value))
+		reader_fail(reader, key, "is not an absolute path");
+	return value;
+}
+
+static uint64_t read_number(struct reader *reader, const char *key, uint64_t min, uint64_t max)
+{
+	uint64_t number = min;
+	int rc = kv_get_u64(reader->kv, key, min, max, &number);
+
+	if (rc == -ENOENT)
+		reader_fail(reader, key, "is missing");
+	else if (rc < 0)
+		reader_fail(reader, key, rc == -ERANGE ? "is out of range" : "is not a number");
+	return number;
+}
+
+/* One of the words in the NULL-ended choices. */
+static const char *read_choice(struct reader *reader, const char *key, const char *const *choices)
+{
+	const char *value = read_text(reader, key);
+
+	for (; value && *choices; choices++)
+		if (strcmp(value, *choices) == 0)
+			return value;
+	if (value)
+		reader_fail(reader, key, "has an unknown value");
+	return value;
+}
+
+static const char *read_uuid(struct reader *reader)
+{
+	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	const char *value = read_text(reader, "uuid");
+
+	if (!value)
+		return NULL;
+	for (size_t i = 0; i < sizeof(form); i++) {
+		bool fits =
+		        form[i] == 'x' ? value[i] && strchr("0123456789abcdefABCDEF", value[i]) : value[i] == form[i];
+
+		if (!fits) {
+			reader_fail(reader, "uuid", "is not a UUID");
+			return NULL;
+		}
+	}
+	return value;
+}
+
+/* The number before the ':' of `GID:NAME`, which ends at end. */
+static int read_gid(const char *text, const char *end, gid_t *gid)
+{
+	const char *colon = memchr(text, ':', (size_t)(end - text));
+	char digits[16];
+	uint64_t number;
+	int rc;
+
+	if (!colon || (size_t)(colon - text) >= sizeof(digits))
+		return -EINVAL;
+	memcpy(digits, text, (size_t)(colon - text));
+	digits[colon - text] = 0;
+	rc = str_u64(digits, 0, UINT32_MAX - 1, &number);
+	if (rc == 0)
+		*gid = (gid_t)number;
+	return rc;
+}
+
+static void read_groups(struct reader *reader, struct machine *machine)
+{
+	const char *text = machine->groups = read_text(reader, "groups");
+	size_t count = 1;
+
+	if (!text)
+		return;
+	for (const char *p = text; *p; p++)
+		count += *p == ',';
+	machine->group_ids = calloc(count, sizeof(*machine->group_ids));
+	if (!machine->group_ids) {
+		reader_fail(reader, "groups", "do not fit in memory");
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const char *end = strchrnul(text, ',');
+
+		if (read_gid(text, end, &machine->group_ids[i]) < 0)
+			reader_fail(reader, "groups", "is not GID:NAME,...");
+		text = end + 1;
+	}
+	machine->group_count = count;
+	if (count > NGROUPS_MAX)
+		reader_fail(reader, "groups", "has too many groups");
+	if (machine->group_ids[0] != machine->gid)
+		reader_fail(reader, "groups", "does not begin with gid");
+}
+
+static void read_identity(struct reader *reader, struct machine *machine)
+{
+	(void)read_number(reader, "job", 1, UINT32_MAX);
+	machine->job = kv_get(reader->kv, "job");
+	(void)read_number(reader, "restart", 0, UINT32_MAX);
+	machine->restart = kv_get(reader->kv, "restart");
+	machine->node = read_name(reader, "node");
+	machine->name = read_name(reader, "name");
+	machine->uuid = read_uuid(reader);
+	machine->uid = (uid_t)read_number(reader, "uid", 1, UINT32_MAX - 1);
+	machine->gid = (gid_t)read_number(reader, "gid", 0, UINT32_MAX - 1);
+	machine->user = read_text(reader, "user");
+	machine->home = read_optional(reader, "home");
+	machine->shell = read_optional(reader, "shell");
+	/* as passwd(5) reads empty fields */
+	machine->home = machine->home ? machine->home : "/";
+	machine->shell = machine->shell ? machine->shell : "/bin/sh";
+	machine->hostname = read_optional(reader, "hostname");
+	read_groups(reader, machine);
+}
+
+static void read_hardware(struct reader *reader, struct machine *machine)
+{
+	static const char *const accelerators[] = {"tcg", "kvm", NULL};
+	static const char *const networks[] = {"user", "none", NULL};
+	const char *accelerator = read_choice(reader, "accelerator", accelerators);
+	const char *network = read_choice(reader, "network", networks);
+
+	machine->kvm = accelerator && strcmp(accelerator, "kvm") == 0;
+	machine->network_user = network && strcmp(network, "user") == 0;
+	machine->emulator = read_path(reader, "emulator", false);
+	machine->machine = read_name(reader, "machine");
+	machine->vcpus = (unsigned int)read_number(reader, "vcpus", 1, MACHINE_VCPUS_MAX);
+	machine->memory_mib = read_number(reader, "memory_mib", 1, MACHINE_MEMORY_MAX);
+	if (!machine->kvm)
+		machine->tb_cache_mib = read_number(reader, "tb_cache_mib", 1, 4096);
+}
+
+static void read_disk(struct reader *reader, struct machine *machine)
+{
+	static const char *const kinds[] = {"overlay", NULL};
+	static const char *const overlays[] = {"qcow2", NULL};
+	static const char *const bases[] = {"qcow2", "raw", NULL};
+	static const char *const caches[] = {"unsafe", "writeback", "none", "writethrough", "directsync", NULL};
+
+	(void)read_choice(reader, "disk.kind", kinds);
+	machine->disk_path = read_path(reader, "disk.path", false);
+	machine->disk_format = read_choice(reader, "disk.format", overlays);
+	machine->disk_cache = read_choice(reader, "disk.cache", caches);
+	machine->disk_base = read_path(reader, "disk.base", false);
+	machine->disk_base_format = read_choice(reader, "disk.base_format", bases);
+	machine->kernel = read_path(reader, "kernel", true);
+	machine->initrd = read_path(reader, "initrd", true);
+	machine->cmdline = read_optional(reader, "cmdline");
+	if (machine->cmdline && strlen(machine->cmdline) > MACHINE_CMDLINE_MAX)
+		reader_fail(reader, "cmdline", "is too long");
+	if (!machine->kernel && machine->initrd)
+		reader_fail(reader, "initrd", "needs a kernel");
+	if (!machine->kernel && machine->cmdline)
+		reader_fail(reader, "cmdline", "needs a kernel");
+}
+
+/* The reaper kills whatever is in it, so a wrong one shall not get so far. */
+static bool is_machines_cgroup(const char *path)
+{
+	const char *last = strrchr(path, '/');
+
+	return last && last != path && strcmp(last, "/vm") == 0;
+}
+
+static void read_place(struct reader *reader, struct machine *machine)
+{
+	const char *unified = read_path(reader, "cgroup.unified", true);
+
+	machine->console = read_path(reader, "console", true);
+	machine->boot_timeout = (unsigned int)read_number(reader, "boot_timeout", 1, 7U * 86400U);
+	machine->run_dir = read_path(reader, "run_dir", false);
+	machine->cache_dir = read_path(reader, "cache_dir", false);
+	machine->lock = read_path(reader, "lock", false);
+	machine->cgroup_memory = read_path(reader, "cgroup.memory", true);
+	machine->cgroup = machine->cgroup_memory;
+	if (!machine->cgroup_memory && unified) {
+		machine->cgroup_unified = true;
+		machine->cgroup_memory = unified;
+		machine->cgroup = unified;
+	}
+	if (!machine->cgroup)
+		machine->cgroup = read_path(reader, "cgroup.cpuset", true);
+	if (!machine->cgroup)
+		reader_fail(reader, "cgroup.memory or cgroup.unified", "is missing");
+	else if (!is_machines_cgroup(machine->cgroup))
+		reader_fail(reader, "cgroup", "is not a job's .../vm");
+}
+
+int machine_check(struct machine *machine, char *why)
+{
+	struct reader reader = {&machine->kv, why, 0};
+
+	why[0] = 0;
+	read_identity(&reader, machine);
+	read_hardware(&reader, machine);
+	read_disk(&reader, machine);
+	read_place(&reader, machine);
+	return reader.rc;
+}
+
+int machine_load(struct machine *machine, const char *path, char *why)
+{
+	int rc;
+
+	*machine = (struct machine){0};
+	rc = kv_load(&machine->kv, AT_FDCWD, path);
+	if (rc < 0) {
+		(void)str_print(why, MACHINE_WHY_MAX, "machine description cannot be read: %s", strerror(-rc));
+		return rc;
+	}
+	return machine_check(machine, why);
+}
+
+void machine_free(struct machine *machine)
+{
+	free(machine->group_ids);
+	kv_free(&machine->kv);
+	*machine = (struct machine){0};
+}

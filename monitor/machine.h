@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine description: what the helper decided, as a flat root-owned
+ * file, checked and typed. Every text in it is printable UTF-8, so that it
+ * may go into XML, an argument or a log line as it is.
+ */
+#ifndef WNODES_MONITOR_MACHINE_H
+#define WNODES_MONITOR_MACHINE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/kv.h"
+
+#define MACHINE_WHY_MAX 256U
+#define MACHINE_CMDLINE_MAX 2047U /* bytes; what Linux on x86_64 takes */
+
+/* The texts point into kv; machine_free() when done. */
+struct machine {
+	struct kv kv;
+	const char *job, *restart, *node;
+	const char *name, *uuid;
+	uid_t uid;
+	gid_t gid;
+	const char *user, *home, *shell, *groups;
+	const char *hostname; /* NULL: the guest keeps its own */
+	gid_t *group_ids;     /* the primary group first; at most NGROUPS_MAX */
+	size_t group_count;
+	bool kvm;
+	const char *emulator, *machine;
+	unsigned int vcpus;
+	uint64_t memory_mib, tb_cache_mib;
+	const char *disk_path, *disk_format, *disk_cache, *disk_base, *disk_base_format;
+	const char *kernel, *initrd, *cmdline; /* NULL: boot from the disk */
+	bool network_user;
+	const char *console;       /* NULL: none */
+	unsigned int boot_timeout; /* seconds */
+	const char *run_dir, *cache_dir, *lock;
+	const char *cgroup;        /* folder whose cgroup.procs are the machine's processes */
+	const char *cgroup_memory; /* folder with the memory controller's counters; NULL: unknown */
+	bool cgroup_unified;       /* both are of cgroup v2 */
+};
+
+/**
+ * Read and check the description in the file at path. Returns 0; -EINVAL
+ * with the reason in why[MACHINE_WHY_MAX]; or kv_load()'s errors, likewise.
+ */
+int machine_load(struct machine *machine, const char *path, char *why);
+
+/** The same from machine->kv, which the caller has filled. */
+int machine_check(struct machine *machine, char *why);
+
+void machine_free(struct machine *machine);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The mount namespace in which libvirt and QEMU live. As root, libvirt makes,
+ * chowns and deletes files in folders that the job's user reaches through
+ * /proc/PID/root as soon as QEMU runs: so everything here is read-only to
+ * root too, but a tmpfs that vanishes with its processes.
+ */
+#ifndef WNODES_MONITOR_NAMESPACE_H
+#define WNODES_MONITOR_NAMESPACE_H
+
+#include "common/paths.h"
+#include "monitor/machine.h"
+
+/* The tmpfs, over the folder of all jobs' sockets: it is short, exists, and hides them. */
+#define NAMESPACE_ROOT WNODES_RUNDIR
+#define NAMESPACE_OVERLAY "disk/overlay"
+#define NAMESPACE_BASE "disk/base"
+#define NAMESPACE_KERNEL "disk/kernel"
+#define NAMESPACE_INITRD "disk/initrd"
+#define NAMESPACE_CHANNEL "socket/channel" /* socket/ is root's alone */
+#define NAMESPACE_CONSOLE "socket/console"
+#define NAMESPACE_CACHE "cache/qemu/capabilities" /* libvirt's choice */
+#define NAMESPACE_WHY_MAX 512U
+
+/**
+ * Enter a new mount namespace: every mount read-only, no cgroup file systems,
+ * a /dev with harmless devices (and /dev/kvm where kvm), an empty /run, and
+ * NAMESPACE_ROOT.
+ * Returns 0, or a negative errno with the step in why[NAMESPACE_WHY_MAX].
+ */
+int namespace_enter(bool kvm, char *why);
+
+/** Make NAMESPACE_ROOT anew: an empty tmpfs with its folders, over what is there. As namespace_enter(). */
+int namespace_root(char *why);
+
+/** Bind the machine's files into NAMESPACE_ROOT, all read-only but the overlay. As namespace_enter(). */
+int namespace_files(const struct machine *machine, char *why);
+
+/**
+ * Bind the file or folder source, which must not be a symlink, to
+ * NAMESPACE_ROOT/part. Returns 0 or a negative errno.
+ */
+int namespace_bind(const char *source, const char *part, bool writable);
+
+/** NAMESPACE_ROOT/part into path[PATH_MAX]; returns path. */
+const char *namespace_path(char *path, const char *part);
+
+#endif

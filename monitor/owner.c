@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "monitor/owner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/exitcode.h"
+#include "common/log.h"
+#include "common/str.h"
+#include "monitor/capabilities.h"
+#include "monitor/driver.h"
+#include "monitor/namespace.h"
+#include "monitor/packet.h"
+#include "monitor/privilege.h"
+#include "monitor/relay.h"
+#include "monitor/state.h"
+#include "monitor/watch.h"
+
+#define OWNER_LOG_BYTES 4096
+#define OWNER_LOG_LINES 12U
+
+/* libvirt writes QEMU's command line to the log, an option per line; only what QEMU says matters here. */
+static bool is_command_line(const char *line)
+{
+	size_t length = strlen(line);
+
+	return (length > 0 && line[length - 1] == '\\') || line[0] == '-';
+}
+
+/* The last lines of text, one packet each. */
+static void log_lines(struct owner *owner, char *text)
+{
+	char *lines[OWNER_LOG_LINES];
+	unsigned int count = 0;
+	char *rest = NULL;
+
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (!is_command_line(line))
+			lines[count++ % OWNER_LOG_LINES] = line;
+	for (unsigned int i = count > OWNER_LOG_LINES ? count - OWNER_LOG_LINES : 0; i < count; i++)
+		(void)packet_send(owner->reaper, "log qemu: %s", lines[i % OWNER_LOG_LINES]);
+}
+
+static void log_tail(struct owner *owner)
+{
+	char text[OWNER_LOG_BYTES + 1];
+	off_t size = owner->log < 0 ? 0 : lseek(owner->log, 0, SEEK_END);
+	off_t start = size - OWNER_LOG_BYTES > owner->log_start ? size - OWNER_LOG_BYTES : owner->log_start;
+	ssize_t length;
+
+	if (size <= start)
+		return;
+	length = pread(owner->log, text, OWNER_LOG_BYTES, start);
+	if (length <= 0)
+		return;
+	text[length] = 0;
+	log_lines(owner, text);
+}
+
+void owner_end(struct owner *owner, int code, const char *format, ...)
+{
+	char message[512];
+	va_list arguments;
+
+	if (owner->ended)
+		return;
+	owner->ended = true;
+	va_start(arguments, format);
+	(void)vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	(void)packet_send(owner->reaper, "end %d %s", code, message);
+	if (owner->relay >= 0)
+		(void)packet_send(owner->relay, "end %d %s", code, message);
+	log_tail(owner);
+}
+
+/* Outside of the event loop: give the relay its time, then end. */
+static _Noreturn void owner_exit(struct owner *owner)
+{
+	struct pollfd poll_relay = {owner->relay, POLLIN, 0};
+	struct timespec start, now;
+	struct packet packet;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &start);
+	now = start;
+	while (owner->relay >= 0 && now.tv_sec - start.tv_sec < OWNER_RELAY_SECONDS) {
+		int rc = poll(&poll_relay, 1, 1000) > 0 ? packet_receive(owner->relay, &packet, FROM_RELAY) : -EAGAIN;
+
+		if (rc != 1 && rc != -EAGAIN && rc != -EPROTO)
+			break;
+		(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	}
+	_exit(0);
+}
+
+static _Noreturn void owner_fail(struct owner *owner, const char *what, const char *problem)
+{
+	owner_end(owner, EXIT_NODE, "%s: %s", what, problem);
+	owner_exit(owner);
+}
+
+/* QEMU's log, which only root can open. */
+static void owner_open_log(struct owner *owner)
+{
+	char part[128], path[PATH_MAX];
+
+	if (owner->log < 0 && str_print(part, sizeof(part), "log/qemu/%s.log", owner->machine->name) == 0)
+		owner->log = open(namespace_path(path, part), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+}
+
+/* Libvirt failed at what; QEMU's log may say more. */
+static _Noreturn void owner_fail_driver(struct owner *owner, const char *what)
+{
+	char problem[512];
+
+	(void)str_print(problem, sizeof(problem), "%s", driver_error());
+	owner_open_log(owner);
+	if (counters_rose(owner->counters))
+		owner_end(owner, EXIT_MACHINE, "%s", watch_death(owner));
+	owner_fail(owner, what, problem);
+}
+
+/* A process of its own kind: dies with the reaper, and nothing of the reaper's signals or logging. */
+static void owner_begin(struct owner *owner)
+{
+	sigset_t none;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != owner->parent)
+		_exit(1);
+	(void)sigemptyset(&none);
+	(void)sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	log_open("wnodes-monitor", false);
+	closelog();
+	if (driver_environment() < 0)
+		_exit(1);
+	state_image(owner->machine->run_dir, owner->image, sizeof(owner->image));
+	if (!owner->image[0])
+		(void)str_print(owner->image, sizeof(owner->image), "the image");
+}
+
+/* What must come before libvirt's threads: relay, namespace, capabilities. */
+static void owner_prepare(struct owner *owner, struct capabilities *capabilities)
+{
+	const struct machine *machine = owner->machine;
+	char why[NAMESPACE_WHY_MAX];
+	const char *step = "";
+	int rc = relay_spawn(machine, &owner->relay, &step);
+
+	if (rc < 0)
+		owner_fail(owner, step, strerror(-rc));
+	rc = capabilities_open(capabilities, machine);
+	if (rc < 0)
+		(void)packet_send(owner->reaper, "log libvirt's capability cache %s: %s", machine->cache_dir,
+		                  strerror(-rc));
+	if (namespace_enter(machine->kvm, why) < 0 || namespace_files(machine, why) < 0)
+		owner_fail(owner, "the machine's mount namespace", why);
+	rc = capabilities_prepare(capabilities, machine);
+	if (rc < 0)
+		(void)packet_send(owner->reaper, "log libvirt's capabilities are not cached: %s", strerror(-rc));
+}
+
+static virDomainPtr owner_create(struct owner *owner)
+{
+	virConnectPtr connection;
+	virDomainPtr domain;
+
+	if (virEventRegisterDefaultImpl() < 0)
+		owner_fail_driver(owner, "libvirt's event loop");
+	connection = driver_open(owner->machine);
+	if (!connection || watch_domain(owner, connection) < 0)
+		owner_fail_driver(owner, "libvirt cannot be opened");
+	(void)packet_send(owner->reaper, "time libvirt");
+	domain = driver_create(connection, owner->machine);
+	if (!domain)
+		owner_fail_driver(owner, "libvirt cannot create the machine");
+	(void)packet_send(owner->reaper, "time created");
+	return domain;
+}
+
+/* Connect to a socket of QEMU's, and remove it: it has one client. */
+static int owner_connect(const char *part)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char path[PATH_MAX];
+	int rc = str_print(address.sun_path, sizeof(address.sun_path), "%s", namespace_path(path, part));
+	int fd;
+
+	if (rc < 0)
+		return rc;
+	/* non-blocking: the listener's queue is empty, so this succeeds at once or never */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || unlink(path) < 0) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+static void owner_hand_over(struct owner *owner)
+{
+	int fds[2], rc;
+
+	fds[0] = owner_connect(NAMESPACE_CHANNEL);
+	if (fds[0] < 0)
+		owner_fail(owner, "the guest's channel", strerror(-fds[0]));
+	fds[1] = owner_connect(NAMESPACE_CONSOLE);
+	if (fds[1] < 0)
+		owner_fail(owner, "the guest's console", strerror(-fds[1]));
+	rc = packet_send_fds(owner->relay, "channel", fds, 2);
+	if (rc < 0)
+		owner_fail(owner, "the relay", strerror(-rc));
+	close(fds[0]);
+	close(fds[1]);
+}
+
+_Noreturn void owner_run(const struct machine *machine, const struct counters *counters, int reaper, pid_t parent)
+{
+	struct owner owner = {
+	        .machine = machine,
+	        .counters = counters,
+	        .reaper = reaper,
+	        .parent = parent,
+	        .relay = -1,
+	        .log = -1,
+	        .boot_timer = -1,
+	        .end_timer = -1,
+	        .panic_timer = -1,
+	};
+	struct capabilities capabilities;
+	virDomainPtr domain;
+	int rc;
+
+	owner_begin(&owner);
+	owner_prepare(&owner, &capabilities);
+	domain = owner_create(&owner);
+	capabilities_close(&capabilities);
+	owner_hand_over(&owner);
+	owner_open_log(&owner);
+	owner.log_start = owner.log < 0 ? 0 : lseek(owner.log, 0, SEEK_END);
+	rc = privilege_drop(machine, parent);
+	if (rc < 0)
+		owner_fail(&owner, "the monitor cannot give up root", strerror(-rc));
+	owner.running = true;
+	if (virDomainResume(domain) < 0)
+		owner_fail_driver(&owner, "libvirt cannot start the guest");
+	(void)packet_send(reaper, "state booting");
+	rc = watch_run(&owner);
+	owner_fail(&owner, "libvirt's event loop", strerror(-rc));
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The owner of libvirt: makes the machine as root, gives up root, watches.
+ * The reaper's child; all that it knows goes there as packets.
+ */
+#ifndef WNODES_MONITOR_OWNER_H
+#define WNODES_MONITOR_OWNER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "monitor/counters.h"
+#include "monitor/machine.h"
+
+#define OWNER_RELAY_SECONDS 5U /* that the relay has to end its clients */
+
+struct owner {
+	const struct machine *machine;
+	int reaper;      /* socket */
+	pid_t parent;    /* the reaper */
+	int relay;       /* socket; -1: the relay is not running */
+	int log;         /* QEMU's log, opened as root; -1: none */
+	off_t log_start; /* bytes of it that were there before the guest started */
+	char image[80];  /* the image's name, or "the image" */
+	const struct counters *counters;
+	bool running; /* the guest has been started */
+	bool ready;
+	bool ended;                             /* owner_end() has been called */
+	int boot_timer, end_timer, panic_timer; /* libvirt's ids; -1: none */
+};
+
+/** Be the owner; never returns. The caller, the reaper, has just forked: parent is its pid, reaper a socket to it. */
+_Noreturn void owner_run(const struct machine *machine, const struct counters *counters, int reaper, pid_t parent);
+
+/**
+ * The machine has failed: tell reaper and relay, once, and send QEMU's last
+ * words to the site's log. code: 64, 70, 75; the text becomes one line.
+ */
+void owner_end(struct owner *owner, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif
