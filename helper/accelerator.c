@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "helper/accelerator.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/exitcode.h"
+
+static bool cpu_virtualizes(void)
+{
+	FILE *file = fopen("/proc/cpuinfo", "re");
+	char *line = NULL;
+	size_t size = 0;
+	bool found = false;
+
+	if (!file)
+		return false;
+	while (!found && getline(&line, &size, file) > 0) {
+		if (strncmp(line, "flags", 5) != 0)
+			continue;
+		found = strstr(line, " vmx ") || strstr(line, " svm ") || strstr(line, " vmx\n") ||
+		        strstr(line, " svm\n");
+		break;
+	}
+	free(line);
+	fclose(file);
+	return found;
+}
+
+/* QEMU runs as the job's user: that everybody may open it is what udev sets up. */
+static bool kvm_opens(void)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	struct stat st;
+	bool usable;
+
+	if (fd < 0)
+		return false;
+	usable = fstat(fd, &st) == 0 && (st.st_mode & 0006) == 0006;
+	close(fd);
+	return usable;
+}
+
+int accelerator_choose(const struct config *config, bool *tcg, struct failure *why)
+{
+	bool kvm = config->accelerator != ACCELERATOR_TCG && kvm_opens();
+
+	if (config->accelerator == ACCELERATOR_KVM && !kvm)
+		return failure_set(why, EXIT_NODE,
+		                   "wnodes.conf says accelerator = kvm, and /dev/kvm is missing or not open to "
+		                   "everybody (0666)");
+	*tcg = !kvm || (config->accelerator == ACCELERATOR_AUTO && !cpu_virtualizes());
+	return 0;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * allocate: from the extern step, as root. Adds what only it knows: the job's
+ * cgroups, CPUs, memory and groups. A machine larger than its job is recorded
+ * as the job's failure.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "common/exitcode.h"
+#include "common/log.h"
+#include "common/str.h"
+#include "helper/accelerator.h"
+#include "helper/cgroup.h"
+#include "helper/config.h"
+#include "helper/identity.h"
+#include "helper/image/catalogue.h"
+#include "helper/policy.h"
+#include "helper/record.h"
+#include "helper/state.h"
+#include "helper/verbs.h"
+
+#define GIDS_MAX 1024U
+
+struct allocation {
+	uint32_t job;
+	uint64_t memory_mib;
+	pid_t parent;
+	gid_t gids[GIDS_MAX];
+	size_t gid_count;
+};
+
+static int allocate_parse(const struct args *args, struct allocation *allocation, struct failure *why)
+{
+	uint64_t job, parent;
+	int count;
+
+	if (args_u64(args, ARG_JOB, 1, RECORD_JOB_MAX, &job, why) < 0 ||
+	    args_u64(args, ARG_MEMORY, 0, UINT64_C(1) << 40, &allocation->memory_mib, why) < 0 ||
+	    args_u64(args, ARG_PARENT, 2, INT_MAX, &parent, why) < 0)
+		return -EINVAL;
+	count = identity_parse_gids(args->value[ARG_GIDS], allocation->gids, GIDS_MAX);
+	if (count < 0)
+		return failure_set(why, EXIT_USAGE, "--gids is a list of up to %u group ids", GIDS_MAX);
+	allocation->job = (uint32_t)job;
+	allocation->parent = (pid_t)parent;
+	allocation->gid_count = (size_t)count;
+	return 0;
+}
+
+/* The CPUs of the job's cpuset, else those that the prolog was told. */
+static unsigned int allocate_cpus(const struct record *record)
+{
+	unsigned int cpus = cgroup_cpus(&record->kv);
+	uint64_t told;
+
+	if (cpus == 0 && kv_get_u64(&record->kv, "cpus", 1, 65535, &told) == 0)
+		cpus = (unsigned int)told;
+	return cpus;
+}
+
+/* The machine's size and accelerator into the record. */
+static int allocate_size(struct record *record, const struct allocation *allocation, struct failure *why)
+{
+	static struct config config;
+	static struct image image;
+	struct kv *kv = &record->kv;
+	struct policy_memory memory = {.job_mib = allocation->memory_mib, .limit = cgroup_memory(kv)};
+	uint64_t mib = 0;
+	int rc = config_load(&config, why);
+
+	if (rc == 0)
+		rc = image_load(&image, kv_get(kv, "image"), why);
+	if (rc == 0)
+		rc = accelerator_choose(&config, &memory.tcg, why);
+	if (rc < 0)
+		return rc;
+	memory.vcpus = allocate_cpus(record);
+	if (memory.vcpus == 0)
+		return failure_set(why, EXIT_NODE, "neither a cpuset nor --cpus says how many CPUs the job has");
+	rc = policy_memory(&config, &image, &memory, &mib, why);
+	if (rc < 0)
+		return rc;
+	if (kv_setf(kv, "vcpus", "%u", memory.vcpus) < 0 || kv_setf(kv, "memory_mib", "%" PRIu64, mib) < 0 ||
+	    kv_set(kv, "accelerator", memory.tcg ? "tcg" : "kvm") < 0)
+		return failure_set(why, EXIT_NODE, "out of memory");
+	return 0;
+}
+
+static int allocate_fill(struct record *record, const struct allocation *allocation, struct failure *why)
+{
+	uint64_t uid, gid;
+	int rc;
+
+	if (kv_get_u64(&record->kv, "uid", 1, UINT32_MAX - 1, &uid) < 0 ||
+	    kv_get_u64(&record->kv, "gid", 0, UINT32_MAX - 1, &gid) < 0)
+		return failure_set(why, EXIT_NODE, "the job's record is broken");
+	rc = cgroup_find(allocation->parent, allocation->job, (uid_t)uid, &record->kv, why);
+	if (rc == 0)
+		rc = identity_groups((gid_t)gid, allocation->gids, allocation->gid_count, &record->kv, why);
+	return rc == 0 ? allocate_size(record, allocation, why) : rc;
+}
+
+int verb_allocate(const struct caller *caller, const struct args *args, struct failure *why)
+{
+	static struct allocation allocation;
+	struct record record;
+	int rc;
+
+	(void)caller;
+	if (allocate_parse(args, &allocation, why) < 0)
+		return why->code;
+	rc = record_open_latest(&record, args->value[ARG_NODE], allocation.job);
+	if (rc == 0)
+		rc = record_lock(&record, 2000);
+	if (rc < 0) {
+		(void)failure_set(why, EXIT_NODE, "job %" PRIu32 " has no record that can be used: %s", allocation.job,
+		                  strerror(-rc));
+		return why->code;
+	}
+	if (record_is(&record, "prepared") || record_is(&record, "allocated")) {
+		rc = allocate_fill(&record, &allocation, why);
+		rc = record_set_phase(&record, rc < 0 ? "failed" : "allocated", rc < 0 ? why : NULL);
+		if (rc == 0)
+			rc = state_set(&record, why->code ? "failed" : "allocated", why->code ? why : NULL);
+		if (rc < 0)
+			(void)failure_set(why, EXIT_NODE, "cannot write the job's record: %s", strerror(-rc));
+	} else if (!record_is(&record, "failed")) {
+		(void)failure_set(why, EXIT_NODE, "job %" PRIu32 " has been started already", allocation.job);
+	}
+	record_close(&record);
+	/* the job's own failure is the job's to tell */
+	return why->code == EXIT_USAGE ? 0 : why->code;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "helper/config.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/exitcode.h"
+#include "common/paths.h"
+#include "common/str.h"
+#include "helper/fs.h"
+#include "helper/ini_file.h"
+#include "helper/list.h"
+#include "helper/network/network.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+enum kind { KIND_PATH, KIND_SIZE, KIND_SECONDS, KIND_LIST, KIND_NAME, KIND_ACCELERATOR };
+
+static const struct key {
+	const char *section, *name;
+	enum kind kind;
+	size_t offset;
+	uint64_t min, max; /* of numbers; bytes or seconds */
+} keys[] = {
+#define AT(field) offsetof(struct config, field)
+        {"site", "accelerator", KIND_ACCELERATOR, AT(accelerator), 0, 0},
+        {"site", "emulator", KIND_PATH, AT(emulator), 0, 0},
+        {"site", "qemu_img", KIND_PATH, AT(qemu_img), 0, 0},
+        {"site", "slurmd_spool_dir", KIND_PATH, AT(slurmd_spool_dir), 0, 0},
+        {"site", "overlay_dir", KIND_PATH, AT(overlay_dir), 0, 0},
+        {"site", "memory_reserve", KIND_SIZE, AT(memory_reserve), 64 * MIB, 65536 * MIB},
+        {"site", "tb_cache", KIND_SIZE, AT(tb_cache), 8 * MIB, 4096 * MIB},
+        {"site", "memory_per_cpu", KIND_SIZE, AT(memory_per_cpu), 0, UINT64_C(1) << 44},
+        {"site", "boot_timeout", KIND_SECONDS, AT(boot_timeout), 1, 86400},
+        {"site", "boot_timeout_max", KIND_SECONDS, AT(boot_timeout_max), 1, 86400},
+        {"policy", "allow_users", KIND_LIST, AT(allow_users), 0, 0},
+        {"policy", "allow_groups", KIND_LIST, AT(allow_groups), 0, 0},
+        {"policy", "network", KIND_NAME, AT(network), 0, 0},
+#undef AT
+};
+
+void config_default(struct config *config)
+{
+	*config = (struct config){
+	        .emulator = "/usr/bin/qemu-system-x86_64",
+	        .qemu_img = "/usr/bin/qemu-img",
+	        .slurmd_spool_dir = "/var/spool/slurmd",
+	        .overlay_dir = WNODES_STATEDIR "/overlays",
+	        .memory_reserve = 256 * MIB,
+	        .tb_cache = 64 * MIB,
+	        .boot_timeout = 300,
+	        .boot_timeout_max = 3600,
+	        .network = "user",
+	};
+}
+
+static const char *config_accelerator(uint64_t *number, const char *value)
+{
+	static const char *const names[] = {"auto", "kvm", "tcg"};
+
+	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(value, names[i]) == 0) {
+			*number = i;
+			return NULL;
+		}
+	}
+	return "accelerator is auto, kvm or tcg";
+}
+
+static const char *config_number(struct ini_file *file, const struct key *key, uint64_t *number, const char *value)
+{
+	uint64_t unit = key->kind == KIND_SIZE ? MIB : 1;
+	int rc = key->kind == KIND_SIZE ? str_size(value, number) : str_u64(value, 0, UINT64_MAX, number);
+
+	if (rc == 0 && *number >= key->min && *number <= key->max)
+		return NULL;
+	return ini_file_error(file, "%s: '%.64s' is not %s from %llu to %llu%s", key->name, value,
+	                      unit == 1 ? "a number of seconds" : "a size", (unsigned long long)(key->min / unit),
+	                      (unsigned long long)(key->max / unit), unit == 1 ? "" : " MiB");
+}
+
+static const char *config_text(struct ini_file *file, const struct key *key, char *text, const char *value)
+{
+	if (key->kind == KIND_PATH) {
+		if (!str_is_path(value))
+			return ini_file_error(file, "%s: '%.64s' is not an absolute path", key->name, value);
+		(void)str_print(text, PATH_MAX, "%s", value);
+	} else if (key->kind == KIND_NAME) {
+		if (!str_is_name(value))
+			return ini_file_error(file, "%s: '%.64s' is not a name", key->name, value);
+		(void)str_print(text, 65, "%s", value);
+	} else if (!list_is_valid(value) || str_print(text, CONFIG_LIST, "%s", value) < 0) {
+		return ini_file_error(file, "%s is a list of names separated by commas", key->name);
+	}
+	return NULL;
+}
+
+static const char *config_take_network(struct config *config, struct ini_file *file, const char *key, const char *value)
+{
+	struct config_network *network = &config->networks[config->network_count - 1];
+
+	if (strcmp(key, "type") != 0)
+		return ini_file_error(file, "unknown key '%s' of a network", key);
+	if (strcmp(value, "sriov") == 0 || strcmp(value, "bridge") == 0 || strcmp(value, "macvtap") == 0)
+		return ini_file_error(file, "networks of type %s are not yet available", value);
+	if (!network_find(value))
+		return ini_file_error(file, "unknown type of network '%.64s'", value);
+	(void)str_print(network->type, sizeof(network->type), "%s", value);
+	return NULL;
+}
+
+static const char *config_take(void *context, struct ini_file *file, const char *section, const char *name,
+                               const char *value)
+{
+	struct config *config = context;
+
+	if (strncmp(section, "network ", 8) == 0)
+		return config_take_network(config, file, name, value);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const struct key *key = &keys[i];
+		void *field = (char *)config + key->offset;
+
+		if (strcmp(key->section, section) != 0 || strcmp(key->name, name) != 0)
+			continue;
+		if (key->kind == KIND_ACCELERATOR)
+			return config_accelerator(field, value);
+		if (key->kind == KIND_SIZE || key->kind == KIND_SECONDS)
+			return config_number(file, key, field, value);
+		return config_text(file, key, field, value);
+	}
+	return ini_file_error(file, "unknown key '%s' in [%s]", name, section);
+}
+
+static const char *config_take_section(void *context, struct ini_file *file, const char *section)
+{
+	struct config *config = context;
+	struct config_network *network = &config->networks[config->network_count];
+
+	if (strcmp(section, "site") == 0 || strcmp(section, "policy") == 0)
+		return NULL;
+	if (strncmp(section, "network ", 8) != 0)
+		return ini_file_error(file, "unknown section [%s]", section);
+	if (!str_is_name(section + 8))
+		return ini_file_error(file, "'%s' is not a network's name", section + 8);
+	if (config->network_count == CONFIG_NETWORKS)
+		return "too many networks";
+	(void)str_print(network->name, sizeof(network->name), "%s", section + 8);
+	config->network_count++;
+	return NULL;
+}
+
+int config_read(struct config *config, FILE *stream, const char *name, struct failure *why)
+{
+	int rc;
+
+	config_default(config);
+	rc = ini_file_read(stream, name, config_take_section, config_take, config, why);
+	if (rc < 0)
+		return rc;
+	for (unsigned int i = 0; i < config->network_count; i++)
+		if (!config->networks[i].type[0])
+			return failure_set(why, EXIT_NODE, "%s: [network %s] has no type", name,
+			                   config->networks[i].name);
+	if (!config_network(config, config->network))
+		return failure_set(why, EXIT_NODE, "%s: [policy] network = %s: there is no [network %s]", name,
+		                   config->network, config->network);
+	if (config->boot_timeout > config->boot_timeout_max)
+		return failure_set(why, EXIT_NODE, "%s: boot_timeout is more than boot_timeout_max", name);
+	return 0;
+}
+
+int config_load(struct config *config, struct failure *why)
+{
+	FILE *stream = NULL;
+	int fd = fs_open_file(WNODES_CONF, NULL);
+	int rc;
+
+	if (fd == -EPERM)
+		return failure_set(why, EXIT_NODE,
+		                   WNODES_CONF ": it and its folders must be root's and writable by root alone");
+	if (fd >= 0)
+		stream = fdopen(fd, "r");
+	if (!stream) {
+		rc = failure_set(why, EXIT_NODE, WNODES_CONF ": %s", strerror(fd < 0 ? -fd : ENOMEM));
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
+	rc = config_read(config, stream, WNODES_CONF, why);
+	fclose(stream);
+	return rc;
+}
+
+const struct config_network *config_network(const struct config *config, const char *name)
+{
+	static const struct config_network builtin[] = {{"user", "user"}, {"none", "none"}};
+
+	for (unsigned int i = 0; i < config->network_count; i++)
+		if (strcmp(config->networks[i].name, name) == 0)
+			return &config->networks[i];
+	for (unsigned int i = 0; i < sizeof(builtin) / sizeof(builtin[0]); i++)
+		if (strcmp(builtin[i].name, name) == 0)
+			return &builtin[i];
+	return NULL;
+}
+
+int config_spool(const struct config *config, const char *node, char *spool)
+{
+	const char *from = config->slurmd_spool_dir;
+	size_t used = 0;
+
+	while (*from && used < PATH_MAX) {
+		size_t room = PATH_MAX - used;
+
+		if (from[0] == '%' && from[1] == 'n') {
+			if (str_print(spool + used, room, "%s", node) < 0)
+				return -ENAMETOOLONG;
+			used += strlen(node);
+			from += 2;
+		} else if (from[0] == '%') {
+			return -EINVAL;
+		} else {
+			spool[used++] = *from++;
+		}
+	}
+	if (used >= PATH_MAX)
+		return -ENAMETOOLONG;
+	spool[used] = 0;
+	return 0;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The site's configuration, wnodes.conf(5). */
+#ifndef WNODES_HELPER_CONFIG_H
+#define WNODES_HELPER_CONFIG_H
+
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "helper/failure.h"
+
+enum accelerator { ACCELERATOR_AUTO, ACCELERATOR_KVM, ACCELERATOR_TCG };
+
+#define CONFIG_NETWORKS 32U
+#define CONFIG_LIST 4096U /* bytes of a list of names */
+
+struct config_network {
+	char name[65];
+	char type[16]; /* a kind of helper/network/ */
+};
+
+/* Sizes are in bytes, times in seconds. Flat: nothing to free. */
+struct config {
+	uint64_t accelerator; /* enum accelerator */
+	char emulator[PATH_MAX];
+	char qemu_img[PATH_MAX];
+	char slurmd_spool_dir[PATH_MAX]; /* %n: the node's name */
+	char overlay_dir[PATH_MAX];
+	uint64_t memory_reserve, tb_cache, memory_per_cpu;
+	uint64_t boot_timeout, boot_timeout_max;
+	char allow_users[CONFIG_LIST], allow_groups[CONFIG_LIST]; /* separated by commas; "" allows everybody */
+	char network[65];                                         /* the default network's name */
+	struct config_network networks[CONFIG_NETWORKS];
+	unsigned int network_count;
+};
+
+/** Set the defaults. */
+void config_default(struct config *config);
+
+/** Read stream (errors call it name) over the defaults. Returns 0 or -EIO with why (EXIT_NODE). */
+int config_read(struct config *config, FILE *stream, const char *name, struct failure *why);
+
+/** Read WNODES_CONF, which must be trusted (helper/fs.h). Returns as config_read(). */
+int config_load(struct config *config, struct failure *why);
+
+/** The network called name; "user" and "none" are there without a section. NULL where there is none. */
+const struct config_network *config_network(const struct config *config, const char *name);
+
+/** slurmd_spool_dir with its %n expanded into spool[PATH_MAX]; 0 or -ENAMETOOLONG or -EINVAL. */
+int config_spool(const struct config *config, const char *node, char *spool);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A qcow2 overlay on the read-only base. It lies in a folder that only root
+ * enters, and is the job user's file: qemu-img, and later QEMU, have no other
+ * rights than his. Root opens it only to truncate and unlink it.
+ */
+#include "helper/disk/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/exitcode.h"
+#include "common/str.h"
+#include "helper/clock.h"
+#include "helper/disk/base.h"
+#include "helper/fs.h"
+#include "helper/harden.h"
+#include "helper/journal.h"
+
+#define QEMU_IMG_MS 30000U
+
+/* Make the empty file, the user's; its descriptor or a negative errno. */
+static int overlay_create(const struct disk_request *request, const char *path)
+{
+	char folder[PATH_MAX];
+	const char *name = fs_split(path, folder);
+	int dirfd = name ? fs_open_folder(folder, 0700) : -EINVAL;
+	int fd, rc;
+
+	if (dirfd < 0)
+		return dirfd;
+	fd = openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	rc = fd < 0 ? -errno : 0;
+	if (rc == 0 && fchown(fd, request->uid, request->gid) < 0)
+		rc = -errno;
+	close(dirfd);
+	if (rc < 0 && fd >= 0)
+		close(fd);
+	return rc < 0 ? rc : fd;
+}
+
+/* The child: become the user for good and execute qemu-img on the file fd. Its errors go to fd 2, a pipe. */
+static _Noreturn void overlay_exec(const struct disk_request *request, uint64_t bytes, int fd)
+{
+	const struct image *image = request->image;
+	char file[32], size[32];
+	char *const argv[] = {"qemu-img", "create",
+	                      "-q",       "-u",
+	                      "-f",       "qcow2",
+	                      "-b",       (char *)image->source,
+	                      "-F",       (char *)image->format,
+	                      file,       size,
+	                      NULL};
+	char *const envp[] = {NULL};
+
+	(void)snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
+	(void)snprintf(size, sizeof(size), "%" PRIu64, bytes);
+	if (fcntl(fd, F_SETFD, 0) < 0 || setgroups(1, &request->gid) < 0 ||
+	    setresgid(request->gid, request->gid, request->gid) < 0 ||
+	    setresuid(request->uid, request->uid, request->uid) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		_exit(126);
+	harden_reset_signals();
+	(void)execve(request->config->qemu_img, argv, envp);
+	dprintf(STDERR_FILENO, "cannot execute %s: %s", request->config->qemu_img, strerror(errno));
+	_exit(127);
+}
+
+/* Wait for the child, QEMU_IMG_MS at most; its wait status, or -ETIMEDOUT. */
+static int overlay_wait(pid_t child)
+{
+	uint64_t deadline = clock_steady() + QEMU_IMG_MS;
+	int status = 0;
+
+	while (waitpid(child, &status, WNOHANG) == 0) {
+		if (clock_steady() >= deadline) {
+			(void)kill(child, SIGKILL);
+			(void)waitpid(child, &status, 0);
+			return -ETIMEDOUT;
+		}
+		clock_nap(2);
+	}
+	return status;
+}
+
+static int overlay_run(const struct disk_request *request, uint64_t bytes, int fd, struct failure *why)
+{
+	char said[256] = "";
+	int fds[2], status;
+	ssize_t n;
+	pid_t child;
+
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+		return failure_set(why, EXIT_NODE, "pipe: %s", strerror(errno));
+	child = fork();
+	if (child == 0) {
+		if (dup2(fds[1], STDERR_FILENO) < 0)
+			_exit(126);
+		overlay_exec(request, bytes, fd);
+	}
+	close(fds[1]);
+	status = child < 0 ? -EAGAIN : overlay_wait(child);
+	n = read(fds[0], said, sizeof(said) - 1);
+	close(fds[0]);
+	if (status == 0)
+		return 0;
+	said[n > 0 ? n : 0] = 0;
+	if (status < 0)
+		return failure_set(why, EXIT_NODE, "qemu-img: %s", strerror(-status));
+	if (WIFSIGNALED(status))
+		return failure_set(why, EXIT_NODE, "qemu-img was killed by signal %d", WTERMSIG(status));
+	return failure_set(why, EXIT_NODE, "cannot make the machine's disk: %s", said[0] ? said : "qemu-img failed");
+}
+
+static int overlay_describe(const struct disk_request *request, const char *path, struct kv *machine)
+{
+	int rc = kv_set(machine, "disk.kind", "overlay");
+
+	if (rc == 0)
+		rc = kv_set(machine, "disk.path", path);
+	if (rc == 0)
+		rc = kv_set(machine, "disk.format", "qcow2");
+	/* the overlay dies with its job: flushing it is waste */
+	if (rc == 0)
+		rc = kv_set(machine, "disk.cache", "unsafe");
+	if (rc == 0)
+		rc = kv_set(machine, "disk.base", request->image->source);
+	if (rc == 0)
+		rc = kv_set(machine, "disk.base_format", request->image->format);
+	return rc;
+}
+
+static int overlay_make(const struct disk_request *request, struct kv *machine, struct failure *why)
+{
+	const struct record_id *id = &request->record->id;
+	const struct image *image = request->image;
+	char path[PATH_MAX];
+	uint64_t bytes = 0;
+	int rc, fd;
+
+	fd = fs_open_file(image->source, NULL);
+	if (fd < 0)
+		return failure_set(why, EXIT_NODE, "image %s: %s: %s", image->name, image->source, strerror(-fd));
+	rc = base_size(fd, image->source, strcmp(image->format, "qcow2") == 0, &bytes, why);
+	close(fd);
+	if (rc < 0)
+		return rc;
+	rc = str_print(path, sizeof(path), "%s/%s-%" PRIu32 ".%" PRIu32 ".qcow2", request->config->overlay_dir,
+	               id->node, id->job, id->restart);
+	if (rc == 0)
+		rc = journal_append(request->record->dirfd, "overlay", path);
+	if (rc < 0)
+		return failure_set(why, EXIT_NODE, "cannot note the disk in the journal: %s", strerror(-rc));
+	fd = overlay_create(request, path);
+	if (fd < 0)
+		return failure_set(why, EXIT_NODE, "cannot make the disk %s: %s", path, strerror(-fd));
+	rc = overlay_run(request, bytes, fd, why);
+	close(fd);
+	if (rc == 0 && overlay_describe(request, path, machine) < 0)
+		rc = failure_set(why, EXIT_NODE, "the disk's path %s is too long", path);
+	return rc;
+}
+
+static int overlay_remove(const char *argument)
+{
+	char folder[PATH_MAX];
+	const char *name = fs_split(argument, folder);
+	struct stat st;
+	int dirfd, fd;
+	int rc = 0;
+
+	if (!name)
+		return -EINVAL;
+	dirfd = fs_open_folder(folder, 0);
+	if (dirfd < 0)
+		return dirfd == -ENOENT ? 0 : dirfd;
+	/* the space comes back at once, even while somebody still holds the file open */
+	fd = openat(dirfd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0) {
+		if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 && ftruncate(fd, 0) < 0)
+			rc = -errno;
+		close(fd);
+	}
+	if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT)
+		rc = -errno;
+	close(dirfd);
+	return rc;
+}
+
+const struct disk_ops disk_overlay = {.kind = "overlay", .make = overlay_make, .remove = overlay_remove};

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "helper/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/exitcode.h"
+#include "common/log.h"
+#include "common/paths.h"
+#include "common/str.h"
+#include "helper/config.h"
+#include "helper/disk/disk.h"
+#include "helper/fs.h"
+#include "helper/harden.h"
+#include "helper/image/catalogue.h"
+#include "helper/machine.h"
+#include "helper/network/network.h"
+#include "helper/state.h"
+
+/* libvirt's cache of capabilities, which all the node's machines share. */
+static int launch_cache(struct failure *why)
+{
+	int state = fs_open_folder(WNODES_STATEDIR, 0711);
+	int cache = state < 0 ? state : fs_open_child(state, "cache", true, 0700);
+	int libvirt = cache < 0 ? cache : fs_open_child(cache, "libvirt", true, 0700);
+
+	if (state >= 0)
+		close(state);
+	if (cache >= 0)
+		close(cache);
+	if (libvirt >= 0)
+		close(libvirt);
+	return libvirt < 0 ? failure_set(why, EXIT_NODE, WNODES_STATEDIR "/cache: %s", strerror(-libvirt)) : 0;
+}
+
+static int launch_make(struct record *record, struct kv *machine, struct failure *why)
+{
+	static struct config config;
+	static struct image image;
+	struct disk_request request = {.config = &config, .image = &image, .record = record};
+	const char *type = kv_get(&record->kv, "network");
+	const struct network_ops *network = type ? network_find(type) : NULL;
+	uint64_t uid = 0, gid = 0;
+	int rc = config_load(&config, why);
+
+	if (rc == 0)
+		rc = image_load(&image, kv_get(&record->kv, "image"), why);
+	if (rc == 0)
+		rc = image_check_files(&image, why);
+	if (rc == 0)
+		rc = launch_cache(why);
+	if (rc < 0)
+		return rc;
+	if (!network || kv_get_u64(&record->kv, "uid", 1, UINT32_MAX - 1, &uid) < 0 ||
+	    kv_get_u64(&record->kv, "gid", 0, UINT32_MAX - 1, &gid) < 0)
+		return failure_set(why, EXIT_NODE, "the job's record is broken");
+	request.uid = (uid_t)uid;
+	request.gid = (gid_t)gid;
+	rc = network->set_up(record->dirfd, machine, why);
+	if (rc == 0)
+		rc = disk_overlay.make(&request, machine, why);
+	return rc == 0 ? machine_describe(record, &config, &image, machine, why) : rc;
+}
+
+/* Standard streams that nobody waits on, and a session of its own: no terminal reaches us. */
+static void launch_detach(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)setsid();
+	for (int fd = 0; null >= 0 && fd <= 2; fd++)
+		(void)dup2(null, fd);
+	if (null > 2)
+		close(null);
+}
+
+/* Become the monitor; returns only on a failure. */
+static int launch_monitor(const struct record *record, const char *machine, struct failure *why)
+{
+	char lock[16];
+	char *const argv[] = {"wnodes-monitor", "--machine", (char *)machine, "--lock-fd", lock, NULL};
+	char *const envp[] = {NULL};
+
+	(void)snprintf(lock, sizeof(lock), "%d", record->lock);
+	if (fcntl(record->lock, F_SETFD, 0) < 0)
+		return failure_set(why, EXIT_NODE, "fcntl: %s", strerror(errno));
+	harden_reset_signals();
+	(void)execve(WNODES_MONITOR, argv, envp);
+	return failure_set(why, EXIT_NODE, "cannot execute " WNODES_MONITOR ": %s", strerror(errno));
+}
+
+static int launch_all(struct record *record, struct failure *why)
+{
+	char path[PATH_MAX];
+	struct kv machine = {0};
+	int rc = launch_make(record, &machine, why);
+
+	if (rc == 0)
+		rc = machine_record_path(&record->id, "machine", path);
+	if (rc == 0)
+		rc = kv_save(&machine, record->dirfd, "machine", 0600, 0);
+	kv_free(&machine);
+	if (rc < 0)
+		return why->code ? rc
+		                 : failure_set(why, EXIT_NODE, "cannot write the machine's description: %s",
+		                               strerror(-rc));
+	if (record_is_cancelled(record))
+		return -ECANCELED;
+	(void)state_mark(record, "monitor");
+	return launch_monitor(record, path, why);
+}
+
+_Noreturn void launch(struct record *record)
+{
+	struct failure why = {0};
+
+	launch_detach();
+	log_open("wnodes-helper", true);
+	if (record_is_cancelled(record))
+		_exit(0);
+	(void)state_set(record, "disk", NULL);
+	if (launch_all(record, &why) == -ECANCELED)
+		_exit(0);
+	log_error("job %" PRIu32 ": %s", record->id.job, why.message);
+	(void)record_set_phase(record, "failed", &why);
+	(void)state_set(record, "failed", &why);
+	_exit(why.code);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* wnodes-helper: the one setuid program. wnodes-helper(8). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/exitcode.h"
+#include "common/log.h"
+#include "helper/args.h"
+#include "helper/harden.h"
+#include "helper/verbs.h"
+
+enum who { REAL_ROOT, ANYBODY };
+
+#define B ARG_BIT
+
+static const struct entry {
+	const char *name;
+	enum who who;
+	verb *run;
+	uint32_t required, optional; /* arguments */
+	unsigned int seconds;        /* after which it gives up; its own waits end before */
+	const char *late;
+} table[] = {
+        {"prepare", REAL_ROOT, verb_prepare, B(ARG_NODE) | B(ARG_JOB) | B(ARG_RESTART) | B(ARG_UID) | B(ARG_GID),
+         B(ARG_IMAGE) | B(ARG_PARTITION) | B(ARG_CPUS) | B(ARG_CONSOLE) | B(ARG_BOOT_TIMEOUT) | B(ARG_OPTION_ERROR) |
+                 B(ARG_NOT_AVAILABLE),
+         30, "wnodes-helper: prepare took too long\n"},
+        {"allocate", REAL_ROOT, verb_allocate, B(ARG_NODE) | B(ARG_JOB) | B(ARG_MEMORY) | B(ARG_GIDS) | B(ARG_PARENT),
+         0, 20, "wnodes-helper: allocate took too long\n"},
+        {"start", ANYBODY, verb_start, B(ARG_NODE) | B(ARG_JOB), 0, 20, "wnodes-helper: start took too long\n"},
+        {"destroy", REAL_ROOT, verb_destroy, B(ARG_NODE) | B(ARG_JOB), 0, 60, "wnodes-helper: destroy took too long\n"},
+        {"sweep", REAL_ROOT, verb_sweep, 0, B(ARG_NODE), 600, "wnodes-helper: sweep took too long\n"},
+        {"status", ANYBODY, verb_status, 0, B(ARG_NODE) | B(ARG_JOB), 20, "wnodes-helper: status took too long\n"},
+};
+
+#undef B
+
+static const struct entry *main_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (strcmp(table[i].name, name) == 0)
+			return &table[i];
+	return NULL;
+}
+
+static int main_run(const struct entry *entry, int argc, char **argv, const struct caller *caller)
+{
+	struct failure why = {0};
+	struct args args;
+	int code;
+
+	if (entry->who == REAL_ROOT && caller->uid != 0) {
+		(void)failure_set(&why, EXIT_DENIED, "%s is for root alone", entry->name);
+		code = why.code;
+	} else if (args_parse(argc, argv, entry->required, entry->required | entry->optional, &args, &why) < 0) {
+		code = why.code;
+	} else {
+		harden_deadline(entry->late, entry->seconds);
+		code = entry->run(caller, &args, &why);
+	}
+	if (code != 0 && why.code)
+		log_error("%s", why.message);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	const struct entry *entry;
+	struct caller caller;
+
+	harden(&caller);
+	log_open("wnodes-helper", true);
+	entry = argc >= 2 ? main_find(argv[1]) : NULL;
+	if (!entry) {
+		log_error("usage: wnodes-helper prepare|allocate|start|destroy|sweep|status --NAME VALUE …");
+		return EXIT_USAGE;
+	}
+	return main_run(entry, argc - 2, argv + 2, &caller);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The site's policy and the sizes of machines. Pure functions. */
+#ifndef WNODES_HELPER_POLICY_H
+#define WNODES_HELPER_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "helper/config.h"
+#include "helper/failure.h"
+#include "helper/image/catalogue.h"
+
+/**
+ * Whether user, in groups (GID:NAME,…), may run machines at all, and of this
+ * image. Returns 0, or -EACCES with why (EXIT_DENIED).
+ */
+int policy_user(const struct config *config, const struct image *image, const char *user, const char *groups,
+                struct failure *why);
+
+/**
+ * The seconds a machine gets to become ready: text is the user's wish, NULL
+ * for none. Returns 0, or -EINVAL with why (EXIT_USAGE).
+ */
+int policy_boot_timeout(const struct config *config, const char *text, uint64_t *seconds, struct failure *why);
+
+struct policy_memory {
+	uint64_t job_mib; /* what Slurm allocated; 0 where it allocates no memory */
+	uint64_t limit;   /* bytes the job's cgroup allows; UINT64_MAX is no limit */
+	unsigned int vcpus;
+	bool tcg; /* the translation cache counts */
+};
+
+/**
+ * The machine's memory in MiB: the job's, held against its cgroup, less what
+ * the host's side needs. Returns 0, -EINVAL (EXIT_USAGE: less than the image
+ * needs) or -EIO (EXIT_NODE: the site says nowhere how much) with why.
+ */
+int policy_memory(const struct config *config, const struct image *image, const struct policy_memory *memory,
+                  uint64_t *mib, struct failure *why);
+
+#endif

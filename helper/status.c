@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* status: the state of the caller's own machines on this host, of all for root, as kv blocks. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/exitcode.h"
+#include "common/str.h"
+#include "helper/record.h"
+#include "helper/state.h"
+#include "helper/verbs.h"
+
+/* The state as tasks see it; where that is not there, what the record says. */
+static int status_load(const struct record_id *id, struct kv *kv, uid_t *owner)
+{
+	static const char *const keys[] = {"node", "job", "restart", "uid", "image", "vcpus", "memory_mib", "message"};
+	struct record record;
+	uint64_t uid;
+	int rc = record_open(&record, id);
+
+	if (rc < 0)
+		return rc;
+	*owner = kv_get_u64(&record.kv, "uid", 0, UINT32_MAX - 1, &uid) == 0 ? (uid_t)uid : 0;
+	rc = state_load(id, kv);
+	if (rc < 0) {
+		rc = kv_set(kv, "state", kv_get(&record.kv, "phase"));
+		for (size_t i = 0; rc == 0 && i < sizeof(keys) / sizeof(keys[0]); i++)
+			rc = kv_set(kv, keys[i], kv_get(&record.kv, keys[i]));
+	}
+	record_close(&record);
+	return rc;
+}
+
+static void status_print(const struct kv *kv, bool first)
+{
+	if (!first)
+		(void)putchar('\n');
+	for (size_t i = 0; i < kv->count; i++) {
+		str_printable(kv->pairs[i].value);
+		(void)printf("%s=%s\n", kv->pairs[i].key, kv->pairs[i].value);
+	}
+}
+
+int verb_status(const struct caller *caller, const struct args *args, struct failure *why)
+{
+	struct record_id *ids = NULL;
+	size_t count = 0;
+	bool first = true;
+	uint64_t job = 0;
+	int rc;
+
+	if (args->value[ARG_JOB] && args_u64(args, ARG_JOB, 1, RECORD_JOB_MAX, &job, why) < 0)
+		return why->code;
+	rc = record_list(args->value[ARG_NODE], (uint32_t)job, &ids, &count);
+	if (rc < 0) {
+		(void)failure_set(why, EXIT_NODE, "the records of jobs cannot be read: %s", strerror(-rc));
+		return why->code;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct kv kv = {0};
+		uid_t owner = 0;
+
+		/* one that ends just now is no error */
+		if (status_load(&ids[i], &kv, &owner) == 0 && (caller->uid == 0 || caller->uid == owner)) {
+			status_print(&kv, first);
+			first = false;
+		}
+		kv_free(&kv);
+	}
+	free(ids);
+	(void)fflush(stdout);
+	return 0;
+}
