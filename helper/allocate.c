@@ -41,7 +41,7 @@ static int allocate_parse(const struct args *args, struct allocation *allocation
 	    args_u64(args, ARG_MEMORY, 0, UINT64_C(1) << 40, &allocation->memory_mib, why) < 0 ||
 	    args_u64(args, ARG_PARENT, 2, INT_MAX, &parent, why) < 0)
 		return -EINVAL;
-	count = identity_parse_gids(args->value[ARG_GIDS], allocation->gids, GIDS_MAX);
+	count = args->value[ARG_GIDS] ? identity_parse_gids(args->value[ARG_GIDS], allocation->gids, GIDS_MAX) : 0;
 	if (count < 0)
 		return failure_set(why, EXIT_USAGE, "--gids is a list of up to %u group ids", GIDS_MAX);
 	allocation->job = (uint32_t)job;
