@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * wnodes-agent: runs a job's tasks in its virtual machine, at the word of the
+ * relay on the host (common/protocol.md). As process 1 it is the guest's init
+ * as well.
+ *
+ *   wnodes-agent [--port PATH | --fd N] [--etc DIR] [--version]
+ *
+ * --port and --fd stand in for the virtio-serial port, for tests; the log
+ * then goes to standard error.
+ */
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/str.h"
+#include "guest/init.h"
+#include "guest/log.h"
+#include "guest/machine.h"
+
+#define USAGE 64
+
+/* A descriptor that is opened later must not become one of these. */
+static void hold_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+}
+
+static int read_options(int argc, char **argv, struct machine_options *options)
+{
+	static const struct option names[] = {{"port", required_argument, NULL, 'p'},
+	                                      {"fd", required_argument, NULL, 'f'},
+	                                      {"etc", required_argument, NULL, 'e'},
+	                                      {"version", no_argument, NULL, 'v'},
+	                                      {0}};
+	uint64_t number = 0;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
+		if (option == 'p') {
+			options->path = optarg;
+		} else if (option == 'f' && str_u64(optarg, 3, 65535, &number) == 0) {
+			options->fd = (int)number;
+		} else if (option == 'e') {
+			options->etc = optarg;
+		} else if (option == 'v') {
+			puts("wnodes-agent " WNODES_VERSION);
+			exit(0);
+		} else {
+			return -1;
+		}
+	}
+	return optind == argc ? 0 : -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct machine_options options = {.fd = -1, .etc = "/etc"};
+
+	if (getpid() == 1) {
+		init_become(); /* the kernel hands process 1 arguments of its own: they are not for us */
+	} else if (read_options(argc, argv, &options) < 0) {
+		fprintf(stderr, "usage: wnodes-agent [--port PATH | --fd N] [--etc DIR] [--version]\n");
+		return USAGE;
+	}
+	hold_standard_descriptors();
+	umask(022);
+	if (chdir("/") < 0)
+		agent_log("there is no /");
+	agent_log_open(!options.path && options.fd < 0);
+	return machine_run(&options);
+}

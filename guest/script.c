@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "guest/script.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define NAME "/slurm_script"
+
+static int write_script(const char *path, const uint8_t *bytes, size_t length, uid_t uid, gid_t gid)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0500), rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (rc == 0 && length > 0) {
+		ssize_t put = write(fd, bytes, length);
+
+		if (put < 0 && errno != EINTR)
+			rc = -errno;
+		if (put > 0) {
+			bytes += put;
+			length -= (size_t)put;
+		}
+	}
+	if (rc == 0 && (fchown(fd, uid, gid) < 0 || fchmod(fd, 0500) < 0))
+		rc = -errno;
+	if (close(fd) < 0 && rc == 0)
+		rc = -errno;
+	return rc;
+}
+
+static int store_in(const char *folder, const uint8_t *bytes, size_t length, uid_t uid, gid_t gid,
+                    char path[SCRIPT_PATH_MAX])
+{
+	struct statvfs fs;
+	int rc;
+
+	/* From a file system without execution it would be of no use. */
+	if (statvfs(folder, &fs) < 0)
+		return -errno;
+	if (fs.f_flag & ST_NOEXEC)
+		return -EACCES;
+	snprintf(path, SCRIPT_PATH_MAX, "%s/wnodes-XXXXXX", folder);
+	if (!mkdtemp(path))
+		return -errno;
+	if (chmod(path, 0711) < 0) {
+		rc = -errno;
+		rmdir(path);
+		return rc;
+	}
+	strcat(path, NAME);
+	rc = write_script(path, bytes, length, uid, gid);
+	if (rc < 0)
+		script_remove(path);
+	return rc;
+}
+
+int script_store(const uint8_t *bytes, size_t length, uid_t uid, gid_t gid, char path[SCRIPT_PATH_MAX])
+{
+	static const char *const folders[] = {"/var/tmp", "/tmp", "/run"};
+	int rc = -ENOENT;
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		rc = store_in(folders[i], bytes, length, uid, gid, path);
+		if (rc == 0)
+			break;
+	}
+	return rc;
+}
+
+void script_remove(const char *path)
+{
+	char folder[SCRIPT_PATH_MAX];
+	char *slash;
+
+	unlink(path);
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (slash) {
+		*slash = 0;
+		rmdir(folder);
+	}
+}

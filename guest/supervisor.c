@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "guest/supervisor.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "guest/leader.h"
+#include "guest/log.h"
+#include "guest/memory.h"
+#include "guest/report.h"
+#include "guest/script.h"
+#include "guest/spec.h"
+#include "guest/tree.h"
+
+#ifndef PR_SET_CHILD_SUBREAPER
+#define PR_SET_CHILD_SUBREAPER 36
+#endif
+
+#define NOT_EXECUTABLE 126
+#define FILES 16384U         /* open files the agent wants: four for each of 1024 tasks, and some */
+#define PLAIN_PASSES 4       /* of killing, before everything is stopped first */
+#define PAUSE_MAX_MS 100U    /* between two passes */
+#define SESSION_PERIOD 1000U /* ms: how often to look for a session's end where nobody tells */
+
+static struct rlimit given_files = {.rlim_cur = 1024, .rlim_max = 4096};
+
+struct supervisor {
+	int command, report; /* the other ends of struct supervised; command is -1 once all shall be killed */
+	int failed;          /* from the leader until it has executed the task; then -1 */
+	pid_t leader;        /* 0 once it has been reaped */
+	pid_t session;       /* where there is no subreaper: the leader's, else 0 */
+	bool children;       /* there are some */
+	bool started;
+};
+
+void supervisor_take_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &given_files) < 0 || given_files.rlim_cur >= FILES)
+		return;
+	files.rlim_cur = FILES;
+	files.rlim_max = given_files.rlim_max > FILES ? given_files.rlim_max : FILES;
+	if (setrlimit(RLIMIT_NOFILE, &files) == 0)
+		return;
+	files.rlim_cur = given_files.rlim_max;
+	files.rlim_max = given_files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static void on_child(int number)
+{
+	(void)number; /* it ends ppoll(2) */
+}
+
+static void close_others(const int *keep, size_t count)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	int self = folder ? dirfd(folder) : -1, most = 2;
+	struct dirent *entry;
+
+	while (folder && (entry = readdir(folder)))
+		if (atoi(entry->d_name) > most)
+			most = atoi(entry->d_name);
+	for (int fd = 3; fd <= (folder ? most : (int)FILES); fd++) {
+		bool kept = fd == self;
+
+		for (size_t i = 0; i < count; i++)
+			kept = kept || fd == keep[i];
+		if (!kept)
+			close(fd);
+	}
+	if (folder)
+		closedir(folder);
+}
+
+/* Say why the task was not even tried, as the leader would. */
+static void refuse(struct supervisor *self, const char *what, const char *why)
+{
+	report_note(self->report, 1, "%s: %s", what, why);
+	report_put(self->report, REPORT_ENDED, 0, NOT_EXECUTABLE);
+}
+
+/* Once the leader has executed the task, or has failed to. */
+static void leader_executed(struct supervisor *self)
+{
+	char byte;
+	ssize_t rc = read(self->failed, &byte, 1);
+
+	if (rc < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	close(self->failed);
+	self->failed = -1;
+	if (rc == 0) {
+		self->started = true;
+		report_put(self->report, REPORT_STARTED, (uint32_t)self->leader, 0);
+	}
+}
+
+static void leader_ended(struct supervisor *self, int status)
+{
+	/* What the leader said before it ended comes first. */
+	if (self->failed >= 0)
+		leader_executed(self);
+	self->leader = 0;
+	if (WIFSIGNALED(status))
+		report_put(self->report, REPORT_ENDED, 1, (uint32_t)WTERMSIG(status));
+	else
+		report_put(self->report, REPORT_ENDED, 0, (uint32_t)WEXITSTATUS(status));
+}
+
+static void reap(struct supervisor *self)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (pid == self->leader)
+			leader_ended(self, status);
+	self->children = pid == 0;
+}
+
+/* Until nothing is left; a process that the kernel does not let go keeps the supervisor here. */
+static void kill_all(struct supervisor *self)
+{
+	unsigned int pause = 1;
+
+	for (int i = 0;; i++) {
+		struct timespec time = {.tv_nsec = (long)pause * 1000000L};
+		int found = tree_kill(self->session, i >= PLAIN_PASSES);
+
+		if (found < 0 && self->leader)
+			kill(self->leader, SIGKILL);
+		reap(self);
+		if (found == 0 && !self->children)
+			break;
+		if (found < 0 && !self->children)
+			break;
+		nanosleep(&time, NULL);
+		if (pause < PAUSE_MAX_MS)
+			pause *= 2;
+	}
+}
+
+static void take_commands(struct supervisor *self)
+{
+	unsigned char numbers[64];
+	ssize_t got = read(self->command, numbers, sizeof(numbers));
+
+	if (got < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (got <= 0) {
+		close(self->command);
+		self->command = -1;
+		return;
+	}
+	for (ssize_t i = 0; i < got; i++)
+		if (self->leader) /* not reaped, so the number is still its own */
+			kill(self->leader, numbers[i]);
+}
+
+/* Whether there is anybody left to supervise. */
+static bool anybody(const struct supervisor *self)
+{
+	if (self->leader || self->children)
+		return true;
+	return self->session && tree_has_session(self->session);
+}
+
+static void watch(struct supervisor *self)
+{
+	struct timespec period = {.tv_sec = SESSION_PERIOD / 1000};
+	sigset_t waiting;
+
+	sigfillset(&waiting);
+	sigdelset(&waiting, SIGCHLD);
+	reap(self);
+	while (anybody(self)) {
+		struct pollfd polls[2] = {{.fd = self->command, .events = POLLIN},
+		                          {.fd = self->failed, .events = POLLIN}};
+
+		if (self->command < 0) {
+			kill_all(self);
+			return;
+		}
+		if (ppoll(polls, 2, self->session ? &period : NULL, &waiting) < 0)
+			polls[0].revents = polls[1].revents = 0;
+		if (polls[1].revents)
+			leader_executed(self);
+		reap(self);
+		if (polls[0].revents)
+			take_commands(self);
+	}
+}
+
+/* Fork the leader; the ends of pipes in std are closed here, in any case. */
+static int fork_leader(struct supervisor *self, struct leader *leader)
+{
+	int ends[2] = {-1, -1}, rc = 0;
+
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		rc = -errno;
+	} else {
+		leader->failed = ends[1];
+		self->leader = fork();
+		if (self->leader == 0)
+			leader_run(leader);
+		if (self->leader < 0)
+			rc = -errno;
+		close(ends[1]);
+	}
+	for (int i = 0; i < 3; i++)
+		close(leader->std[i]);
+	if (rc < 0) {
+		self->leader = 0;
+		close(ends[0]);
+		return rc;
+	}
+	self->failed = ends[0];
+	return 0;
+}
+
+static void run_task(struct supervisor *self, const struct job *job, uint8_t *bytes, size_t size, const int std[3])
+{
+	struct leader leader = {.job = job,
+	                        .std = {std[0], std[1], std[2]},
+	                        .report = self->report,
+	                        .files = given_files.rlim_cur,
+	                        .files_hard = given_files.rlim_max};
+	char script[SCRIPT_PATH_MAX] = "";
+	const char *why;
+	struct spec spec;
+	int rc;
+
+	rc = spec_parse(bytes, size, &spec, &why);
+	if (rc < 0) {
+		refuse(self, "the task's description is not right", rc == -EPROTO ? why : strerror(-rc));
+		return;
+	}
+	if (spec.script)
+		rc = script_store(spec.script, spec.script_length, job->uid, job->gid, script);
+	if (rc < 0) {
+		refuse(self, "the batch script cannot be stored in the guest", strerror(-rc));
+		return;
+	}
+	leader.spec = &spec;
+	leader.script = spec.script ? script : NULL;
+	rc = fork_leader(self, &leader);
+	if (rc < 0)
+		refuse(self, "the guest cannot start a process", strerror(-rc));
+	spec_free(&spec);
+	memory_free(bytes, size + 1);
+	if (rc == 0) {
+		if (self->session)
+			self->session = self->leader; /* it calls setsid(2) */
+		watch(self);
+	}
+	if (script[0])
+		script_remove(script);
+}
+
+static _Noreturn void supervise(const struct job *job, uint8_t *bytes, size_t size, int command, int report,
+                                const int std[3])
+{
+	struct sigaction action = {.sa_handler = on_child};
+	const int keep[] = {command, report, std[0], std[1], std[2]};
+	struct supervisor self = {.command = command, .report = report, .failed = -1};
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	sigaction(SIGCHLD, &action, NULL);
+	close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	prctl(PR_SET_NAME, "wnodes-task");
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		self.session = 1; /* any but 0, until there is one */
+	run_task(&self, job, bytes, size, std);
+	_exit(0);
+}
+
+/* The pipe's end that is the agent's does not block; of a pair, `agent` is its index. */
+static int make_pipe(int ends[2], int agent)
+{
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		ends[0] = -1;
+		ends[1] = -1;
+		return -errno;
+	}
+	fcntl(ends[agent], F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
+static void close_all(int ends[][2], int which)
+{
+	for (int i = 0; i < 5; i++)
+		if (ends[i][which] >= 0)
+			close(ends[i][which]);
+}
+
+int supervisor_start(const struct job *job, uint8_t *spec, size_t size, struct supervised *supervised)
+{
+	/* 0 to 2: the task's; 3: commands; 4: reports. [1] is written to, [0] is read. */
+	static const int agents[5] = {1, 0, 0, 1, 0};
+	int ends[5][2] = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}}, rc = 0;
+
+	for (int i = 0; i < 5 && rc == 0; i++) {
+		rc = make_pipe(ends[i], agents[i]);
+		/* So that the task can open /dev/stdout, as it could on the host. */
+		if (rc == 0 && i < 3 && fchown(ends[i][0], job->uid, job->gid) < 0)
+			rc = -errno;
+	}
+	if (rc < 0) {
+		close_all(ends, 0);
+		close_all(ends, 1);
+		return rc;
+	}
+	memory_inherit(spec, size + 1);
+	supervised->pid = fork();
+	if (supervised->pid == 0)
+		supervise(job, spec, size, ends[3][0], ends[4][1], (int[3]){ends[0][0], ends[1][1], ends[2][1]});
+	if (supervised->pid < 0)
+		rc = -errno;
+	for (int i = 0; i < 5; i++) {
+		close(ends[i][1 - agents[i]]);
+		if (rc < 0)
+			close(ends[i][agents[i]]);
+	}
+	for (int i = 0; i < 3; i++)
+		supervised->std[i] = ends[i][agents[i]];
+	supervised->command = ends[3][1];
+	supervised->report = ends[4][0];
+	return rc;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A task's supervisor: a child of the agent, root, below which the task's
+ * process (the leader) and all its descendants stay, daemons included
+ * (PR_SET_CHILD_SUBREAPER; kernels before 3.4 lack it: there those who leave
+ * the leader's session are lost from sight). It lives as long as they do.
+ */
+#ifndef WNODES_GUEST_SUPERVISOR_H
+#define WNODES_GUEST_SUPERVISOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "guest/job.h"
+
+/* The agent's ends, all close-on-exec and non-blocking. */
+struct supervised {
+	pid_t pid;   /* of the supervisor */
+	int std[3];  /* to write to the task's standard input; to read its output and errors */
+	int command; /* a byte is a signal's number for the leader; closing it kills all */
+	int report;  /* struct report; its end of file is the supervisor's */
+};
+
+/**
+ * Start the task whose spec is in spec[size] (from memory_new(), with room
+ * for a byte more). What goes wrong with the task itself comes as reports.
+ * Returns 0 with *supervised, whose descriptors the caller closes, or -errno.
+ */
+int supervisor_start(const struct job *job, uint8_t *spec, size_t size, struct supervised *supervised);
+
+/** Raise the limit of open files of the agent itself; tasks get the old one, unless their spec has one. */
+void supervisor_take_files(void);
+
+#endif
