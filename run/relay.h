@@ -90,7 +90,7 @@ struct relay_guest {
 
 struct relay_console {
 	int fd, file; /* -1: none */
-	sd_event_source *io, *panic;
+	sd_event_source *io;
 	uint8_t ring[RELAY_RING];
 	size_t written; /* bytes ever seen; the ring's place is that modulo its size */
 	size_t matched; /* bytes of the panic's text that were just seen */

@@ -12,7 +12,6 @@
 
 #define CONSOLE_READ 16384U
 #define DRAIN_MAX 64                       /* reads at the end: bounded, since a guest may print for ever */
-#define PANIC_DELAY (RELAY_SECOND / 5)     /* for the rest of the kernel's message to come */
 #define PANIC "Kernel panic - not syncing" /* its first letter occurs once in it: the scan relies on that */
 
 int relay_console_open_file(struct relay *relay)
@@ -66,23 +65,10 @@ static void ring_put(struct relay_console *console, const uint8_t *bytes, size_t
 	}
 }
 
-static int on_panic(sd_event_source *source, uint64_t usec, void *data)
-{
-	struct relay *relay = data;
-
-	(void)source;
-	(void)usec;
-	relay->console.panic = sd_event_source_disable_unref(relay->console.panic);
-	relay_control_say(relay, "panic");
-	return relay_settle(relay);
-}
-
 static void panic_seen(struct relay *relay)
 {
 	relay->console.panicked = true;
-	if (sd_event_add_time_relative(relay->event, &relay->console.panic, CLOCK_MONOTONIC, PANIC_DELAY, 0, on_panic,
-	                               relay) < 0)
-		relay_control_say(relay, "panic");
+	relay_control_say(relay, "panic");
 }
 
 static void panic_scan(struct relay *relay, const uint8_t *bytes, size_t length)
@@ -170,7 +156,6 @@ void relay_console_close(struct relay *relay)
 	struct relay_console *console = &relay->console;
 
 	console->io = sd_event_source_disable_unref(console->io);
-	console->panic = sd_event_source_disable_unref(console->panic);
 	if (console->fd >= 0)
 		close(console->fd);
 	if (console->file >= 0)
