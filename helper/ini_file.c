@@ -137,16 +137,28 @@ static char *ini_read_line(char *buffer, int size, void *stream)
 	return buffer;
 }
 
+/* Join the continuation to the value so far, less its comment, which inih leaves in. */
+static void ini_continue(struct ini_file *file, const char *value)
+{
+	size_t used = strlen(file->value);
+	size_t length = strlen(value);
+
+	for (size_t i = 1; i < length; i++)
+		if (value[i] == ';' && isspace((unsigned char)value[i - 1]))
+			length = i;
+	while (length > 0 && isspace((unsigned char)value[length - 1]))
+		length--;
+	if (str_print(file->value + used, sizeof(file->value) - used, " %.*s", (int)length, value) < 0)
+		ini_fail(file, file->line, "the value is too long");
+}
+
 static int ini_handler_line(void *user, const char *section, const char *key, const char *value)
 {
 	struct ini_file *file = user;
-	size_t used = strlen(file->value);
-
 	if (file->failed)
 		return 0;
 	if (file->continued && file->value_line && strcmp(key, file->key) == 0 && strcmp(section, file->section) == 0) {
-		if (str_print(file->value + used, sizeof(file->value) - used, " %s", value) < 0)
-			ini_fail(file, file->line, "the value is too long");
+		ini_continue(file, value);
 		return 1;
 	}
 	ini_flush(file);

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: helper/config.o helper/ini_file.o helper/failure.o helper/fs.o helper/list.o common/str.o */
+/* links: helper/network/network.o helper/network/user.o helper/network/none.o helper/image/catalogue.o common/kv.o */
+/* libs: -linih */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/exitcode.h"
+#include "helper/config.h"
+#include "helper/image/catalogue.h"
+#include "helper/list.h"
+
+static struct config config;
+static struct image image;
+
+/* What reading text as wnodes.conf says; "" is no error. */
+static const char *config_says(const char *text)
+{
+	static struct failure why;
+	FILE *stream = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+
+	assert_non_null(stream);
+	why = (struct failure){0};
+	if (config_read(&config, stream, "F", &why) < 0)
+		assert_int_equal(why.code, EXIT_NODE);
+	fclose(stream);
+	return why.message;
+}
+
+static const char *image_says(const char *text)
+{
+	static struct failure why;
+	FILE *stream = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+
+	assert_non_null(stream);
+	why = (struct failure){0};
+	if (image_read(&image, stream, "I", &why) < 0)
+		assert_int_equal(why.code, EXIT_NODE);
+	fclose(stream);
+	return why.message;
+}
+
+static void reads_a_whole_file(void **state)
+{
+	(void)state;
+	assert_string_equal(config_says("# a comment\n"
+	                                "[site]\n"
+	                                "accelerator = tcg\n"
+	                                "memory_reserve=128M   ; why\n"
+	                                "slurmd_spool_dir = /var/spool/%n/slurmd\n"
+	                                "\n"
+	                                "[policy]\n"
+	                                "allow_users = alice, bob\n"
+	                                "network = quiet\n"
+	                                "[network quiet]\n"
+	                                "type = none\n"),
+	                    "");
+	assert_int_equal(config.accelerator, ACCELERATOR_TCG);
+	assert_int_equal(config.memory_reserve, 128 << 20);
+	assert_int_equal(config.tb_cache, 64 << 20);
+	assert_string_equal(config.allow_users, "alice, bob");
+	assert_string_equal(config_network(&config, config.network)->type, "none");
+	assert_string_equal(config_network(&config, "user")->type, "user");
+	assert_null(config_network(&config, "other"));
+}
+
+static void an_empty_file_is_the_defaults(void **state)
+{
+	(void)state;
+	assert_string_equal(config_says("\n"), "");
+	assert_int_equal(config.accelerator, ACCELERATOR_AUTO);
+	assert_int_equal(config.boot_timeout, 300);
+	assert_string_equal(config.network, "user");
+}
+
+static void errors_have_file_and_line(void **state)
+{
+	(void)state;
+	assert_string_equal(config_says("[site]\ntypo = 1\n"), "F:2: unknown key 'typo' in [site]");
+	assert_string_equal(config_says("[sites]\n"), "F:1: unknown section [sites]");
+	assert_string_equal(config_says("\n[sites]\na=b\n"), "F:2: unknown section [sites]");
+	assert_string_equal(config_says("emulator = /x\n"), "F:1: a value before the first section");
+	assert_string_equal(config_says("[site]\n\nnonsense\n"), "F:3: neither a section nor `key = value`");
+	assert_string_equal(config_says("[site]\ntb_cache=64M\ntb_cache=64M\n"), "F:3: tb_cache is given twice");
+	assert_string_equal(config_says("[site]\n[policy]\n[site]\n"), "F:3: section [site] is given twice");
+	assert_string_equal(config_says("[site]\naccelerator = xen\n"), "F:2: accelerator is auto, kvm or tcg");
+	assert_string_equal(config_says("[site]\nemulator = qemu\n"), "F:2: emulator: 'qemu' is not an absolute path");
+	assert_string_equal(config_says("[site]\nboot_timeout = 0\n"),
+	                    "F:2: boot_timeout: '0' is not a number of seconds from 1 to 86400");
+	assert_string_equal(config_says("[site]\nmemory_reserve = 1\n"),
+	                    "F:2: memory_reserve: '1' is not a size from 64 to 65536 MiB");
+	assert_string_equal(config_says("[policy]\nallow_users = a,,b\n"),
+	                    "F:2: allow_users is a list of names separated by commas");
+	assert_string_equal(config_says("[policy]\nallow_users =\n"),
+	                    "F:2: allow_users is a list of names separated by commas");
+	assert_string_equal(config_says("[site]\n  [policy]\n"), "F:2: a section's heading begins its line");
+	assert_string_equal(config_says("[site\n"), "F:1: not a section's heading");
+	assert_string_equal(config_says("[site]\nemulator = /a\x01\n"), "F:2: a control character");
+}
+
+static void networks_are_checked(void **state)
+{
+	(void)state;
+	assert_string_equal(config_says("[policy]\nnetwork = fast\n"),
+	                    "F: [policy] network = fast: there is no [network fast]");
+	assert_string_equal(config_says("[network fast]\ntype = sriov\n"),
+	                    "F:2: networks of type sriov are not yet available");
+	assert_string_equal(config_says("[network fast]\ntype = tun\n"), "F:2: unknown type of network 'tun'");
+	assert_string_equal(config_says("[network fast]\n"), "F: [network fast] has no type");
+	assert_string_equal(config_says("[network a/b]\n"), "F:1: 'a/b' is not a network's name");
+}
+
+static void long_lines(void **state)
+{
+	char text[600];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "[site]\nemulator = /", 19);
+	memcpy(text + 500, "\n", 2);
+	assert_string_equal(config_says(text),
+	                    "F:2: the line is too long; continue it on a line that begins with a blank");
+}
+
+static void continued_values(void **state)
+{
+	(void)state;
+	assert_string_equal(image_says("[image]\nsource = file:///a\nkernel=/k\ncmdline = root=/dev/vda\n"
+	                               "   quiet ; not this\n\tconsole=ttyS0\nmemory_min=1G\n"),
+	                    "");
+	assert_string_equal(image.cmdline, "root=/dev/vda quiet console=ttyS0");
+	assert_int_equal(image.memory_min, 1 << 30);
+	/* an indented first line of a section continues nothing */
+	assert_string_equal(image_says("[image]\n  source = file:///a\n"), "");
+	assert_string_equal(image.source, "/a");
+}
+
+static void images(void **state)
+{
+	(void)state;
+	assert_string_equal(image_says("[image]\nsource = file:///img/a.qcow2\n"), "");
+	assert_string_equal(image.format, "qcow2");
+	assert_int_equal(image.memory_min, 256 << 20);
+	assert_string_equal(image_says("[image]\nformat = raw\n"), "I: [image] has no source");
+	assert_string_equal(image_says("[image]\nsource = https://x/y\n"),
+	                    "I:2: images over http are not yet available");
+	assert_string_equal(image_says("[image]\nsource = file://host/y\n"),
+	                    "I:2: source: 'file://host/y' is not file:///PATH");
+	assert_string_equal(image_says("[image]\nsource = file:///a/../b\n"),
+	                    "I:2: source: 'file:///a/../b' is not file:///PATH");
+	assert_string_equal(image_says("[image]\nsource=file:///a\nformat=vmdk\n"), "I:3: format is qcow2 or raw");
+	assert_string_equal(image_says("[image]\nsource=file:///a\nsha256=12\n"), "I:3: sha256 is 64 digits of 0-9a-f");
+	assert_string_equal(image_says("[image]\nsource=file:///a\nagent=cloud-init\n"),
+	                    "I:3: agent is builtin; others are not yet available");
+	assert_string_equal(image_says("[image]\nsource=file:///a\ninitrd=/i\n"),
+	                    "I: initrd and cmdline need a kernel");
+	assert_string_equal(image_says("[site]\n"), "I:1: unknown section [site]");
+	assert_string_equal(image_says("[image]\nsource=file:///a\nmemory_min=lots\n"), "I:3: memory_min is a size");
+}
+
+static void an_images_name_is_checked(void **state)
+{
+	static const char *const names[] = {"", ".", "..", "../x", "a/b", "-v", "a b", "a\n"};
+	struct failure why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		why = (struct failure){0};
+		assert_int_equal(image_load(&image, names[i], &why), -EINVAL);
+		assert_int_equal(why.code, EXIT_USAGE);
+	}
+}
+
+static void the_spool_folder_is_the_nodes(void **state)
+{
+	char spool[PATH_MAX];
+
+	(void)state;
+	config_default(&config);
+	(void)snprintf(config.slurmd_spool_dir, sizeof(config.slurmd_spool_dir), "/a/%%n/b.%%n");
+	assert_int_equal(config_spool(&config, "n1", spool), 0);
+	assert_string_equal(spool, "/a/n1/b.n1");
+	(void)snprintf(config.slurmd_spool_dir, sizeof(config.slurmd_spool_dir), "/a/%%h");
+	assert_int_equal(config_spool(&config, "n1", spool), -EINVAL);
+	memset(config.slurmd_spool_dir, 'x', sizeof(config.slurmd_spool_dir));
+	memcpy(config.slurmd_spool_dir, "/%n", 3);
+	config.slurmd_spool_dir[PATH_MAX - 1] = 0;
+	assert_int_equal(config_spool(&config, "a-long-name-of-a-node", spool), -ENAMETOOLONG);
+}
+
+static void lists(void **state)
+{
+	(void)state;
+	assert_true(list_has("a, bc ,d", "bc", 2));
+	assert_true(list_has("a, bc ,d", "d", 1));
+	assert_false(list_has("a, bc ,d", "b", 1));
+	assert_false(list_has("a, bc ,d", "", 0));
+	assert_true(list_is_valid("a"));
+	assert_false(list_is_valid(""));
+	assert_false(list_is_valid("a,"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(reads_a_whole_file),
+	        cmocka_unit_test(an_empty_file_is_the_defaults),
+	        cmocka_unit_test(errors_have_file_and_line),
+	        cmocka_unit_test(networks_are_checked),
+	        cmocka_unit_test(long_lines),
+	        cmocka_unit_test(continued_values),
+	        cmocka_unit_test(images),
+	        cmocka_unit_test(an_images_name_is_checked),
+	        cmocka_unit_test(the_spool_folder_is_the_nodes),
+	        cmocka_unit_test(lists),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

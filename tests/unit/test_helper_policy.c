@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: helper/policy.o helper/list.o helper/failure.o helper/args.o helper/identity.o common/str.o common/kv.o */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/exitcode.h"
+#include "helper/args.h"
+#include "helper/identity.h"
+#include "helper/policy.h"
+
+#define GROUPS "100:users,200:physics"
+
+static struct config config;
+static struct image image;
+static struct failure why;
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&config, 0, sizeof(config));
+	memset(&image, 0, sizeof(image));
+	memset(&why, 0, sizeof(why));
+	config.memory_reserve = 256 << 20;
+	config.tb_cache = 64 << 20;
+	config.boot_timeout = 300;
+	config.boot_timeout_max = 600;
+	image.memory_min = 256 << 20;
+	(void)snprintf(image.name, sizeof(image.name), "tiny");
+	return 0;
+}
+
+static void without_a_policy_everybody(void **state)
+{
+	(void)state;
+	assert_int_equal(policy_user(&config, &image, "alice", "100:users", &why), 0);
+}
+
+static void users_and_groups(void **state)
+{
+	(void)state;
+	(void)snprintf(config.allow_users, sizeof(config.allow_users), "bob, alice");
+	assert_int_equal(policy_user(&config, &image, "alice", GROUPS, &why), 0);
+	assert_int_equal(policy_user(&config, &image, "ali", GROUPS, &why), -EACCES);
+	assert_int_equal(why.code, EXIT_DENIED);
+	(void)snprintf(config.allow_groups, sizeof(config.allow_groups), "physics");
+	assert_int_equal(policy_user(&config, &image, "ali", GROUPS, &why), 0);
+	assert_int_equal(policy_user(&config, &image, "ali", "100:users,300:physicsx", &why), -EACCES);
+	config.allow_users[0] = 0;
+	assert_int_equal(policy_user(&config, &image, "alice", "100:users", &why), -EACCES);
+	assert_int_equal(policy_user(&config, &image, "alice", "", &why), -EACCES);
+}
+
+static void groups_of_an_image(void **state)
+{
+	(void)state;
+	(void)snprintf(image.groups, sizeof(image.groups), "chemistry,physics");
+	assert_int_equal(policy_user(&config, &image, "alice", GROUPS, &why), 0);
+	assert_int_equal(policy_user(&config, &image, "alice", "100:users", &why), -EACCES);
+	assert_non_null(strstr(why.message, "chemistry,physics"));
+}
+
+static void boot_timeouts(void **state)
+{
+	uint64_t seconds = 0;
+
+	(void)state;
+	assert_int_equal(policy_boot_timeout(&config, NULL, &seconds, &why), 0);
+	assert_int_equal(seconds, 300);
+	assert_int_equal(policy_boot_timeout(&config, "20", &seconds, &why), 0);
+	assert_int_equal(seconds, 20);
+	assert_int_equal(policy_boot_timeout(&config, "601", &seconds, &why), -EINVAL);
+	assert_int_equal(policy_boot_timeout(&config, "0", &seconds, &why), -EINVAL);
+	assert_int_equal(policy_boot_timeout(&config, "-1", &seconds, &why), -EINVAL);
+	assert_int_equal(policy_boot_timeout(&config, "", &seconds, &why), -EINVAL);
+	assert_int_equal(why.code, EXIT_USAGE);
+}
+
+static void memory_of_a_machine(void **state)
+{
+	struct policy_memory memory = {.job_mib = 2000, .limit = UINT64_MAX, .vcpus = 2};
+	uint64_t mib = 0;
+
+	(void)state;
+	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
+	assert_int_equal(mib, 2000 - 256);
+	memory.tcg = true;
+	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
+	assert_int_equal(mib, 2000 - 256 - 64);
+	/* the cgroup's word goes before Slurm's */
+	memory.limit = UINT64_C(1000) << 20;
+	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
+	assert_int_equal(mib, 1000 - 320);
+}
+
+static void memory_by_cpu(void **state)
+{
+	struct policy_memory memory = {.limit = UINT64_MAX, .vcpus = 4};
+	uint64_t mib = 0;
+
+	(void)state;
+	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), -EIO);
+	assert_int_equal(why.code, EXIT_NODE);
+	config.memory_per_cpu = 512 << 20;
+	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
+	assert_int_equal(mib, 2048 - 256);
+}
+
+static void too_little_memory(void **state)
+{
+	struct policy_memory memory = {.job_mib = 511, .limit = UINT64_MAX, .vcpus = 1};
+	uint64_t mib = 0;
+
+	(void)state;
+	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), -EINVAL);
+	assert_int_equal(why.code, EXIT_USAGE);
+	assert_non_null(strstr(why.message, "256 MiB of memory"));
+	assert_non_null(strstr(why.message, "511 MiB"));
+	assert_non_null(strstr(why.message, "--mem=512M"));
+	memory.job_mib = 512;
+	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
+	memory.job_mib = 100;
+	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), -EINVAL);
+	memory.limit = 0;
+	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), -EINVAL);
+}
+
+static int parse(struct args *args, uint32_t required, uint32_t allowed, int argc, ...)
+{
+	char *argv[8];
+	va_list words;
+
+	va_start(words, argc);
+	for (int i = 0; i < argc; i++)
+		argv[i] = va_arg(words, char *);
+	va_end(words);
+	why = (struct failure){0};
+	return args_parse(argc, argv, required, allowed, args, &why);
+}
+
+static void arguments(void **state)
+{
+	const uint32_t node = ARG_BIT(ARG_NODE), both = node | ARG_BIT(ARG_JOB);
+	static char longest[ARG_VALUE_MAX + 2];
+	struct args args;
+	uint64_t job;
+
+	(void)state;
+	assert_int_equal(parse(&args, both, both, 4, "--job", "7", "--node", "n1"), 0);
+	assert_string_equal(args.value[ARG_NODE], "n1");
+	assert_int_equal(args_u64(&args, ARG_JOB, 1, 10, &job, &why), 0);
+	assert_int_equal(job, 7);
+	assert_int_equal(args_u64(&args, ARG_JOB, 8, 10, &job, &why), -EINVAL);
+	assert_null(args.value[ARG_UID]);
+	assert_int_equal(parse(&args, 0, both, 0), 0);
+	assert_int_equal(parse(&args, both, both, 2, "--node", "n1"), -EINVAL);
+	assert_string_equal(why.message, "--job is missing");
+	assert_int_equal(parse(&args, 0, both, 1, "--node"), -EINVAL);
+	assert_int_equal(parse(&args, 0, both, 4, "--node", "a", "--node", "b"), -EINVAL);
+	assert_int_equal(parse(&args, 0, both, 2, "--uid", "1"), -EINVAL);
+	assert_int_equal(parse(&args, 0, both, 2, "", ""), -EINVAL);
+	assert_int_equal(parse(&args, 0, both, 2, "--node", "../x"), -EINVAL);
+	assert_int_equal(parse(&args, 0, both, 2, "--node", ""), -EINVAL);
+	memset(longest, 'x', ARG_VALUE_MAX + 1);
+	assert_int_equal(parse(&args, 0, ARG_BIT(ARG_OPTION_ERROR), 2, "--option-error", longest), -EINVAL);
+	longest[ARG_VALUE_MAX] = 0;
+	assert_int_equal(parse(&args, 0, ARG_BIT(ARG_OPTION_ERROR), 2, "--option-error", longest), 0);
+}
+
+static void group_ids(void **state)
+{
+	gid_t gids[3];
+
+	(void)state;
+	assert_int_equal(identity_parse_gids("", gids, 3), 0);
+	assert_int_equal(identity_parse_gids("5", gids, 3), 1);
+	assert_int_equal(identity_parse_gids("5,6,4294967294", gids, 3), 3);
+	assert_int_equal(gids[2], 4294967294U);
+	assert_int_equal(identity_parse_gids("5,6,7,8", gids, 3), -EINVAL);
+	assert_int_equal(identity_parse_gids("5,", gids, 3), -EINVAL);
+	assert_int_equal(identity_parse_gids(",5", gids, 3), -EINVAL);
+	assert_int_equal(identity_parse_gids("4294967295", gids, 3), -EINVAL);
+	assert_int_equal(identity_parse_gids("1 2", gids, 3), -EINVAL);
+}
+
+static void names_of_root(void **state)
+{
+	const gid_t gids[] = {0, 0, 4242424};
+	struct kv kv = {0};
+
+	(void)state;
+	assert_int_equal(identity_user(0, 0, &kv, &why), 0);
+	assert_string_equal(kv_get(&kv, "user"), "root");
+	assert_non_null(kv_get(&kv, "home"));
+	assert_int_equal(identity_groups(0, gids, 3, &kv, &why), 0);
+	assert_string_equal(kv_get(&kv, "groups"), "0:root,4242424:4242424");
+	assert_int_equal(identity_user(4242424, 0, &kv, &why), -EIO);
+	assert_int_equal(why.code, EXIT_NODE);
+	kv_free(&kv);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup(without_a_policy_everybody, setup),
+	        cmocka_unit_test_setup(users_and_groups, setup),
+	        cmocka_unit_test_setup(groups_of_an_image, setup),
+	        cmocka_unit_test_setup(boot_timeouts, setup),
+	        cmocka_unit_test_setup(memory_of_a_machine, setup),
+	        cmocka_unit_test_setup(memory_by_cpu, setup),
+	        cmocka_unit_test_setup(too_little_memory, setup),
+	        cmocka_unit_test_setup(arguments, setup),
+	        cmocka_unit_test_setup(group_ids, setup),
+	        cmocka_unit_test_setup(names_of_root, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
