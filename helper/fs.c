@@ -140,7 +140,10 @@ int fs_open_child(int dirfd, const char *name, bool create, mode_t mode)
 	if (fd < 0)
 		return -errno;
 	/* the mode is not the umask's business; an existing folder keeps its own (an ACL shows in it) */
-	if (made && (fchmod(fd, mode) < 0 || fsync(dirfd) < 0))
+	if (made && fchmod(fd, mode) < 0)
+		rc = -errno;
+	/* a cgroup's folder cannot be synced, and need not */
+	if (made && fsync(dirfd) < 0 && errno != EINVAL)
 		rc = -errno;
 	if (rc == 0 && !fs_is_trusted(fd))
 		rc = -EPERM;

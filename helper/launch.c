@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/exitcode.h"
@@ -90,6 +91,7 @@ static int launch_monitor(const struct record *record, const char *machine, stru
 	if (fcntl(record->lock, F_SETFD, 0) < 0)
 		return failure_set(why, EXIT_NODE, "fcntl: %s", strerror(errno));
 	harden_reset_signals();
+	(void)umask(022);
 	(void)execve(WNODES_MONITOR, argv, envp);
 	return failure_set(why, EXIT_NODE, "cannot execute " WNODES_MONITOR ": %s", strerror(errno));
 }
