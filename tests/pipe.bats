@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2154,SC2002,SC1003,SC2016,SC2030,SC2031 # tests are subshells, `run` sets variables, the guest expands
 # SPDX-License-Identifier: GPL-2.0-or-later
-# wnodes-run, wnodes-relay and a guest's end of the channel, on a socket pair
-# in place of QEMU. The guest is a plain one of tests/pipe, and for what it can
-# show the real agent (AGENT). As root; tasks' host side runs as nobody.
+# wnodes-run, wnodes-relay and wnodes-agent on a socket pair in place of QEMU,
+# and guests gone wrong in the agent's place. As root; the job's user is nobody.
 
 bats_require_minimum_version 1.5.0
 
@@ -17,7 +17,7 @@ setup_file() {
 		"${CC:-gcc}" -std=gnu17 -O1 -g -I"$HERE/.." -D_GNU_SOURCE -o "$TOOLS/$program" \
 			"$HERE/pipe/$program.c" "$HERE"/../common/*.c
 	done
-	cp "$HERE/pipe/vm" "$BUILD/wnodes-run" "$BUILD/wnodes-relay" "$TOOLS/"
+	cp "$HERE/pipe/vm" "$BUILD/wnodes-run" "$BUILD/wnodes-relay" "$BUILD/wnodes-agent" "$TOOLS/"
 	PATH=$TOOLS:$PATH
 }
 
@@ -29,6 +29,7 @@ setup() {
 	# nobody must be able to come here: not below a folder of root's
 	DIR=$(mktemp -d /tmp/wnodes-pipe.XXXXXX)
 	chmod 755 "$DIR"
+	install -d -o 65534 "$DIR/shared"
 	export RUN=$DIR/run
 	MACHINE=
 }
@@ -50,8 +51,22 @@ machine() {
 	done
 }
 
+# a machine with the real agent, whose tasks run here as nobody; it may change no file of this machine's
 agent() {
-	machine "$TOOLS/fakeguest" agent
+	mkdir -p "$DIR/etc"
+	cp /etc/passwd /etc/group "$DIR/etc/"
+	machine "$TOOLS/wnodes-agent" --fd 3 --etc "$DIR/etc"
+}
+
+# end PID…: kill them, and do not hear of it
+end() {
+	kill -9 "$@"
+	{ wait "$@" || true; } 2>/dev/null
+}
+
+# gone PID: no such process, or one that only waits to be reaped
+gone() {
+	! grep -q '^State:[[:space:]]*[^Z]' "/proc/$1/status" 2>/dev/null
 }
 
 # until_true SECONDS COMMAND…
@@ -171,23 +186,85 @@ until_true() {
 	sleep 60 <>"$DIR/fifo" 3>&- &
 	local sleeper=$!
 	# shellcheck disable=SC2016
-	vm sh -c "trap 'echo got >$DIR/got; exit 9' USR1; yes & wait" </dev/null >"$DIR/fifo" 3>&- &
+	vm sh -c "trap 'echo got >$DIR/shared/got; exit 9' USR1; yes & wait" </dev/null >"$DIR/fifo" 3>&- &
 	local pid=$!
 	sleep 1
 	kill -USR1 "$pid"
-	until_true 5 test -s "$DIR/got"
-	kill -9 "$pid" "$sleeper"
+	until_true 5 test -s "$DIR/shared/got"
+	end "$pid" "$sleeper"
 }
 
-@test "kill -9 of wnodes-run ends the task" {
+@test "kill -9 of wnodes-run ends all the processes of the task" {
 	agent
-	vm sh -c "echo \$\$ >$DIR/pid; sleep 300" </dev/null 3>&- &
-	local pid=$!
-	until_true 5 test -s "$DIR/pid"
-	kill -9 "$pid"
-	until_true 5 eval "! kill -0 $(cat "$DIR/pid") 2>/dev/null"
+	vm sh -c "setsid sleep 300 & echo \$\$ \$! >$DIR/shared/pid; wait" </dev/null 3>&- &
+	local pid=$! task child
+	until_true 5 test -s "$DIR/shared/pid"
+	read -r task child <"$DIR/shared/pid"
+	kill -0 "$task" "$child"
+	end "$pid"
+	until_true 5 gone "$task"
+	until_true 5 gone "$child"
 	# and the machine lives on
 	[ "$(vm echo x </dev/null)" = x ]
+}
+
+@test "a writer that never ends does not keep a task from ending" {
+	agent
+	run -0 bash -c "yes | timeout 20 vm head -n1"
+	[ "$output" = y ]
+	run -5 bash -c "yes | timeout 20 vm sh -c 'exec <&-; sleep 1; exit 5'"
+}
+
+@test "descriptors that others share stay blocking" {
+	agent
+	mkfifo "$DIR/in" "$DIR/out"
+	sleep 60 <>"$DIR/in" >"$DIR/out" 3>&- &
+	local sleeper=$! pid fd
+	cat "$DIR/out" >/dev/null 3>&- &
+	local reader=$!
+	vm cat <"$DIR/in" >"$DIR/out" 2>"$DIR/err" 3>&- &
+	pid=$!
+	sleep 1
+	for fd in 0 1 2; do
+		# the octal flags: 04000 is O_NONBLOCK
+		[ $((0$(awk '$1 == "flags:" {print $2}' "/proc/$pid/fdinfo/$fd") & 04000)) -eq 0 ]
+	done
+	end "$pid" "$sleeper" "$reader"
+}
+
+@test "a batch script is carried in, and the guest executes it" {
+	agent
+	# shellcheck disable=SC2016
+	printf '#!/bin/bash\necho "$# $1 ${0##*/}"; cat\nexit 4\n' >"$DIR/script"
+	head -c 3M /dev/zero | tr '\0' '#' >>"$DIR/script"
+	chmod 755 "$DIR/script"
+	WNODES_RUN_SCRIPT=1 STEP=1.batch run -4 bash -c "echo in | vm '$DIR/script' 'a b'"
+	[ "${lines[0]%% slurm*}" = "1 a b" ] || [[ "${lines[0]}" = "1 a b "* ]]
+	[ "${lines[1]}" = in ]
+	chmod 700 "$DIR/script"
+	WNODES_RUN_SCRIPT=1 run -75 vm "$DIR/script"
+	[ "$output" = "wnodes: cannot carry the batch script into the VM: Permission denied" ]
+}
+
+@test "a working folder that the task cannot have is noted once for all ranks" {
+	agent
+	mkdir -m 700 "$DIR/cwd"
+	local i pids=()
+	for i in 0 1 2 3; do
+		(cd "$DIR/cwd" && WNODES_RUN_TTY=1 exec vm sh -c 'sleep 1; pwd' </dev/null >"$DIR/out$i" 2>&1 3>&-) &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	cat "$DIR"/out?
+	[ "$(cat "$DIR"/out? | grep -c "^wnodes: .*$DIR/cwd")" -eq 1 ]
+	[ "$(cat "$DIR"/out? | grep -c '^/')" -eq 4 ]
+}
+
+@test "a program that is not there: 127 and one line" {
+	agent
+	run -127 vm /nowhere/program </dev/null
+	[[ "$output" = "wnodes: "*"/nowhere/program"* ]]
+	[ "${#lines[@]}" -eq 1 ]
 }
 
 @test "the machine's end: one message, its code, and the console's last lines for its own faults" {
@@ -244,7 +321,7 @@ until_true() {
 }
 
 @test "a console's file that cannot be opened ends the machine" {
-	CONSOLE=/nowhere/file machine "$TOOLS/fakeguest" agent
+	CONSOLE=/nowhere/file machine "$TOOLS/fakeguest" nothing
 	until_true 5 grep -q '^relay ended' "$DIR/log"
 	run -64 vm true </dev/null
 	[ "$output" = "wnodes: --vm-console: /nowhere/file: No such file or directory" ]
@@ -268,7 +345,7 @@ until_true() {
 	vm cat </dev/null >"$DIR/out" 2>&1 3>&- &
 	local pid=$!
 	sleep 2
-	kill -9 "$pid"
+	end "$pid"
 	[ "$(grep -c '^wnodes: note' "$DIR/out")" -eq 64 ]
 }
 
