@@ -1,0 +1,39 @@
+#!/usr/bin/env bats
+# Other clusters than the one of the rest: without the extern step, and of two nodes.
+export WNODES_CLUSTER_DIR=${WNODES_CLUSTER_DIR:-/var/tmp/wnodes-cluster}-o
+export WNODES_CLUSTER_PREFIX=o
+load lib/common
+
+setup()
+{
+	export BATS_TEST_TIMEOUT=240
+}
+
+teardown_file()
+{
+	cluster down
+}
+
+@test "without the extern step a machine's job fails with 75 and says why" {
+	cluster up --no-contain
+	code=0
+	as_user srun -O -n2 --vm=tiny cat /proc/sys/kernel/random/boot_id > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err" || code=$?
+	cat "$BATS_TEST_TMPDIR/err"
+	[ "$code" -eq 75 ]
+	[ ! -s "$BATS_TEST_TMPDIR/out" ]
+	[ "$(grep -c '^wnodes: .*PrologFlags=Contain' "$BATS_TEST_TMPDIR/err")" -eq 1 ]
+	wait_for_nothing
+	[ "$(node_state o1)" = idle ]
+	as_user srun -n1 true
+}
+
+@test "a job over two nodes has a machine on each" {
+	cluster up --nodes 2
+	as_user srun -N2 -n4 -O --vm=tiny cat /proc/sys/kernel/random/boot_id > "$BATS_TEST_TMPDIR/out"
+	cat "$BATS_TEST_TMPDIR/out"
+	[ "$(wc -l < "$BATS_TEST_TMPDIR/out")" -eq 4 ]
+	[ "$(sort -u "$BATS_TEST_TMPDIR/out" | wc -l)" -eq 2 ]
+	wait_for_nothing
+	[ "$(node_state o1)" = idle ]
+	[ "$(node_state o2)" = idle ]
+}

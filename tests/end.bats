@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# How a job ends: exit codes, signals, limits; as the same job on the host.
+load lib/common
+
+setup_file()
+{
+	export BATS_TEST_TIMEOUT=120
+	folder=$(user_folder)
+	export folder
+	job=$(machine --vm=tiny)
+	export job
+	in_job true
+}
+
+teardown_file()
+{
+	as_user scancel "$job"
+	wait_for_nothing
+	rm -rf "$folder"
+}
+
+# The same command's end in the machine and on the host.
+same_end()
+{
+	local guest=0 host=0
+	in_job "$@" 2> "$folder/guest" || guest=$?
+	as_user srun -n1 "$@" 2> "$folder/host" || host=$?
+	echo "guest $guest, host $host"
+	[ "$guest" -eq "$host" ] && [ "$(sed "s/$node: task 0: //" "$folder/guest")" = "$(sed "s/$node: task 0: //" "$folder/host")" ]
+}
+
+@test "an exit code" {
+	same_end sh -c 'exit 42'
+}
+
+@test "death by a signal" {
+	# shellcheck disable=SC2016
+	same_end sh -c 'kill -SEGV $$'
+	# shellcheck disable=SC2016
+	same_end sh -c 'kill -KILL $$'
+}
+
+@test "a job's state in scontrol is the one a host job gets" {
+	for vm in "" --vm=tiny; do
+		# shellcheck disable=SC2016,SC2086
+		for script in 'exit 0' 'exit 3' 'kill -TERM $$'; do
+			id=$(submit $vm --wrap "$script")
+			wait_job "$id"
+			echo "$(job_state "$id") $(job_field "$id" ExitCode)"
+		done > "$folder/states${vm:+.vm}"
+	done
+	diff "$folder/states" "$folder/states.vm"
+}
+
+@test "a program that is not there: 127 and a line" {
+	run in_job /no/such/program
+	[ "$status" -eq 127 ]
+	[[ "$output" == *"/no/such/program"* ]]
+}
+
+@test "forwarded signals reach the task, once" {
+	for signal in INT TERM HUP USR1 USR2 CONT QUIT WINCH; do
+		in_job sh -c "trap 'echo got $signal; exit 9' $signal; echo up; i=0; while [ \$i -lt 200 ]; do sleep 0.1; i=\$((i+1)); done" > "$folder/signal" &
+		step=$!
+		wait_for_line up "$folder/signal"
+		as_user scancel -s "$signal" "$job.$(last_step "$job")"
+		code=0
+		wait $step || code=$?
+		echo "$signal: $code: $(cat "$folder/signal")"
+		[ "$code" -eq 9 ]
+		[ "$(grep -c "got $signal" "$folder/signal")" -eq 1 ]
+	done
+}
+
+@test "scancel ends the guest's processes, its trap runs" {
+	in_job sh -c 'trap "echo trapped; exit 1" TERM; sleep 777 & echo up; wait' > "$folder/trap" &
+	step=$!
+	wait_for_line up "$folder/trap"
+	as_user scancel "$job.$(last_step "$job")"
+	wait $step || true
+	grep -q trapped "$folder/trap"
+	! in_job ps -o args | grep -q '^sleep 777'
+}
+
+@test "Ctrl-C on srun ends the guest's processes" {
+	in_job sh -c 'echo up; exec sleep 778' > "$folder/int" &
+	wait_for_line up "$folder/int"
+	pid=$(pgrep -u "$(id -u "$test_user")" -f '^srun .*sleep 778')
+	kill -INT "$pid"; sleep 0.3; kill -INT "$pid"
+	wait_until 20 bash -c "! kill -0 $pid 2>/dev/null"
+	! in_job ps -o args | grep -q '^sleep 778'
+}
+
+@test "a time limit ends the job as it ends a host job" {
+	id=$(submit --vm=tiny --time=00:01 --wrap 'trap "" TERM; sleep 600')
+	run as_user srun --jobid="$id" --overlap -n1 true
+	as_user scontrol update "jobid=$id" timelimit=0 2> /dev/null || as_root scontrol update "jobid=$id" timelimit=0
+	wait_job "$id" 90
+	[ "$(job_state "$id")" = TIMEOUT ]
+}
+
+@test "kill -9 of wnodes-run kills the task's tree in the guest" {
+	in_job sh -c '(setsid sleep 779 &); echo up; exec sleep 779' > "$folder/kill" &
+	step=$!
+	wait_for_line up "$folder/kill"
+	kill -KILL "$(pgrep -u "$(id -u "$test_user")" -x wnodes-run -n)"
+	run wait $step
+	wait_until 10 bash -c "$(declare -f as_user in_job cluster); ! in_job ps -o args | grep -q '^sleep 779'"
+}

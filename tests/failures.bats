@@ -1,0 +1,181 @@
+#!/usr/bin/env bats
+# Every failure: within its bound, with the design's exit code and one clear
+# line; the node stays up, nothing is left.
+load lib/common
+
+setup_file()
+{
+	export BATS_TEST_TIMEOUT=180
+	folder=$(user_folder)
+	export folder
+}
+
+teardown()
+{
+	wait_for_nothing
+	[ "$(node_state "$node")" = idle ]
+}
+
+teardown_file()
+{
+	rm -rf "$folder"
+}
+
+# fails CODE PATTERN SRUN-ARGUMENTS…: the code, and one line that matches
+fails()
+{
+	local want=$1 pattern=$2 code=0
+	shift 2
+	as_user srun "$@" > "$folder/out" 2> "$folder/err" || code=$?
+	cat "$folder/err"
+	echo "code $code, wanted $want"
+	[ "$code" -eq "$want" ]
+	[ "$(grep -c '^wnodes:' "$folder/err")" -eq 1 ]
+	grep -qE "^wnodes: .*$pattern" "$folder/err"
+	! grep -q "$(cat /proc/sys/kernel/random/boot_id)" "$folder/out"
+}
+
+@test "an unknown image: 64, one line for four ranks" {
+	fails 64 "no-such-image" -O -n4 --vm=no-such-image cat /proc/sys/kernel/random/boot_id
+}
+
+@test "a job with less memory than the image needs: 64" {
+	fails 64 "memory" --mem=300 --vm=tiny cat /proc/sys/kernel/random/boot_id
+}
+
+@test "bad and not yet available options: 64 before anything is submitted" {
+	for option in --vm=../x --vm-disk=raw --vm-network=x --vm-mount=/x --vm-console=x --vm-boot-timeout=5; do
+		[[ $option == --vm=* || $option == --vm-boot* || $option == --vm-cons* ]] && extra="" || extra=--vm=tiny
+		# shellcheck disable=SC2086
+		fails 64 "${option%%=*}" $extra $option true
+		run as_user sbatch $extra $option --wrap true
+		[ "$status" -eq 64 ]
+	done
+	fails 64 "boot-timeout" --vm=tiny --vm-boot-timeout=soon true
+}
+
+@test "a machine that never gets ready: 75 within the boot timeout" {
+	start=$SECONDS
+	fails 75 "noagent.*20 s" --vm=noagent --vm-boot-timeout=20 cat /proc/sys/kernel/random/boot_id
+	[ $((SECONDS - start)) -le 40 ]
+}
+
+@test "QEMU killed under a running job: 70" {
+	as_user srun --vm=tiny sh -c 'echo up; sleep 100' > "$folder/out" 2> "$folder/err" &
+	step=$!
+	wait_for_line up "$folder/out"
+	kill -KILL "$(pgrep -u "$(id -u "$test_user")" -f '^[^ ]*qemu-system')"
+	code=0; wait $step || code=$?
+	cat "$folder/err"
+	[ "$code" -eq 70 ]
+	[ "$(grep -c '^wnodes:' "$folder/err")" -ge 1 ]
+	grep -q '^wnodes: .*QEMU' "$folder/err"
+}
+
+@test "the guest powers itself off: 70" {
+	fails 70 "powered" --vm=tiny sh -c 'su -c "poweroff -f"; sleep 100'
+}
+
+@test "the guest's kernel panics: 70, with the console's tail" {
+	fails 70 "panic" --vm=tiny sh -c 'su -c "echo c > /proc/sysrq-trigger"; sleep 100'
+	grep -q 'Kernel panic' "$folder/err"
+}
+
+@test "a guest that writes garbage to the channel: 70" {
+	fails 70 "protocol" --vm=tiny-garbage sh -c 'sleep 100'
+}
+
+@test "the guest reboots: 70" {
+	fails 70 "reboot" --vm=tiny sh -c 'su -c "reboot -f"; sleep 100'
+}
+
+@test "a guest that says hello and nothing more: 75 within the boot timeout" {
+	fails 75 "20 s" --vm=tiny-mute --vm-boot-timeout=20 cat /proc/sys/kernel/random/boot_id
+}
+
+@test "a guest that writes endless frames to the channel: 70" {
+	fails 70 "protocol" --vm=tiny-endless sh -c 'sleep 100'
+}
+
+@test "--multi-prog: 64, nothing runs on the host" {
+	printf '0 cat /proc/sys/kernel/random/boot_id\n1 cat /proc/sys/kernel/random/boot_id\n' > "$folder/multi"
+	chmod 0644 "$folder/multi"
+	fails 64 "multi-prog" -O -n2 --vm=tiny --multi-prog "$folder/multi"
+}
+
+@test "--pty: 64" {
+	code=0
+	as_user script -qec "srun --pty --vm=tiny true" /dev/null > "$folder/out" 2>&1 || code=$?
+	cat "$folder/out"
+	[ "$code" -eq 64 ]
+	grep -q 'wnodes: --pty' "$folder/out"
+}
+
+@test "a step that asks for a machine in a job that has none, or for another image: 64" {
+	run as_user salloc bash -c 'srun --vm=tiny cat /proc/sys/kernel/random/boot_id'
+	echo "$output"
+	[[ "$output" == *"wnodes: job"*"no virtual machine"* ]]
+	[[ "$output" != *"$(cat /proc/sys/kernel/random/boot_id)"* ]]
+	run as_user salloc --vm=tiny bash -c 'srun --vm=noagent true; echo "code $?"'
+	echo "$output"
+	[[ "$output" == *"code 64"* ]]
+}
+
+@test "root's own job: 77" {
+	code=0
+	as_root srun --vm=tiny cat /proc/sys/kernel/random/boot_id > "$folder/out" 2> "$folder/err" || code=$?
+	cat "$folder/err"
+	[ "$code" -eq 77 ]
+	[ ! -s "$folder/out" ]
+}
+
+@test "out of memory in the guest: the task dies as on the host, and a line says so" {
+	as_user srun --vm=tiny sh -c 'exec awk "BEGIN { for (s = \"xxxxxxxxxxxxxxxx\"; ; ) s = s s }"' > "$folder/out" 2> "$folder/err" && code=0 || code=$?
+	cat "$folder/err"
+	[ "$code" -eq 137 ]
+	grep -q '^wnodes: .*out of memory' "$folder/err"
+}
+
+@test "QEMU killed by the job's memory limit: 70 and a line" {
+	as_user srun --vm=tiny sh -c 'echo up; cat > /dev/null; dd if=/dev/zero of=/dev/shm/x bs=1M count=300 2> /dev/null; sleep 60' < <(sleep 8) > "$folder/out" 2> "$folder/err" &
+	step=$!
+	wait_for_line up "$folder/out"
+	cgroup=$(vm_cgroup memory)
+	echo $(($(cat "$cgroup/memory.usage_in_bytes") + 30000000)) > "$cgroup/memory.limit_in_bytes"
+	code=0; wait $step || code=$?
+	cat "$folder/err"
+	[ "$code" -eq 70 ]
+	grep -q '^wnodes: .*memory' "$folder/err"
+}
+
+@test "kill -9 of the monitor or of the relay: 70, nothing is left" {
+	for victim in wnodes-monitor wnodes-relay; do
+		for which in -n -o; do
+			as_user srun --vm=tiny sh -c 'echo up; sleep 100' > "$folder/out" 2> "$folder/err" &
+			step=$!
+			wait_for_line up "$folder/out"
+			kill -KILL "$(pgrep $which -f "$(cluster_folder)/usr/libexec/wnodes/$victim|^$victim")"
+			code=0; wait $step || code=$?
+			echo "$victim $which: $code: $(cat "$folder/err")"
+			[ "$code" -eq 70 ]
+			grep -q '^wnodes:' "$folder/err"
+			wait_for_nothing
+			rm "$folder/out"
+		done
+	done
+}
+
+@test "kill -9 and scancel while the machine boots leave nothing" {
+	for _ in 1 2 3; do
+		id=$(submit --vm=tiny --wrap 'sleep 100')
+		wait_until 20 pgrep -u "$(id -u "$test_user")" -f '^[^ ]*qemu-system'
+		pkill -KILL -u "$(id -u "$test_user")" -f '^[^ ]*qemu-system'
+		wait_job "$id"
+		[ "$(job_state "$id")" = FAILED ]
+		id=$(submit --vm=tiny --wrap 'sleep 100')
+		sleep 0.$((RANDOM % 9))
+		as_user scancel "$id"
+		wait_job "$id"
+		wait_for_nothing
+	done
+}

@@ -1,0 +1,92 @@
+#!/usr/bin/env bats
+# A task's streams: apart, binary-clean, with ends, without stalls.
+load lib/common
+
+setup_file()
+{
+	export BATS_TEST_TIMEOUT=120
+	folder=$(user_folder)
+	export folder
+	head -c 50M /dev/urandom > "$folder/random"
+	chmod 0644 "$folder/random"
+	job=$(machine --vm=tiny)
+	export job
+	in_job true
+}
+
+teardown_file()
+{
+	as_user scancel "$job"
+	wait_for_nothing
+	rm -rf "$folder"
+}
+
+@test "four ranks, stdout and stderr apart, exit code 3" {
+	# shellcheck disable=SC2016
+	as_user srun -O --vm=tiny -n4 sh -c 'echo $SLURM_PROCID; echo err >&2; exit 3' > "$folder/out" 2> "$folder/err" && code=0 || code=$?
+	[ "$code" -eq 3 ]
+	[ "$(sort -n "$folder/out" | tr '\n' ' ')" = "0 1 2 3 " ]
+	[ "$(grep -c '^err$' "$folder/err")" -eq 4 ]
+	! grep -q '^wnodes:' "$folder/err"
+}
+
+@test "50 MB from the host to the guest" {
+	sum=$(as_user srun --vm=tiny sha256sum < "$folder/random" | cut -d' ' -f1)
+	[ "$sum" = "$(sha256sum < "$folder/random" | cut -d' ' -f1)" ]
+}
+
+@test "50 MB from the guest to the host" {
+	in_job sh -c 'head -c 50000000 /dev/urandom > /tmp/r'
+	sum=$(in_job sha256sum /tmp/r | cut -d' ' -f1)
+	[ "$(in_job cat /tmp/r | sha256sum | cut -d' ' -f1)" = "$sum" ]
+}
+
+@test "30 MB through cat, both ways at once, do not stall" {
+	head -c 30M "$folder/random" > "$folder/r30"
+	[ "$(in_job cat < "$folder/r30" | sha256sum)" = "$(sha256sum < "$folder/r30")" ]
+}
+
+@test "stdin from /dev/null and a closed stdin end at once" {
+	[ "$(in_job sh -c 'cat; echo end' < /dev/null)" = end ]
+	[ "$(in_job sh -c 'cat; echo end' <&-)" = end ]
+}
+
+@test "a half-closed stdin: output comes after its end" {
+	[ "$(printf 'c\nb\na\n' | in_job sort | tr '\n' ' ')" = "a b c " ]
+}
+
+@test "a reader that goes does not hang the task" {
+	run bash -c "$(declare -f as_user in_job cluster); in_job sh -c 'yes | head -c 3000000' | head -n 1"
+	[ "$output" = y ]
+}
+
+@test "arguments arrive byte for byte" {
+	want=$(printf '%s\n' $'a b' '' $'new\nline' '*' $'\xff\x01' '--' "it's" | od -c)
+	got=$(in_job printf '%s\n' $'a b' '' $'new\nline' '*' $'\xff\x01' '--' "it's" | od -c)
+	[ "$got" = "$want" ]
+}
+
+@test "the environment arrives, large values too" {
+	value=$(head -c 100000 /dev/zero | tr '\0' x)
+	[ "$(as_user env "BIG=$value" srun --jobid="$job" --overlap -n1 sh -c 'echo ${#BIG}')" -eq 100000 ]
+	! in_job env | grep -q '^WNODES_'
+}
+
+@test "umask, working directory and its fallback" {
+	[ "$(umask 027; in_job sh -c umask)" = 0027 ]
+	[ "$(cd /usr && in_job pwd)" = /usr ]
+	[ "$(cd "$folder" && in_job pwd)" = /tmp ]
+}
+
+@test "many tasks at once in one machine" {
+	[ "$(in_job -n16 -O sh -c 'head -c 200000 /dev/zero; sleep 1' | wc -c)" -eq 3200000 ]
+}
+
+@test "a stalled task stalls no other" {
+	as_user srun --jobid="$job" --overlap -n1 sh -c 'yes' > >(sleep 20) &
+	stalled=$!
+	sleep 2
+	[ "$(in_job echo other)" = other ]
+	kill -INT $stalled; sleep 0.2; kill -INT $stalled || true
+	wait $stalled || true
+}

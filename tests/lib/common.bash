@@ -1,0 +1,236 @@
+# shellcheck shell=bash
+# What the whole path's tests share. A file of bats says `load lib/common`;
+# a script sources it. All speak to the cluster of $WNODES_CLUSTER_DIR.
+
+export node=${WNODES_CLUSTER_PREFIX:-n}1
+export test_user=wnodes-alice other_user=wnodes-bob
+common_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+export common_top
+
+cluster()
+{
+	"$common_top/tests/cluster" "$@"
+}
+
+cluster_folder()
+{
+	echo "${WNODES_CLUSTER_DIR:-/var/tmp/wnodes-cluster}"
+}
+
+as_user()
+{
+	cluster exec --user "$test_user" -- "$@"
+}
+
+as_other()
+{
+	cluster exec --user "$other_user" -- "$@"
+}
+
+as_root()
+{
+	cluster exec -- "$@"
+}
+
+# A folder that the test's user owns and root's shell may write to.
+user_folder()
+{
+	local folder
+	as_user true
+	as_other true
+	folder=$(mktemp -d /var/tmp/wnodes-test.XXXXXX)
+	chown "$test_user" "$folder"
+	chmod 0755 "$folder"
+	echo "$folder"
+}
+
+# submit SBATCH-ARGUMENTS…: prints the job's id; its output is dropped unless named
+submit()
+{
+	as_user sbatch --parsable --output=/dev/null "$@"
+}
+
+job_runs()
+{
+	[ "$(job_state "$1")" = RUNNING ]
+}
+
+# machine SBATCH-ARGUMENTS…: as submit, once the job runs; its machine takes steps from outside
+machine()
+{
+	local id
+	id=$(submit "$@" --wrap 'sleep 900')
+	wait_until 30 job_runs "$id"
+	echo "$id"
+}
+
+# in_job [SRUN-OPTIONS…] COMMAND…: a step of job $job, from outside
+in_job()
+{
+	as_user srun --jobid="${job:?}" --overlap -n1 "$@"
+}
+
+# job_field JOB KEY: of scontrol show job
+job_field()
+{
+	as_root scontrol -o show job "$1" | tr ' ' '\n' | sed -n "s/^$2=//p" | head -n 1
+}
+
+job_state()
+{
+	job_field "$1" JobState
+}
+
+node_state()
+{
+	as_root sinfo -h -N -n "$1" -o %T | head -n 1
+}
+
+# last_step JOB: the number of its newest running step
+last_step()
+{
+	as_root squeue -h -s -j "$1" -o %i | sed -n 's/^[0-9]*\.\([0-9]*\)$/\1/p' | sort -n | tail -n 1
+}
+
+# wait_until SECONDS COMMAND…
+wait_until()
+{
+	local until=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $until ] || { echo "not within its time: $*"; return 1; }
+		sleep 0.1
+	done
+}
+
+# wait_for_line TEXT FILE: until FILE has that line
+wait_for_line()
+{
+	wait_until 60 grep -qxF -e "$1" "$2"
+}
+
+job_has_ended()
+{
+	case $(job_state "$1") in
+	PENDING | RUNNING | COMPLETING | CONFIGURING | SUSPENDED) return 1 ;;
+	esac
+	[ -z "$(as_root squeue -h -j "$1" -o %i 2> /dev/null)" ]
+}
+
+# wait_job JOB [SECONDS]: a whole array, too
+wait_job()
+{
+	wait_until "${2:-120}" job_has_ended "$1"
+}
+
+# The cgroup of job $job's machine (or the only one) in this controller.
+vm_cgroup()
+{
+	find "/sys/fs/cgroup/$1" -type d -path "*/slurm_${WNODES_CLUSTER_PREFIX:-n}*/job_${job:-*}/vm" | head -n 1
+}
+
+# What the cluster's machines left on this host, a line each.
+leftovers()
+{
+	local top path exe
+	top=$(cluster_folder)
+	for path in /proc/[0-9]*; do
+		exe=$(readlink "$path/exe" 2> /dev/null) || continue
+		case $exe in
+		"$top"/usr/libexec/*) echo "process ${path#/proc/}: $exe" ;;
+		*qemu-system*) if tr '\0' ' ' < "$path/environ" 2> /dev/null | grep -qF "$top" ||
+			grep -qF "slurm_${WNODES_CLUSTER_PREFIX:-n}" "$path/cgroup" 2> /dev/null; then echo "process ${path#/proc/}: $exe"; fi ;;
+		esac
+	done
+	find "$top/state/jobs" -mindepth 2 2> /dev/null | sed 's/^/record: /'
+	find "$top/state/overlays" -mindepth 1 2> /dev/null | sed 's/^/overlay: /'
+	find "$top/run" -mindepth 2 2> /dev/null | sed 's/^/run folder: /'
+	find /sys/fs/cgroup -type d -path "*/slurm_${WNODES_CLUSTER_PREFIX:-n}*/job_*/vm" 2> /dev/null | sed 's/^/cgroup: /'
+	awk -v top="$top/" 'index($5, top) == 1 { print "mount: " $5 }' /proc/self/mountinfo
+	awk -v top="$top/run/" 'index($8, top) == 1 { print "socket: " $8 }' /proc/net/unix
+}
+
+# nothing_left: whether there is none; says what there is
+nothing_left()
+{
+	local left
+	left=$(leftovers)
+	[ -z "$left" ] || { echo "left behind:"; echo "$left"; return 1; } >&2
+}
+
+no_leftovers()
+{
+	[ -z "$(leftovers)" ]
+}
+
+# wait_for_nothing: until the jobs' epilogs have removed everything
+wait_for_nothing()
+{
+	wait_until 30 no_leftovers || nothing_left
+}
+
+# Numbers of things on this host that a machine could leak.
+count_objects()
+{
+	local slurmd
+	slurmd=$(cat "$(cluster_folder)"/pid/slurmd.*1)
+	echo "mounts $(grep -c . /proc/self/mountinfo)" \
+		"cgroups $(find /sys/fs/cgroup -type d -path '*/job_*' | wc -l)" \
+		"files $(find "$(cluster_folder)/state" "$(cluster_folder)/run" | grep -vc '/cache/')" \
+		"slurmd's descriptors $(find "/proc/$slurmd/fd" -type l | wc -l)" \
+		"sockets $(awk -v top="$(cluster_folder)/run" 'index($8, top) == 1' /proc/net/unix | wc -l)"
+}
+
+mem_per_cpu()
+{
+	sed -n 's/^DefMemPerCPU=//p' "$(cluster_folder)/etc/slurm.conf"
+}
+
+# MiB that a machine's memory is less than its job's: wnodes.conf(5), under tcg
+reserve()
+{
+	echo $((256 + 64))
+}
+
+plugstack_file()
+{
+	echo "$(cluster_folder)/etc/plugstack.conf"
+}
+
+# Owner, mode and digest of all images, compared with what `base_digests` said first.
+base_digests()
+{
+	find "$(cluster_folder)"/images/*/ -type f -printf '%p %u %g %m\n' | sort
+	find "$(cluster_folder)"/images/*/ -type f -print0 | sort -z | xargs -0 sha256sum
+}
+
+check_bases()
+{
+	local now
+	now=$(base_digests)
+	if [ ! -e "$(cluster_folder)/bases" ]; then
+		echo "$now" > "$(cluster_folder)/bases"
+	fi
+	! grep -vE '^/.* root root 444$' <(grep '^/' <<< "$now") && diff "$(cluster_folder)/bases" - <<< "$now"
+}
+
+# port_of_http FOLDER: serves a page on a loopback port of its own, $http_port
+port_of_http()
+{
+	mkdir -p "$1"
+	echo "served to the guest" > "$1/page"
+	python3 -u -c '
+import functools, http.server, sys
+s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1]))
+print(s.server_port, flush=True)
+s.serve_forever()' "$1" > "$1/port" 2> /dev/null &
+	http_pid=$!
+	wait_until 10 test -s "$1/port"
+	http_port=$(cat "$1/port")
+	export http_port
+}
+
+stop_http()
+{
+	kill "$http_pid"
+}
