@@ -29,7 +29,7 @@ static int queue_grow(struct queue *queue, size_t needed)
 	bytes = malloc(size);
 	if (!bytes)
 		return -ENOMEM;
-	if (queue->used)
+	if (queue->bytes && queue->used)
 		memcpy(bytes, queue->bytes + queue->start, queue->used);
 	free(queue->bytes);
 	queue->bytes = bytes;

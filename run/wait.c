@@ -148,7 +148,7 @@ static uint64_t fail_or_listen(struct run *run, const struct run_failure *failur
 static uint64_t look(struct run *run)
 {
 	struct kv state = {0};
-	struct run_failure failure;
+	struct run_failure failure = {0};
 	char before[sizeof(run->wait.state)];
 	uint64_t again = POLL_USEC;
 	int rc = load_state(run, &state);
@@ -215,7 +215,7 @@ int run_wait_start(struct run *run)
 static int on_lost_timer(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct run *run = data;
-	struct run_failure failure;
+	struct run_failure failure = {0};
 	struct kv state = {0};
 	int rc = load_state(run, &state);
 	bool is_over;
