@@ -27,8 +27,8 @@ static const struct entry {
          B(ARG_IMAGE) | B(ARG_PARTITION) | B(ARG_CPUS) | B(ARG_CONSOLE) | B(ARG_BOOT_TIMEOUT) | B(ARG_OPTION_ERROR) |
                  B(ARG_NOT_AVAILABLE),
          14, "wnodes-helper: prepare took too long\n"},
-        {"allocate", REAL_ROOT, verb_allocate, B(ARG_NODE) | B(ARG_JOB) | B(ARG_MEMORY) | B(ARG_PARENT), B(ARG_GIDS),
-         9, "wnodes-helper: allocate took too long\n"},
+        {"allocate", REAL_ROOT, verb_allocate, B(ARG_NODE) | B(ARG_JOB) | B(ARG_MEMORY) | B(ARG_PARENT), B(ARG_GIDS), 9,
+         "wnodes-helper: allocate took too long\n"},
         {"start", ANYBODY, verb_start, B(ARG_NODE) | B(ARG_JOB), 0, 14, "wnodes-helper: start took too long\n"},
         {"destroy", REAL_ROOT, verb_destroy, B(ARG_NODE) | B(ARG_JOB), 0, 50, "wnodes-helper: destroy took too long\n"},
         {"sweep", REAL_ROOT, verb_sweep, 0, B(ARG_NODE), 600, "wnodes-helper: sweep took too long\n"},
