@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -383,6 +384,35 @@ static void the_throttle_stops_clients_and_lets_them_go_on(void **state)
 	bench_free(b);
 }
 
+static void without_descriptors_the_backlog_waits(void **state)
+{
+	struct bench *b = bench_ready();
+	struct rlimit limit, none;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), second = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	(void)state;
+	assert_int_equal(connect(fd, (struct sockaddr *)&b->address, b->address_length), 0);
+	/* the retry's timer has its descriptor already: the ping's is of the same clock */
+	turn(b);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(b->relay.clients.count, 1);
+	none = (struct rlimit){0, limit.rlim_max};
+	assert_int_equal(connect(second, (struct sockaddr *)&b->address, b->address_length), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	turn(b);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(b->relay.clients.count, 1);
+	assert_non_null(b->relay.clients.retry);
+	assert_int_equal(sd_event_run(b->relay.event, 500000), 0);
+	assert_int_equal(b->relay.clients.count, 1);
+	assert_true(sd_event_run(b->relay.event, 2000000) > 0);
+	turn(b);
+	assert_int_equal(b->relay.clients.count, 2);
+	close(fd);
+	close(second);
+	bench_free(b);
+}
+
 static void console_tail_is_short_and_printable(void **state)
 {
 	struct bench *b = bench_new();
@@ -546,6 +576,7 @@ int main(void)
 	        cmocka_unit_test(a_client_that_breaks_the_protocol_is_dropped_alone),
 	        cmocka_unit_test(a_guest_that_breaks_the_protocol_is_reported),
 	        cmocka_unit_test(the_throttle_stops_clients_and_lets_them_go_on),
+	        cmocka_unit_test(without_descriptors_the_backlog_waits),
 	        cmocka_unit_test(console_tail_is_short_and_printable),
 	        cmocka_unit_test(panic_is_seen_across_reads_and_once),
 	        cmocka_unit_test(the_end_is_said_to_speakers_and_known_to_all),
