@@ -234,6 +234,20 @@ static uint64_t sum_copy(void)
 	return each_file(sum.path, sum_each, &sum) < 0 ? 0 : sum.value;
 }
 
+/* mkdir -p, for root alone. */
+static int make_folders(const char *path)
+{
+	char part[PATH_MAX];
+
+	for (const char *slash = path; slash; slash = strchr(slash, '/')) {
+		slash++;
+		(void)str_print(part, sizeof(part), "%.*s", (int)(slash - path) + (int)strcspn(slash, "/"), path);
+		if (mkdir(part, 0700) < 0 && errno != EEXIST)
+			return -errno;
+	}
+	return 0;
+}
+
 int capabilities_open(struct capabilities *capabilities, const struct machine *machine)
 {
 	int rc;
@@ -245,10 +259,9 @@ int capabilities_open(struct capabilities *capabilities, const struct machine *m
 	               machine->kvm ? "kvm" : "tcg");
 	if (rc < 0)
 		return rc;
-	if (mkdir(machine->cache_dir, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	if (mkdir(capabilities->path, 0700) < 0 && errno != EEXIST)
-		return -errno;
+	rc = make_folders(capabilities->path);
+	if (rc < 0)
+		return rc;
 	capabilities->folder = open(capabilities->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return capabilities->folder < 0 ? -errno : 0;
 }

@@ -171,6 +171,7 @@ static void read_identity(struct reader *reader, struct machine *machine)
 	machine->node = read_name(reader, "node");
 	machine->name = read_name(reader, "name");
 	machine->uuid = read_uuid(reader);
+	machine->image = read_name(reader, "image");
 	machine->uid = (uid_t)read_number(reader, "uid", 1, UINT32_MAX - 1);
 	machine->gid = (gid_t)read_number(reader, "gid", 0, UINT32_MAX - 1);
 	machine->user = read_text(reader, "user");

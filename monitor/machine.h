@@ -22,7 +22,7 @@
 struct machine {
 	struct kv kv;
 	const char *job, *restart, *node;
-	const char *name, *uuid;
+	const char *name, *uuid, *image; /* the image's name in the catalogue */
 	uid_t uid;
 	gid_t gid;
 	const char *user, *home, *shell, *groups;

@@ -25,7 +25,6 @@
 #include "monitor/packet.h"
 #include "monitor/privilege.h"
 #include "monitor/relay.h"
-#include "monitor/state.h"
 #include "monitor/watch.h"
 
 #define OWNER_LOG_BYTES 4096
@@ -146,9 +145,6 @@ static void owner_begin(struct owner *owner)
 	closelog();
 	if (driver_environment() < 0)
 		_exit(1);
-	state_image(owner->machine->run_dir, owner->image, sizeof(owner->image));
-	if (!owner->image[0])
-		(void)str_print(owner->image, sizeof(owner->image), "the image");
 }
 
 /* What must come before libvirt's threads: relay, namespace, capabilities. */

@@ -21,7 +21,6 @@ struct owner {
 	int relay;       /* socket; -1: the relay is not running */
 	int log;         /* QEMU's log, opened as root; -1: none */
 	off_t log_start; /* bytes of it that were there before the guest started */
-	char image[80];  /* the image's name, or "the image" */
 	const struct counters *counters;
 	bool running; /* the guest has been started */
 	bool ready;

@@ -58,20 +58,3 @@ int state_failed(const char *run_dir, int code, const char *message)
 	kv_free(&changes);
 	return rc;
 }
-
-void state_image(const char *run_dir, char *image, size_t size)
-{
-	struct kv state = {0};
-	int fd = open(run_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	const char *name = NULL;
-
-	image[0] = 0;
-	if (fd < 0)
-		return;
-	if (kv_load(&state, fd, STATE_FILE) == 0)
-		name = kv_get(&state, "image");
-	if (name && str_is_name(name))
-		(void)str_print(image, size, "%s", name);
-	kv_free(&state);
-	close(fd);
-}

@@ -14,7 +14,4 @@ int state_save(const char *run_dir, const struct kv *changes);
 /** state_save() of state=failed with code, message (one line) and t.failed. */
 int state_failed(const char *run_dir, int code, const char *message);
 
-/** The image's name from the file, into image[size]; "" where it is not known. */
-void state_image(const char *run_dir, char *image, size_t size);
-
 #endif

@@ -112,7 +112,7 @@ static void watch_on_boot_timer(int timer, void *opaque)
 		return;
 	owner_end(owner, EXIT_NODE,
 	          "%s did not become ready within %u s (boot timeout); --vm-boot-timeout=SECONDS gives it more",
-	          owner->image, owner->machine->boot_timeout);
+	          owner->machine->image, owner->machine->boot_timeout);
 	watch_finish(owner);
 }
 

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: monitor/domain.o monitor/machine.o common/kv.o common/str.o */
+/* libs: -lxml2 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <libxml/parser.h>
+#include <libxml/xpath.h>
+
+#include "monitor/domain.h"
+
+#define ROOT "/run/wn&<>\"'"
+
+static gid_t groups[] = {20001};
+
+static const struct machine plain = {
+        .name = "wnodes-17",
+        .uuid = "133ef5e4-9b58-4308-ac38-2c2cafa6194a",
+        .uid = 20001,
+        .gid = 20001,
+        .group_ids = groups,
+        .group_count = 1,
+        .emulator = "/usr/bin/qemu-system-x86_64",
+        .machine = "q35",
+        .vcpus = 3,
+        .memory_mib = 512,
+        .tb_cache_mib = 64,
+        .disk_path = "/o/disk.qcow2",
+        .disk_format = "qcow2",
+        .disk_cache = "unsafe",
+        .disk_base = "/i/base",
+        .disk_base_format = "raw",
+        .network_user = true,
+};
+
+struct parsed {
+	xmlDocPtr document;
+	xmlXPathContextPtr context;
+};
+
+static struct parsed parse(const struct machine *machine)
+{
+	struct parsed parsed;
+	char *text = domain_xml(machine, ROOT);
+
+	assert_non_null(text);
+	parsed.document = xmlReadMemory(text, (int)strlen(text), "domain", NULL, XML_PARSE_NONET);
+	assert_non_null(parsed.document);
+	parsed.context = xmlXPathNewContext(parsed.document);
+	assert_non_null(parsed.context);
+	free(text);
+	return parsed;
+}
+
+static void done(struct parsed *parsed)
+{
+	xmlXPathFreeContext(parsed->context);
+	xmlFreeDoc(parsed->document);
+}
+
+/* Fails unless the XPath expression's string is value. */
+static void expect(const struct parsed *parsed, const char *expression, const char *value)
+{
+	xmlXPathObjectPtr object = xmlXPathEvalExpression(BAD_CAST expression, parsed->context);
+	xmlChar *text;
+
+	assert_non_null(object);
+	text = xmlXPathCastToString(object);
+	assert_string_equal((const char *)text, value);
+	xmlFree(text);
+	xmlXPathFreeObject(object);
+}
+
+static void a_machine_under_tcg(void **state)
+{
+	struct parsed parsed = parse(&plain);
+
+	(void)state;
+	expect(&parsed, "/domain/@type", "qemu");
+	expect(&parsed, "/domain/name", "wnodes-17");
+	expect(&parsed, "/domain/memory", "512");
+	expect(&parsed, "/domain/memory/@unit", "MiB");
+	expect(&parsed, "/domain/vcpu", "3");
+	expect(&parsed, "/domain/cpu/@mode", "maximum");
+	expect(&parsed, "/domain/cpu/topology/@cores", "3");
+	expect(&parsed, "/domain/features/tcg/tb-cache", "64");
+	expect(&parsed, "/domain/os/type/@machine", "q35");
+	expect(&parsed, "/domain/os/boot/@dev", "hd");
+	expect(&parsed, "count(/domain/os/kernel)", "0");
+	expect(&parsed, "/domain/on_reboot", "restart");
+	expect(&parsed, "/domain/devices/controller[@type='usb']/@model", "none");
+	expect(&parsed, "/domain/devices/memballoon/@model", "none");
+	expect(&parsed, "/domain/devices/panic/@model", "isa");
+	expect(&parsed, "count(/domain/devices/graphics | /domain/devices/video)", "0");
+	expect(&parsed, "/domain/devices/channel/target/@name", "org.wnodes.agent.0");
+	done(&parsed);
+}
+
+static void a_machine_under_kvm(void **state)
+{
+	struct machine machine = plain;
+	struct parsed parsed;
+
+	(void)state;
+	machine.kvm = true;
+	parsed = parse(&machine);
+	expect(&parsed, "/domain/@type", "kvm");
+	expect(&parsed, "/domain/cpu/@mode", "host-passthrough");
+	expect(&parsed, "count(/domain/features/tcg)", "0");
+	done(&parsed);
+}
+
+static void the_disk_is_a_closed_chain_below_the_root(void **state)
+{
+	struct parsed parsed = parse(&plain);
+
+	(void)state;
+	expect(&parsed, "/domain/devices/disk/source/@file", ROOT "/disk/overlay");
+	expect(&parsed, "/domain/devices/disk/driver/@cache", "unsafe");
+	expect(&parsed, "/domain/devices/disk/driver/@io", "threads");
+	expect(&parsed, "/domain/devices/disk/backingStore/source/@file", ROOT "/disk/base");
+	expect(&parsed, "/domain/devices/disk/backingStore/format/@type", "raw");
+	expect(&parsed, "count(/domain/devices/disk/backingStore/backingStore)", "1");
+	expect(&parsed, "count(/domain/devices/disk/backingStore/backingStore/node())", "0");
+	done(&parsed);
+}
+
+static void native_io_needs_direct_access(void **state)
+{
+	struct machine machine = plain;
+	struct parsed parsed;
+
+	(void)state;
+	machine.disk_cache = "none";
+	parsed = parse(&machine);
+	expect(&parsed, "/domain/devices/disk/driver/@io", "native");
+	done(&parsed);
+}
+
+static void texts_are_escaped(void **state)
+{
+	static const char text[] = "a=\"b\" c='d' <e> &f; ]]>  \xc3\xa4";
+	struct machine machine = plain;
+	struct parsed parsed;
+
+	(void)state;
+	machine.kernel = "/i/kernel";
+	machine.initrd = "/i/initrd";
+	machine.cmdline = text;
+	machine.emulator = "/opt/q&e<m>u\"'";
+	parsed = parse(&machine);
+	expect(&parsed, "/domain/os/cmdline", text);
+	expect(&parsed, "/domain/os/kernel", ROOT "/disk/kernel");
+	expect(&parsed, "/domain/devices/emulator", machine.emulator);
+	expect(&parsed, "/domain/devices/serial/source/@path", ROOT "/socket/console");
+	expect(&parsed, "count(/domain/os/boot)", "0");
+	expect(&parsed, "count(/domain/*)", "12");
+	done(&parsed);
+}
+
+static void without_a_network_there_is_no_interface(void **state)
+{
+	struct machine machine = plain;
+	struct parsed parsed = parse(&machine);
+
+	(void)state;
+	expect(&parsed, "count(/domain/devices/interface[@type='user'])", "1");
+	done(&parsed);
+	machine.network_user = false;
+	parsed = parse(&machine);
+	expect(&parsed, "count(/domain/devices/interface)", "0");
+	done(&parsed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(a_machine_under_tcg),
+	        cmocka_unit_test(a_machine_under_kvm),
+	        cmocka_unit_test(the_disk_is_a_closed_chain_below_the_root),
+	        cmocka_unit_test(native_io_needs_direct_access),
+	        cmocka_unit_test(texts_are_escaped),
+	        cmocka_unit_test(without_a_network_there_is_no_interface),
+	};
+	int rc = cmocka_run_group_tests(tests, NULL, NULL);
+
+	xmlCleanupParser();
+	return rc;
+}

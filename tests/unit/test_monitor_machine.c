@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: monitor/machine.o common/kv.o common/str.o */
+/* libs: -lxml2 */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "monitor/machine.h"
+
+static const char description[] = "job=17\nrestart=0\nnode=n1\nname=wnodes-17\nimage=tiny\n"
+                                  "uuid=133ef5e4-9b58-4308-ac38-2c2cafa6194a\nuid=20001\ngid=20001\nuser=tester\n"
+                                  "home=/home/tester\nshell=/bin/sh\nhostname=n1\n"
+                                  "groups=20001:tester,20002:domain users,0:\naccelerator=tcg\n"
+                                  "emulator=/usr/bin/qemu-system-x86_64\nmachine=q35\nvcpus=2\nmemory_mib=512\n"
+                                  "tb_cache_mib=64\ndisk.kind=overlay\ndisk.path=/o/n1-17.qcow2\ndisk.format=qcow2\n"
+                                  "disk.cache=unsafe\ndisk.base=/i/base.qcow2\ndisk.base_format=qcow2\n"
+                                  "kernel=/i/kernel\ninitrd=/i/initrd\ncmdline=console=ttyS0 quiet\nnetwork=user\n"
+                                  "console=/home/tester/console\nboot_timeout=300\nrun_dir=/run/wnodes/n1/17\n"
+                                  "cache_dir=/var/lib/wnodes/cache/libvirt\nlock=/var/lib/wnodes/jobs/n1/17.0/lock\n"
+                                  "cgroup.memory=/sys/fs/cgroup/memory/slurm/job_17/vm\n"
+                                  "cgroup.cpuset=/sys/fs/cgroup/cpuset/slurm/job_17/vm\n";
+
+/* Check the description with key set to value (NULL: left out); why tells what is said. */
+static int check_with(const char *key, const char *value, char *why)
+{
+	struct machine machine = {0};
+	int rc;
+
+	assert_int_equal(kv_parse(&machine.kv, description, sizeof(description) - 1), 0);
+	if (key)
+		assert_int_equal(kv_set(&machine.kv, key, value), 0);
+	rc = machine_check(&machine, why);
+	machine_free(&machine);
+	return rc;
+}
+
+static void a_whole_description_is_read(void **state)
+{
+	struct machine machine = {0};
+	char why[MACHINE_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(kv_parse(&machine.kv, description, sizeof(description) - 1), 0);
+	assert_int_equal(machine_check(&machine, why), 0);
+	assert_string_equal(why, "");
+	assert_int_equal(machine.uid, 20001);
+	assert_int_equal(machine.group_count, 3);
+	assert_int_equal(machine.group_ids[1], 20002);
+	assert_int_equal(machine.group_ids[2], 0);
+	assert_false(machine.kvm);
+	assert_true(machine.network_user);
+	assert_int_equal(machine.memory_mib, 512);
+	assert_false(machine.cgroup_unified);
+	assert_string_equal(machine.cgroup, "/sys/fs/cgroup/memory/slurm/job_17/vm");
+	machine_free(&machine);
+}
+
+static void what_is_optional_may_be_missing(void **state)
+{
+	static const char *const keys[] = {"hostname", "initrd", "cmdline",      "console",
+	                                   "home",     "shell",  "cgroup.cpuset"};
+	char why[MACHINE_WHY_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		assert_int_equal(check_with(keys[i], NULL, why), 0);
+}
+
+static void what_is_missing_is_named(void **state)
+{
+	static const char *const keys[] = {
+	        "job",          "restart",    "node",       "name",         "uuid",      "image",
+	        "uid",          "gid",        "user",       "groups",       "emulator",  "accelerator",
+	        "machine",      "vcpus",      "memory_mib", "tb_cache_mib", "disk.kind", "disk.path",
+	        "disk.format",  "disk.cache", "disk.base",  "network",      "run_dir",   "disk.base_format",
+	        "boot_timeout", "cache_dir",  "lock",
+	};
+	char why[MACHINE_WHY_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		assert_int_equal(check_with(keys[i], NULL, why), -EINVAL);
+		assert_non_null(strstr(why, keys[i]));
+		assert_non_null(strstr(why, "is missing"));
+	}
+}
+
+static void what_is_wrong_is_named(void **state)
+{
+	static const char *const wrong[][2] = {
+	        {"job", "0"},
+	        {"job", "17x"},
+	        {"uid", "0"},
+	        {"uid", "4294967295"},
+	        {"uuid", "133ef5e4-9b58-4308-ac38-2c2cafa6194"},
+	        {"uuid", "133ef5e4-9b58-4308-ac38-2c2cafa6194g"},
+	        {"node", "../n1"},
+	        {"name", "a b"},
+	        {"groups", "20002:second"},
+	        {"groups", "20001"},
+	        {"groups", "20001:a,,"},
+	        {"groups", "20001:a,99999999999999999999:b"},
+	        {"accelerator", "xen"},
+	        {"machine", "q35,smm=on"},
+	        {"vcpus", "0"},
+	        {"vcpus", "256"},
+	        {"memory_mib", "99999999999"},
+	        {"tb_cache_mib", "0"},
+	        {"disk.kind", "raw"},
+	        {"disk.path", "relative"},
+	        {"disk.path", "/o/../etc/shadow"},
+	        {"disk.cache", "fast"},
+	        {"disk.base_format", "vmdk"},
+	        {"network", "bridge"},
+	        {"boot_timeout", "0"},
+	        {"cgroup", "/sys/fs/cgroup/memory/slurm/job_17"},
+	        {"cmdline", "quiet\x01"},
+	        {"user", "\xff\xfe"},
+	};
+	char why[MACHINE_WHY_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		const char *key = strcmp(wrong[i][0], "cgroup") == 0 ? "cgroup.memory" : wrong[i][0];
+
+		assert_int_equal(check_with(key, wrong[i][1], why), -EINVAL);
+		assert_non_null(strstr(why, wrong[i][0]));
+	}
+}
+
+static void lengths_have_bounds(void **state)
+{
+	char text[MACHINE_CMDLINE_MAX + 2];
+	char path[PATH_MAX + 1];
+	char why[MACHINE_WHY_MAX];
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	text[sizeof(text) - 1] = 0;
+	assert_int_equal(check_with("cmdline", text, why), -EINVAL);
+	text[sizeof(text) - 2] = 0;
+	assert_int_equal(check_with("cmdline", text, why), 0);
+	memset(path, 'a', sizeof(path));
+	path[0] = '/';
+	path[sizeof(path) - 1] = 0;
+	assert_int_equal(check_with("console", path, why), -EINVAL);
+	text[65] = 0;
+	assert_int_equal(check_with("name", text, why), -EINVAL);
+}
+
+static void a_kernel_goes_with_initrd_and_cmdline(void **state)
+{
+	char why[MACHINE_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(check_with("kernel", NULL, why), -EINVAL);
+	assert_non_null(strstr(why, "initrd"));
+}
+
+static void cgroup_v2_has_one_folder(void **state)
+{
+	struct machine machine = {0};
+	char why[MACHINE_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(kv_parse(&machine.kv, description, sizeof(description) - 1), 0);
+	assert_int_equal(kv_set(&machine.kv, "cgroup.memory", NULL), 0);
+	assert_int_equal(kv_set(&machine.kv, "cgroup.cpuset", NULL), 0);
+	assert_int_equal(machine_check(&machine, why), -EINVAL);
+	free(machine.group_ids);
+	assert_int_equal(
+	        kv_set(&machine.kv, "cgroup.unified", "/sys/fs/cgroup/system.slice/slurmstepd.scope/job_17/vm"), 0);
+	assert_int_equal(machine_check(&machine, why), 0);
+	assert_true(machine.cgroup_unified);
+	assert_string_equal(machine.cgroup, machine.cgroup_memory);
+	machine_free(&machine);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(a_whole_description_is_read), cmocka_unit_test(what_is_optional_may_be_missing),
+	        cmocka_unit_test(what_is_missing_is_named),    cmocka_unit_test(what_is_wrong_is_named),
+	        cmocka_unit_test(lengths_have_bounds),         cmocka_unit_test(a_kernel_goes_with_initrd_and_cmdline),
+	        cmocka_unit_test(cgroup_v2_has_one_folder),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
