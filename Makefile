@@ -49,7 +49,7 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1))
 .PHONY: all
 all: $(PROGRAMS)
 
-$(BUILD)/monitor/%.o: CPPFLAGS += $(call pkg_cflags,libvirt libxml-2.0)
+$(BUILD)/monitor/%.o $(BUILD)/tests/unit/test_monitor_%.o: CPPFLAGS += $(call pkg_cflags,libvirt libxml-2.0)
 $(BUILD)/wnodes-helper: LIBS = -lslurm -linih
 $(BUILD)/wnodes-monitor: LIBS = $(call pkg_libs,libvirt libxml-2.0)
 $(BUILD)/wnodes-run: LIBS = $(call pkg_libs,libsystemd)
