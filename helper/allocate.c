@@ -17,6 +17,7 @@
 #include "helper/config.h"
 #include "helper/identity.h"
 #include "helper/image/catalogue.h"
+#include "helper/owner.h"
 #include "helper/policy.h"
 #include "helper/record.h"
 #include "helper/state.h"
@@ -61,26 +62,48 @@ static unsigned int allocate_cpus(const struct record *record)
 	return cpus;
 }
 
-/* The machine's size and accelerator into the record. */
-static int allocate_size(struct record *record, const struct allocation *allocation, struct failure *why)
+/*
+ * What start will ask of Slurm, as the user whom it cannot trust: where that
+ * does not work at all, the job hears it from here.
+ */
+static int allocate_check_owner(const struct config *config, const struct record *record, uid_t uid,
+                                struct failure *why)
 {
-	static struct config config;
+	char spool[PATH_MAX];
+	uid_t owner = (uid_t)-1;
+	int rc = config_spool(config, record->id.node, spool);
+
+	if (rc == 0)
+		rc = owner_of_job(spool, record->id.node, record->id.job, &owner);
+	if (rc < 0)
+		return failure_set(why, EXIT_NODE,
+		                   "Slurm's extern step does not answer in %s (slurmd_spool_dir of wnodes.conf): %s",
+		                   config->slurmd_spool_dir, strerror(rc == -ENOTDIR ? ENOENT : -rc));
+	if (owner != uid)
+		return failure_set(why, EXIT_NODE,
+		                   "the job is of user %" PRIu32 " to Slurm, and of %" PRIu32 " to its prolog", owner,
+		                   uid);
+	return 0;
+}
+
+/* The machine's size and accelerator into the record. */
+static int allocate_size(struct record *record, const struct allocation *allocation, const struct config *config,
+                         struct failure *why)
+{
 	static struct image image;
 	struct kv *kv = &record->kv;
 	struct policy_memory memory = {.job_mib = allocation->memory_mib, .limit = cgroup_memory(kv)};
 	uint64_t mib = 0;
-	int rc = config_load(&config, why);
+	int rc = image_load(&image, kv_get(kv, "image"), why);
 
 	if (rc == 0)
-		rc = image_load(&image, kv_get(kv, "image"), why);
-	if (rc == 0)
-		rc = accelerator_choose(&config, &memory.tcg, why);
+		rc = accelerator_choose(config, &memory.tcg, why);
 	if (rc < 0)
 		return rc;
 	memory.vcpus = allocate_cpus(record);
 	if (memory.vcpus == 0)
 		return failure_set(why, EXIT_NODE, "neither a cpuset nor --cpus says how many CPUs the job has");
-	rc = policy_memory(&config, &image, &memory, &mib, why);
+	rc = policy_memory(config, &image, &memory, &mib, why);
 	if (rc < 0)
 		return rc;
 	if (kv_setf(kv, "vcpus", "%u", memory.vcpus) < 0 || kv_setf(kv, "memory_mib", "%" PRIu64, mib) < 0 ||
@@ -91,16 +114,21 @@ static int allocate_size(struct record *record, const struct allocation *allocat
 
 static int allocate_fill(struct record *record, const struct allocation *allocation, struct failure *why)
 {
+	static struct config config;
 	uint64_t uid, gid;
 	int rc;
 
 	if (kv_get_u64(&record->kv, "uid", 1, UINT32_MAX - 1, &uid) < 0 ||
 	    kv_get_u64(&record->kv, "gid", 0, UINT32_MAX - 1, &gid) < 0)
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
-	rc = cgroup_find(allocation->parent, allocation->job, (uid_t)uid, &record->kv, why);
+	rc = config_load(&config, why);
+	if (rc == 0)
+		rc = allocate_check_owner(&config, record, (uid_t)uid, why);
+	if (rc == 0)
+		rc = cgroup_find(allocation->parent, allocation->job, (uid_t)uid, &record->kv, why);
 	if (rc == 0)
 		rc = identity_groups((gid_t)gid, allocation->gids, allocation->gid_count, &record->kv, why);
-	return rc == 0 ? allocate_size(record, allocation, why) : rc;
+	return rc == 0 ? allocate_size(record, allocation, &config, why) : rc;
 }
 
 int verb_allocate(const struct caller *caller, const struct args *args, struct failure *why)

@@ -17,22 +17,22 @@ enum who { REAL_ROOT, ANYBODY };
 
 static const struct entry {
 	const char *name;
-	enum who who;
 	verb *run;
+	enum who who;
 	uint32_t required, optional; /* arguments */
 	unsigned int seconds;        /* after which it gives up: before the plugin does, after its own waits */
 	const char *late;
 } table[] = {
-        {"prepare", REAL_ROOT, verb_prepare, B(ARG_NODE) | B(ARG_JOB) | B(ARG_RESTART) | B(ARG_UID) | B(ARG_GID),
+        {"prepare", verb_prepare, REAL_ROOT, B(ARG_NODE) | B(ARG_JOB) | B(ARG_RESTART) | B(ARG_UID) | B(ARG_GID),
          B(ARG_IMAGE) | B(ARG_PARTITION) | B(ARG_CPUS) | B(ARG_CONSOLE) | B(ARG_BOOT_TIMEOUT) | B(ARG_OPTION_ERROR) |
                  B(ARG_NOT_AVAILABLE),
          14, "wnodes-helper: prepare took too long\n"},
-        {"allocate", REAL_ROOT, verb_allocate, B(ARG_NODE) | B(ARG_JOB) | B(ARG_MEMORY) | B(ARG_PARENT), B(ARG_GIDS), 9,
+        {"allocate", verb_allocate, REAL_ROOT, B(ARG_NODE) | B(ARG_JOB) | B(ARG_MEMORY) | B(ARG_PARENT), B(ARG_GIDS), 9,
          "wnodes-helper: allocate took too long\n"},
-        {"start", ANYBODY, verb_start, B(ARG_NODE) | B(ARG_JOB), 0, 14, "wnodes-helper: start took too long\n"},
-        {"destroy", REAL_ROOT, verb_destroy, B(ARG_NODE) | B(ARG_JOB), 0, 50, "wnodes-helper: destroy took too long\n"},
-        {"sweep", REAL_ROOT, verb_sweep, 0, B(ARG_NODE), 600, "wnodes-helper: sweep took too long\n"},
-        {"status", ANYBODY, verb_status, 0, B(ARG_NODE) | B(ARG_JOB), 20, "wnodes-helper: status took too long\n"},
+        {"start", verb_start, ANYBODY, B(ARG_NODE) | B(ARG_JOB), 0, 14, "wnodes-helper: start took too long\n"},
+        {"destroy", verb_destroy, REAL_ROOT, B(ARG_NODE) | B(ARG_JOB), 0, 50, "wnodes-helper: destroy took too long\n"},
+        {"sweep", verb_sweep, REAL_ROOT, 0, B(ARG_NODE), 600, "wnodes-helper: sweep took too long\n"},
+        {"status", verb_status, ANYBODY, 0, B(ARG_NODE) | B(ARG_JOB), 20, "wnodes-helper: status took too long\n"},
 };
 
 #undef B

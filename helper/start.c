@@ -38,6 +38,8 @@ static int start_check_owner(const struct caller *caller, const struct args *arg
 	if (config_spool(&config, args->value[ARG_NODE], spool) < 0)
 		return failure_set(why, EXIT_NODE, "wnodes.conf: slurmd_spool_dir cannot be used");
 	rc = owner_of_job(spool, args->value[ARG_NODE], job, &owner);
+	if (rc == -ENOTDIR)
+		return failure_set(why, EXIT_DENIED, "there is no %s: a node of that name is not on this host", spool);
 	if (rc < 0 && rc != -ENOENT)
 		return failure_set(why, EXIT_NODE, "cannot ask Slurm's extern step in %s: %s", spool, strerror(-rc));
 	/* one answer for both: who is denied learns nothing of others' jobs */
