@@ -28,6 +28,7 @@
 #endif
 
 #define NOT_EXECUTABLE 126
+#define PIPE_SIZE 262144     /* bytes of the task's pipes, where the kernel allows it: fewer turns for the same bytes */
 #define FILES 16384U         /* open files the agent wants: four for each of 1024 tasks, and some */
 #define PLAIN_PASSES 4       /* of killing, before everything is stopped first */
 #define PAUSE_MAX_MS 100U    /* between two passes */
@@ -319,6 +320,8 @@ int supervisor_start(const struct job *job, uint8_t *spec, size_t size, struct s
 		/* So that the task can open /dev/stdout, as it could on the host. */
 		if (rc == 0 && i < 3 && fchown(ends[i][0], job->uid, job->gid) < 0)
 			rc = -errno;
+		if (rc == 0 && i < 3)
+			fcntl(ends[i][0], F_SETPIPE_SZ, PIPE_SIZE);
 	}
 	if (rc < 0) {
 		close_all(ends, 0);

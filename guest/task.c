@@ -18,6 +18,7 @@
 
 #define NOTES_MAX 4U
 #define GRANT_MIN (WIRE_WINDOW / 4)
+#define CREDIT_MIN 4096U /* wait for more, instead of sending a dribble: it is on its way */
 #define SIGNAL_MAX 64U
 #define NOT_EXECUTABLE 126U
 #define SPEC_MIN 65536U
@@ -429,7 +430,8 @@ int tasks_frame(struct tasks *tasks, const struct job *job, const struct wire_fr
 
 static bool wants_output(const struct outgoing *out, bool port_has_room)
 {
-	return out->fd >= 0 && (out->drop || (out->counted && out->left == 0) || (port_has_room && out->credit > 0));
+	return out->fd >= 0 &&
+	       (out->drop || (out->counted && out->left == 0) || (port_has_room && out->credit >= CREDIT_MIN));
 }
 
 size_t tasks_poll(struct tasks *tasks, struct pollfd *polls, bool port_has_room)
@@ -483,7 +485,7 @@ static void output_ready(struct task *task, size_t which, struct port *port)
 
 	if (out->drop || (out->counted && out->left == 0))
 		output_drop(out);
-	else if (out->credit > 0)
+	else if (out->credit >= CREDIT_MIN)
 		output_send(task, which, port);
 }
 
