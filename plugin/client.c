@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "plugin/client.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "plugin/options.h"
+
+/*
+ * srun takes a closed standard input's number for a socket of its own and then
+ * never tells the tasks that their input has ended.
+ */
+static void open_standard_input(void)
+{
+	if (fcntl(STDIN_FILENO, F_GETFD) < 0 && open("/dev/null", O_RDONLY) > STDIN_FILENO)
+		fputs("wnodes: standard input is closed and cannot be opened\n", stderr);
+}
 
 int client_check_options(void)
 {
@@ -16,6 +27,8 @@ int client_check_options(void)
 		fprintf(stderr, "wnodes: %s\n", why);
 		exit(code);
 	}
+	if (options_given()->image)
+		open_standard_input();
 	if (options_given()->image && isatty(STDERR_FILENO))
 		(void)setenv(CLIENT_TTY_ENV, "1", 1);
 	else

@@ -97,8 +97,11 @@ static int replace_program(spank_t spank, char **argv)
 {
 	const char *prefix[] = {WNODES_RUN, "--"};
 
-	if (spank_prepend_task_argv)
+	if (spank_prepend_task_argv) {
+		/* the user's own, which wnodes-run would take for ours */
+		(void)spank_unsetenv(spank, "WNODES_RUN_ARGV0");
 		return spank_prepend_task_argv(spank, 2, prefix) == ESPANK_SUCCESS ? 0 : -1;
+	}
 	if (spank_setenv(spank, "WNODES_RUN_ARGV0", argv[0], 1) != ESPANK_SUCCESS)
 		return -1;
 	argv[0] = strdup(WNODES_RUN);

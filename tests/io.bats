@@ -48,7 +48,8 @@ teardown_file()
 
 @test "stdin from /dev/null and a closed stdin end at once" {
 	[ "$(in_job sh -c 'cat; echo end' < /dev/null)" = end ]
-	[ "$(in_job sh -c 'cat; echo end' <&-)" = end ]
+	[ "$(as_user srun --vm=tiny sh -c 'cat; echo end' <&-)" = end ]
+	[ "$(in_job sh -c 'exec <&-; cat 2> /dev/null; echo end' < /dev/null)" = end ]
 }
 
 @test "a half-closed stdin: output comes after its end" {
@@ -87,6 +88,6 @@ teardown_file()
 	stalled=$!
 	sleep 2
 	[ "$(in_job echo other)" = other ]
-	kill -INT $stalled; sleep 0.2; kill -INT $stalled || true
+	as_user scancel "$job.$(last_step "$job")"
 	wait $stalled || true
 }
