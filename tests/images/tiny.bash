@@ -27,7 +27,7 @@ tiny_kernel() {
 tiny_root() {
 	local root=$1 applet folder
 	mkdir -p "$root"/{dev,proc,sys,run,mnt,root,home,tmp,var/tmp,etc} \
-		"$root"/usr/{bin,sbin,lib/wnodes,lib/modules}
+		"$root"/usr/{bin,sbin,libexec/wnodes,lib/modules}
 	for folder in bin sbin lib; do ln -s "usr/$folder" "$root/$folder"; done
 	ln -s usr/lib "$root/lib64"
 	chmod 1777 "$root/tmp" "$root/var/tmp"
@@ -40,7 +40,7 @@ tiny_root() {
 	rm -f "$root/usr/bin/su"
 	install -m 4755 /bin/busybox "$root/usr/bin/su"
 	install -m 0755 "$recipes/tiny-init" "$root/usr/sbin/init"
-	install -m 0755 "$recipes/tiny-udhcpc" "$root/usr/lib/wnodes/udhcpc"
+	install -m 0755 "$recipes/tiny-udhcpc" "$root/usr/libexec/wnodes/udhcpc"
 	printf 'root::0:0:root:/root:/bin/sh\nnobody:*:65534:65534:nobody:/:/bin/false\n' >"$root/etc/passwd"
 	printf 'root:x:0:\ntty:x:5:\nusers:x:100:\nnogroup:x:65534:\n' >"$root/etc/group"
 	printf 'tiny\n' >"$root/etc/hostname"
@@ -52,7 +52,7 @@ tiny_root() {
 tiny_build() {
 	local out=$1 root=$1/root
 	tiny_root "$root"
-	install -m 0755 "$agent" "$root/usr/lib/wnodes/wnodes-agent"
+	install -m 0755 "$agent" "$root/usr/libexec/wnodes/wnodes-agent"
 	cp "$kernel"/network/*.ko "$root/usr/lib/modules/"
 	quietly "making the disk" mke2fs -q -t ext4 -O ^has_journal,^metadata_csum -E lazy_itable_init=0 -N 16384 \
 		-m 0 -L tiny -d "$root" "$out/raw" 512M
