@@ -13,7 +13,7 @@
 
 #define PACKET_FDS_MAX 4U
 
-enum packet_text { TEXT_NONE, TEXT_SOME, TEXT_WORD };
+enum packet_text { TEXT_NONE, TEXT_SOME, TEXT_ANY, TEXT_WORD };
 
 static const struct packet_form {
 	const char *word;
@@ -26,7 +26,7 @@ static const struct packet_form {
         {"time", FROM_OWNER, PACKET_TIME, TEXT_WORD, (const char *const[]){"libvirt", "created", "hello", NULL}},
         {"end", FROM_OWNER, PACKET_END, TEXT_SOME, NULL},
         {"log", FROM_OWNER, PACKET_LOG, TEXT_SOME, NULL},
-        {"hello", FROM_RELAY, PACKET_HELLO, TEXT_SOME, NULL},
+        {"hello", FROM_RELAY, PACKET_HELLO, TEXT_ANY, NULL},
         {"ready", FROM_RELAY, PACKET_READY, TEXT_NONE, NULL},
         {"broken", FROM_RELAY, PACKET_BROKEN, TEXT_SOME, NULL},
         {"panic", FROM_RELAY, PACKET_PANIC, TEXT_NONE, NULL},
@@ -88,7 +88,7 @@ int packet_parse(struct packet *packet, size_t length, enum packet_sender sender
 		packet->text = space + 1;
 	}
 	form = packet_form(packet->bytes, sender);
-	if (!form || (form->text == TEXT_NONE) != (*packet->text == 0))
+	if (!form || (form->text != TEXT_ANY && (form->text == TEXT_NONE) != (*packet->text == 0)))
 		return -EPROTO;
 	if (form->text == TEXT_WORD && !is_one_of(packet->text, form->words))
 		return -EPROTO;

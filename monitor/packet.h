@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#define PACKET_MAX 1024U /* bytes */
+#define PACKET_MAX 2048U /* bytes */
 
 enum packet_sender { FROM_OWNER, FROM_RELAY };
 

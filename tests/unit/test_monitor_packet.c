@@ -37,6 +37,8 @@ static void each_sender_has_its_packets(void **state)
 	assert_int_equal(parse("end 70 x", FROM_RELAY), -EPROTO);
 	assert_int_equal(parse("hello 0.1", FROM_RELAY), 0);
 	assert_string_equal(packet.text, "0.1");
+	assert_int_equal(parse("hello ", FROM_RELAY), 0);
+	assert_string_equal(packet.text, "");
 }
 
 static void only_known_words_are_taken(void **state)
