@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: guest/spec.o guest/accounts.o guest/job.o guest/ring.o guest/memory.o guest/port.o guest/log.o */
+/* links: common/str.o common/wire.o */
+/* The agent's parts that need no process: spec, job, account files, ring, frames. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/wire.h"
+#include "guest/accounts.h"
+#include "guest/job.h"
+#include "guest/port.h"
+#include "guest/ring.h"
+#include "guest/spec.h"
+
+static uint8_t bytes[65536];
+static size_t size;
+
+static void add(uint16_t tag, const void *value, size_t length)
+{
+	size += wire_put_attribute(bytes + size, tag, value, length);
+}
+
+static void add_text(uint16_t tag, const char *text)
+{
+	add(tag, text, strlen(text));
+}
+
+static void add_u32(uint16_t tag, uint32_t value)
+{
+	uint8_t number[4];
+
+	wire_put_u32(number, value);
+	add(tag, number, 4);
+}
+
+static void add_group(uint32_t gid, const char *name)
+{
+	uint8_t value[256];
+
+	wire_put_u32(value, gid);
+	memcpy(value + 4, name, strlen(name));
+	add(WIRE_GROUP, value, 4 + strlen(name));
+}
+
+static void a_spec_is_read_whole(void **state)
+{
+	uint8_t limit[20];
+	const char *why;
+	struct spec spec;
+
+	(void)state;
+	size = 0;
+	wire_put_u32(limit, 7);
+	wire_put_u64(limit + 4, 1024);
+	wire_put_u64(limit + 12, UINT64_MAX);
+	add_text(WIRE_ARG, "prog");
+	add_text(WIRE_ENV, "A=1");
+	add_text(WIRE_ARG, "");
+	add_text(99, "unknown");
+	add_text(WIRE_ARG, "two words\n\xff");
+	add_text(WIRE_CWD, "/home");
+	add_u32(WIRE_UMASK, 027);
+	add(WIRE_RLIMIT, limit, sizeof(limit));
+	add_text(WIRE_SCRIPT, "#!/bin/sh\n");
+	add_text(WIRE_ENV, "PATH=/bin:/usr/bin");
+	assert_int_equal(spec_parse(bytes, size, &spec, &why), 0);
+	assert_string_equal(spec.argv[0], "prog");
+	assert_string_equal(spec.argv[1], "");
+	assert_string_equal(spec.argv[2], "two words\n\xff");
+	assert_null(spec.argv[3]);
+	assert_string_equal(spec.envp[0], "A=1");
+	assert_null(spec.envp[2]);
+	assert_string_equal(spec_getenv(&spec, "PATH"), "/bin:/usr/bin");
+	assert_null(spec_getenv(&spec, "PAT"));
+	assert_string_equal(spec.cwd, "/home");
+	assert_true(spec.has_umask);
+	assert_int_equal(spec.umask, 027);
+	assert_int_equal(spec.limit_count, 1);
+	assert_int_equal(spec.limits[0].resource, 7);
+	assert_int_equal(spec.limits[0].soft, 1024);
+	assert_true(spec.limits[0].hard == UINT64_MAX);
+	assert_int_equal(spec.script_length, 10);
+	assert_memory_equal(spec.script, "#!/bin/sh\n", 10);
+	spec_free(&spec);
+}
+
+static void refused(const char *wanted)
+{
+	struct spec spec;
+	const char *why = NULL;
+
+	assert_int_equal(spec_parse(bytes, size, &spec, &why), -EPROTO);
+	assert_non_null(strstr(why, wanted));
+}
+
+static void a_wrong_spec_is_refused(void **state)
+{
+	(void)state;
+	size = 0;
+	refused("no argument");
+	add(WIRE_ARG, "a\0b", 3);
+	refused("NUL");
+	size = 0;
+	add_text(WIRE_ARG, "a");
+	add_text(WIRE_CWD, "");
+	refused("directory");
+	size = 0;
+	add_text(WIRE_ARG, "a");
+	add(WIRE_UMASK, "x", 1);
+	refused("umask");
+	size = 0;
+	add(WIRE_RLIMIT, "x", 1);
+	refused("limit");
+	size = 0;
+	add_text(WIRE_ARG, "abc");
+	size--;
+	refused("do not fit");
+	size = 5;
+	refused("do not fit");
+}
+
+static int parse_job(struct job *job)
+{
+	const char *why = NULL;
+
+	*job = (struct job){0};
+	return job_parse(job, bytes, size, &why);
+}
+
+static void a_job_is_read_and_checked(void **state)
+{
+	struct job job;
+
+	(void)state;
+	size = 0;
+	add_text(WIRE_USER, "alice");
+	add_u32(WIRE_UID, 4000000000);
+	add_u32(WIRE_GID, 100);
+	add_group(100, "users");
+	add_group(7, "");
+	assert_int_equal(parse_job(&job), 0);
+	assert_string_equal(job.user, "alice");
+	assert_int_equal(job.uid, 4000000000);
+	assert_int_equal(job.group_count, 2);
+	assert_string_equal(job.groups[1].name, "");
+	assert_null(job.hostname);
+	job_free(&job);
+	add_text(WIRE_USER, "again");
+	assert_int_equal(parse_job(&job), -EPROTO);
+	size = 0;
+	assert_int_equal(parse_job(&job), -EPROTO);
+	add_u32(WIRE_GID, 1);
+	add_u32(WIRE_UID, 0);
+	assert_int_equal(parse_job(&job), -EPROTO);
+	size = 0;
+	add_u32(WIRE_GID, 1);
+	add_u32(WIRE_UID, UINT32_MAX); /* "leave it" to setresuid(2) */
+	assert_int_equal(parse_job(&job), -EPROTO);
+	size = 0;
+	add_u32(WIRE_UID, 5);
+	assert_int_equal(parse_job(&job), -EPROTO);
+	add_u32(WIRE_GID, UINT32_MAX);
+	assert_int_equal(parse_job(&job), -EPROTO);
+}
+
+static struct job_group groups[2];
+static struct job alice = {
+        .user = "alice", .home = "/home/alice", .shell = "/bin/sh", .uid = 1000, .gid = 100, .groups = groups};
+
+static void passwd_becomes(const struct job *job, const char *old, const char *wanted)
+{
+	char user[65], *text;
+
+	assert_int_equal(accounts_passwd(old, job, &text, user, sizeof(user)), 0);
+	if (wanted)
+		assert_string_equal(text, wanted);
+	else
+		assert_null(text);
+	free(text);
+}
+
+#define ROOT "root:x:0:0:root:/root:/bin/sh\n"
+#define ALICE "alice:*:1000:100:alice:/home/alice:/bin/sh\n"
+
+static void users_are_known_by_number_and_name(void **state)
+{
+	struct job job = alice;
+
+	(void)state;
+	passwd_becomes(&alice, "", ALICE);
+	passwd_becomes(&alice, ROOT, ROOT ALICE);
+	passwd_becomes(&alice, "root:x:0:0:root:/root:/bin/sh", ROOT ALICE); /* no newline at the end */
+	passwd_becomes(&alice, ROOT "alice:x:1000:5:Own:/x:/bin/sh\n", NULL);
+	/* the number, or the name, is another's: ours comes first */
+	passwd_becomes(&alice, ROOT "debian:x:1000:5::/:/bin/sh\n", ALICE ROOT "debian:x:1000:5::/:/bin/sh\n");
+	passwd_becomes(&alice, ROOT "alice:x:77:5::/:/bin/sh\n", ALICE ROOT "alice:x:77:5::/:/bin/sh\n");
+	passwd_becomes(&alice, "# x\n\n+::::::\nbad:x:y:0\n", "# x\n\n+::::::\nbad:x:y:0\n" ALICE);
+	/* root's name is root's */
+	job.user = "root";
+	passwd_becomes(&job, ROOT, ROOT "u1000:*:1000:100:u1000:/home/alice:/bin/sh\n");
+	job.user = "a:b\nc";
+	passwd_becomes(&job, ROOT, ROOT "u1000:*:1000:100:u1000:/home/alice:/bin/sh\n");
+	job.user = NULL;
+	job.home = "/x:0:0";
+	job.shell = "/no/such/shell";
+	passwd_becomes(&job, "", "u1000:*:1000:100:u1000:/:/bin/sh\n");
+}
+
+static void group_becomes(const char *old, const char *wanted)
+{
+	char *text;
+
+	assert_int_equal(accounts_group(old, &alice, "alice", &text), 0);
+	if (wanted)
+		assert_string_equal(text, wanted);
+	else
+		assert_null(text);
+	free(text);
+}
+
+static void groups_are_known_by_number_and_name(void **state)
+{
+	(void)state;
+	alice.group_count = 2;
+	groups[0] = (struct job_group){100, (char[]){"users"}};
+	groups[1] = (struct job_group){4711, (char[]){""}};
+	group_becomes("", "users:x:100:alice\ng4711:x:4711:alice\n");
+	group_becomes("users:x:100:\nat:x:4711:bob\n", "users:x:100:alice\nat:x:4711:bob,alice\n");
+	group_becomes("users:x:100:alice\nat:x:4711:bob,alice\n", NULL);
+	group_becomes("users:x:100:malice\nat:x:4711:alice,bob\n", "users:x:100:malice,alice\nat:x:4711:alice,bob\n");
+	group_becomes("u:x:100:\nat:x:4711:alice\n", "users:x:100:alice\nu:x:100:\nat:x:4711:alice\n");
+	group_becomes("users:x:7:\nat:x:4711:alice\n", "users:x:100:alice\nusers:x:7:\nat:x:4711:alice\n");
+	group_becomes("users:x:0:\nat:x:4711:alice\n", "users:x:0:\nat:x:4711:alice\ng100:x:100:alice\n");
+}
+
+static void account_files_are_replaced_whole(void **state)
+{
+	char folder[] = "/tmp/wnodes-test-XXXXXX", path[64], text[256] = "";
+	struct stat st;
+	FILE *file;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/passwd", folder);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(ROOT, file);
+	fclose(file);
+	assert_int_equal(chmod(path, 0640), 0);
+	accounts_apply(&alice, folder);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	assert_int_not_equal(fread(text, 1, sizeof(text) - 1, file), 0);
+	fclose(file);
+	assert_string_equal(text, ROOT ALICE);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/group", folder);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+	unlink(path);
+	assert_int_equal(rmdir(folder), 0); /* no temporary file is left */
+	accounts_apply(&alice, "/proc");    /* cannot be written: not fatal */
+}
+
+static void a_ring_keeps_order_over_its_end(void **state)
+{
+	struct ring ring = {0};
+	uint8_t out[50000];
+	uint8_t next = 0, expected = 0;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(ring_reserve(&ring, 1000), 0);
+	for (int round = 0; round < 200; round++) {
+		size_t length = 1 + (size_t)(round * 977) % 5000;
+		ssize_t got;
+
+		assert_int_equal(ring_reserve(&ring, ring.used + length), 0);
+		for (size_t i = 0; i < length; i++)
+			out[i] = next++;
+		ring_put(&ring, out, length);
+		got = ring_write(&ring, ends[1], 1 + (size_t)(round * 3571) % 6000);
+		assert_true(got > 0);
+		assert_int_equal(read(ends[0], out, sizeof(out)), got);
+		for (ssize_t i = 0; i < got; i++)
+			assert_int_equal(out[i], expected++);
+	}
+	ring_free(&ring);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void frames_come_whole_however_they_are_cut(void **state)
+{
+	static uint8_t text[WIRE_PAYLOAD_MAX];
+	struct wire_frame frame = {.channel = 3, .type = WIRE_DATA};
+	const uint8_t *payload;
+	struct port port;
+	const char *why;
+	uint8_t header[WIRE_HEADER];
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	assert_int_equal(port_init(&port, NULL, ends[0]), 0);
+	assert_int_equal(port_open(&port), 0);
+	for (uint32_t length = 1; length <= WIRE_PAYLOAD_MAX; length = length * 3 + 1) {
+		frame.length = length;
+		wire_put_header(header, &frame);
+		memset(text, (int)length, length);
+		assert_int_equal(write(ends[1], header, 5), 5);
+		assert_int_equal(port_fill(&port), 0);
+		assert_int_equal(port_next(&port, &frame, &payload, &why), 0);
+		assert_int_equal(write(ends[1], header + 5, 7), 7);
+		assert_int_equal(write(ends[1], text, length), length);
+		assert_int_equal(port_fill(&port), 0);
+		assert_int_equal(port_next(&port, &frame, &payload, &why), 1);
+		assert_int_equal(frame.length, length);
+		assert_memory_equal(payload, text, length);
+		assert_int_equal(port_next(&port, &frame, &payload, &why), 0);
+	}
+	memset(header, 0xff, sizeof(header));
+	assert_int_equal(write(ends[1], header, sizeof(header)), sizeof(header));
+	assert_int_equal(port_fill(&port), 0);
+	assert_int_equal(port_next(&port, &frame, &payload, &why), -EPROTO);
+	close(ends[1]);
+	assert_int_equal(port_fill(&port), 1);
+	port_close(&port);
+	ring_free(&port.out);
+}
+
+static void a_port_that_nobody_reads_has_a_bound(void **state)
+{
+	struct wire_frame frame = {.length = 8, .type = WIRE_PONG};
+	struct port port;
+	int ends[2], zero = open("/dev/zero", O_RDONLY), puts = 0, data = 0;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	assert_int_equal(port_init(&port, NULL, ends[0]), 0);
+	while (port_put_data(&port, 1, WIRE_STDOUT, zero, 65536) > 0 && ++data < 1000)
+		assert_int_equal(port_flush(&port), 0);
+	assert_true(data < 100);
+	assert_int_equal(port_put_data(&port, 1, WIRE_STDOUT, zero, 65536), -ENOBUFS);
+	while (port_put(&port, &frame, "12345678") && ++puts < 100000)
+		;
+	assert_true(puts > 100 && puts < 100000); /* DATA leaves room for other frames */
+	close(zero);
+	close(ends[1]);
+	assert_true(port_flush(&port) == 0); /* it waits for POLLOUT */
+	port_close(&port);
+	ring_free(&port.out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(a_spec_is_read_whole),
+	        cmocka_unit_test(a_wrong_spec_is_refused),
+	        cmocka_unit_test(a_job_is_read_and_checked),
+	        cmocka_unit_test(users_are_known_by_number_and_name),
+	        cmocka_unit_test(groups_are_known_by_number_and_name),
+	        cmocka_unit_test(account_files_are_replaced_whole),
+	        cmocka_unit_test(a_ring_keeps_order_over_its_end),
+	        cmocka_unit_test(frames_come_whole_however_they_are_cut),
+	        cmocka_unit_test(a_port_that_nobody_reads_has_a_bound),
+	};
+
+	return cmocka_run_group_tests_name("agent_parts", tests, NULL, NULL);
+}
