@@ -63,24 +63,32 @@ static rlim_t files_most(void)
 	return length > 0 ? (rlim_t)strtoull(text, NULL, 10) : 1048576;
 }
 
+static void clamp(struct rlimit *limit, rlim_t most)
+{
+	if (limit->rlim_max > most)
+		limit->rlim_max = most;
+	if (limit->rlim_cur > most)
+		limit->rlim_cur = most;
+}
+
 /* Set one limit; what this kernel does not grant becomes the nearest that it does. */
 static void set_limit(const struct spec_limit *wanted)
 {
 	struct rlimit limit = {.rlim_cur = limit_value(wanted->soft), .rlim_max = limit_value(wanted->hard)}, now;
 	int resource = (int)wanted->resource;
-	rlim_t most;
 
-	if (wanted->resource >= RLIM_NLIMITS)
+	if (wanted->resource >= RLIM_NLIMITS || getrlimit(resource, &now) < 0)
 		return;
 	if (limit.rlim_cur > limit.rlim_max)
 		limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(resource, &limit) == 0 || getrlimit(resource, &now) < 0)
+	if (setrlimit(resource, &limit) == 0)
 		return;
-	most = resource == RLIMIT_NOFILE ? files_most() : now.rlim_max;
-	if (limit.rlim_max > most)
-		limit.rlim_max = most;
-	if (limit.rlim_cur > most)
-		limit.rlim_cur = most;
+	if (resource == RLIMIT_NOFILE) {
+		clamp(&limit, files_most());
+		if (setrlimit(resource, &limit) == 0)
+			return;
+	}
+	clamp(&limit, now.rlim_max);
 	setrlimit(resource, &limit);
 }
 

@@ -174,7 +174,8 @@ static void a_job_is_read_and_checked(void **state)
 	assert_int_equal(parse_job(&job), -EPROTO);
 }
 
-static struct job_group groups[2];
+static char users[] = "users", nameless[] = "";
+static struct job_group groups[] = {{100, users}, {4711, nameless}};
 static struct job alice = {
         .user = "alice", .home = "/home/alice", .shell = "/bin/sh", .uid = 1000, .gid = 100, .groups = groups};
 
@@ -233,8 +234,6 @@ static void groups_are_known_by_number_and_name(void **state)
 {
 	(void)state;
 	alice.group_count = 2;
-	groups[0] = (struct job_group){100, (char[]){"users"}};
-	groups[1] = (struct job_group){4711, (char[]){""}};
 	group_becomes("", "users:x:100:alice\ng4711:x:4711:alice\n");
 	group_becomes("users:x:100:\nat:x:4711:bob\n", "users:x:100:alice\nat:x:4711:bob,alice\n");
 	group_becomes("users:x:100:alice\nat:x:4711:bob,alice\n", NULL);
