@@ -18,6 +18,7 @@
 #include "guest/port.h"
 #include "guest/supervisor.h"
 #include "guest/task.h"
+#include "guest/tree.h"
 
 #ifndef PR_SET_CHILD_SUBREAPER
 #define PR_SET_CHILD_SUBREAPER 36
@@ -44,6 +45,9 @@ struct machine {
 	uint64_t complain_at;
 	uint64_t pongs[PONGS_MAX];
 	size_t pong_count;
+	bool escapes; /* the kernel lets daemons out of their supervisor's sight */
+	bool busy;    /* there have been tasks since the last look for such */
+	uid_t uid;    /* the user they belong to */
 	bool stop;
 	int code;
 };
@@ -143,6 +147,7 @@ static const char *take_job(struct machine *machine, const uint8_t *payload, siz
 	rc = job_parse(&machine->job, payload, length, &why);
 	if (rc < 0)
 		return rc == -ENOMEM ? "a JOB for which there is no memory" : why;
+	machine->uid = machine->job.uid;
 	job_apply(&machine->job, machine->etc);
 	machine->known = true;
 	machine->say_ready = true;
@@ -183,9 +188,8 @@ static void take_frames(struct machine *machine)
 	const uint8_t *payload;
 	struct wire_frame frame;
 	const char *why = NULL;
-	int rc;
 
-	while ((rc = port_next(&machine->port, &frame, &payload, &why)) > 0 && !why)
+	while (!why && port_next(&machine->port, &frame, &payload, &why) > 0)
 		why = take_frame(machine, &frame, payload);
 	if (!why)
 		return;
@@ -294,6 +298,14 @@ static void wait_and_handle(struct machine *machine)
 		port_ready(machine, now);
 }
 
+/* Without PR_SET_CHILD_SUBREAPER: once no task is left, what the user still runs has escaped from one. */
+static void catch_escaped(struct machine *machine)
+{
+	if (machine->tasks.count == 0 && machine->busy)
+		tree_kill_user(machine->uid);
+	machine->busy = machine->tasks.count > 0;
+}
+
 static void turn(struct machine *machine)
 {
 	uint64_t now = agent_now();
@@ -309,6 +321,8 @@ static void turn(struct machine *machine)
 	} else {
 		tasks_speak(&machine->tasks, &machine->port); /* buries the dead */
 	}
+	if (machine->escapes)
+		catch_escaped(machine);
 	if (!machine->stop)
 		wait_and_handle(machine);
 	if (child_ended)
@@ -330,7 +344,7 @@ int machine_run(const struct machine_options *options)
 	take_signals();
 	oom_protect();
 	supervisor_take_files();
-	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	machine->escapes = prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0;
 	if (machine->port.given)
 		machine->say_hello = true;
 	while (!stopping && !machine->stop)
@@ -339,6 +353,8 @@ int machine_run(const struct machine_options *options)
 	port_close(&machine->port);
 	forget(machine);
 	tasks_speak(&machine->tasks, &machine->port);
+	if (machine->escapes && machine->busy)
+		tree_kill_user(machine->uid);
 	code = machine->code;
 	ring_free(&machine->port.out);
 	free(machine);

@@ -113,7 +113,8 @@ int spec_parse(uint8_t *buffer, size_t size, struct spec *spec, const char **why
 		take(spec, &at, &attribute, buffer + offset - attribute.length);
 		end = buffer + offset;
 	}
-	*end = 0;
+	if (end)
+		*end = 0;
 	return 0;
 }
 

@@ -32,6 +32,7 @@
 #define FILES 16384U         /* open files the agent wants: four for each of 1024 tasks, and some */
 #define PLAIN_PASSES 4       /* of killing, before everything is stopped first */
 #define PAUSE_MAX_MS 100U    /* between two passes */
+#define EMPTY_LOOKS 5U       /* in a row, where nothing else tells that nobody is left */
 #define SESSION_PERIOD 1000U /* ms: how often to look for a session's end where nobody tells */
 
 static struct rlimit given_files = {.rlim_cur = 1024, .rlim_max = 4096};
@@ -135,7 +136,7 @@ static void reap(struct supervisor *self)
 /* Until nothing is left; a process that the kernel does not let go keeps the supervisor here. */
 static void kill_all(struct supervisor *self)
 {
-	unsigned int pause = 1;
+	unsigned int pause = 1, empty = 0;
 
 	for (int i = 0;; i++) {
 		struct timespec time = {.tv_nsec = (long)pause * 1000000L};
@@ -144,9 +145,9 @@ static void kill_all(struct supervisor *self)
 		if (found < 0 && self->leader)
 			kill(self->leader, SIGKILL);
 		reap(self);
-		if (found == 0 && !self->children)
-			break;
-		if (found < 0 && !self->children)
+		/* A look at /proc can miss what forks and ends meanwhile; that there are no children is certain. */
+		empty = found <= 0 && !self->children ? empty + 1 : 0;
+		if (empty > (self->session ? EMPTY_LOOKS : 0))
 			break;
 		nanosleep(&time, NULL);
 		if (pause < PAUSE_MAX_MS)

@@ -2,8 +2,9 @@
 /*
  * A task's supervisor: a child of the agent, root, below which the task's
  * process (the leader) and all its descendants stay, daemons included
- * (PR_SET_CHILD_SUBREAPER; kernels before 3.4 lack it: there those who leave
- * the leader's session are lost from sight). It lives as long as they do.
+ * (PR_SET_CHILD_SUBREAPER). It lives as long as they do. Kernels before 3.4
+ * lack that: there those who leave the leader's session are lost from sight,
+ * and die when no task is left at all (machine.c).
  */
 #ifndef WNODES_GUEST_SUPERVISOR_H
 #define WNODES_GUEST_SUPERVISOR_H

@@ -428,9 +428,10 @@ int tasks_frame(struct tasks *tasks, const struct job *job, const struct wire_fr
 	return *why ? -EPROTO : 0;
 }
 
-static bool wants_output(const struct outgoing *out, bool port_has_room)
+/* Not before STARTED: what a task says comes after that. */
+static bool wants_output(const struct task *task, const struct outgoing *out, bool port_has_room)
 {
-	return out->fd >= 0 &&
+	return out->fd >= 0 && (task->executed || task->state >= TASK_ENDED) && task->pid == 0 &&
 	       (out->drop || (out->counted && out->left == 0) || (port_has_room && out->credit >= CREDIT_MIN));
 }
 
@@ -442,9 +443,9 @@ size_t tasks_poll(struct tasks *tasks, struct pollfd *polls, bool port_has_room)
 
 		poll[0] = (struct pollfd){.fd = task->queue.used ? task->stdin_fd : -1, .events = POLLOUT};
 		for (size_t j = 0; j < 2; j++)
-			poll[1 + j] =
-			        (struct pollfd){.fd = wants_output(&task->out[j], port_has_room) ? task->out[j].fd : -1,
-			                        .events = POLLIN};
+			poll[1 + j] = (struct pollfd){
+			        .fd = wants_output(task, &task->out[j], port_has_room) ? task->out[j].fd : -1,
+			        .events = POLLIN};
 		poll[3] = (struct pollfd){.fd = task->report, .events = POLLIN};
 	}
 	return tasks->count * TASK_POLLS;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define STOP_PASSES 64
@@ -140,4 +141,19 @@ bool tree_has_session(pid_t session)
 		found = table.process[i].session == session && table.process[i].state != 'Z';
 	free(table.process);
 	return found;
+}
+
+void tree_kill_user(uid_t uid)
+{
+	struct table table = {0};
+	char path[32];
+	struct stat st;
+
+	read_all(&table);
+	for (size_t i = 0; i < table.count; i++) {
+		snprintf(path, sizeof(path), "/proc/%d", (int)table.process[i].pid);
+		if (stat(path, &st) == 0 && st.st_uid == uid)
+			kill(table.process[i].pid, SIGKILL);
+	}
+	free(table.process);
 }

@@ -18,4 +18,7 @@ int tree_kill(pid_t session, bool stop);
 /** Whether any living process belongs to the session; true as well where /proc cannot be read. */
 bool tree_has_session(pid_t session);
 
+/** Send SIGKILL to every process of the user, which is not root. */
+void tree_kill_user(uid_t uid);
+
 #endif

@@ -170,7 +170,9 @@ static void say_job(void)
 
 static void begin_session(void)
 {
-	expect(WIRE_HELLO);
+	do
+		assert_true(get_within(WAIT_MS)); /* what an earlier session had to say */
+	while (got.type != WIRE_HELLO);
 	assert_memory_equal(payload, WIRE_MAGIC, 8);
 	assert_int_equal(wire_u32(payload + 8), WIRE_VERSION);
 	say_hello();
@@ -278,6 +280,7 @@ static void keep(char *to, size_t room, size_t *used)
 static void take(void)
 {
 	if (got.type == WIRE_DATA) {
+		assert_int_equal(task.started, 1);
 		if (got.stream == WIRE_STDOUT)
 			keep(task.out, sizeof(task.out), &task.out_size);
 		else
@@ -485,6 +488,14 @@ static void a_signals_death_is_told(void **state)
 	ended(1, SIGKILL);
 }
 
+static void until_text(const char *text)
+{
+	while (!strstr(task.out, text)) {
+		assert_true(get_within(WAIT_MS));
+		take();
+	}
+}
+
 static void signals_reach_the_leader_alone(void **state)
 {
 	(void)state;
@@ -493,10 +504,7 @@ static void signals_reach_the_leader_alone(void **state)
 	start_shell("trap 'echo caught; exit 9' USR1; (trap 'echo wrong; exit' USR1; while :; do sleep 0.1; done) & "
 	            "c=$!; echo up; while :; do sleep 0.05; done",
 	            "1.0");
-	while (!strstr(task.out, "up")) {
-		assert_true(get_within(WAIT_MS));
-		take();
-	}
+	until_text("up");
 	say_u32(channel, WIRE_SIGNAL, 0, SIGUSR1);
 	finish(channel);
 	ended(0, 9);
@@ -518,14 +526,6 @@ static pid_t last_pid(void)
 }
 
 #define DAEMON "setsid sh -c '(trap \"\" TERM HUP; sleep 300 & echo daemon $!; wait) &' & sleep 0.2;"
-
-static void until_text(const char *text)
-{
-	while (!strstr(task.out, text)) {
-		assert_true(get_within(WAIT_MS));
-		take();
-	}
-}
 
 static void a_kill_reaches_daemons(void **state)
 {
