@@ -149,12 +149,11 @@ int verb_allocate(const struct caller *caller, const struct args *args, struct f
 		return why->code;
 	}
 	if (record_is(&record, "prepared") || record_is(&record, "allocated")) {
-		rc = allocate_fill(&record, &allocation, why);
-		rc = record_set_phase(&record, rc < 0 ? "failed" : "allocated", rc < 0 ? why : NULL);
-		if (rc == 0)
-			rc = state_set(&record, why->code ? "failed" : "allocated", why->code ? why : NULL);
+		(void)allocate_fill(&record, &allocation, why);
+		rc = record_set_phase(&record, why->code ? "failed" : "allocated", why->code ? why : NULL);
 		if (rc < 0)
 			(void)failure_set(why, EXIT_NODE, "cannot write the job's record: %s", strerror(-rc));
+		(void)state_set(&record, why->code ? "failed" : "allocated", why->code ? why : NULL);
 	} else if (!record_is(&record, "failed")) {
 		(void)failure_set(why, EXIT_NODE, "job %" PRIu32 " has been started already", allocation.job);
 	}

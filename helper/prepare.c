@@ -155,6 +155,21 @@ static int prepare_make(struct record *record, const struct wish *wish, struct f
 	return rc;
 }
 
+/*
+ * There can be no record: no space, or an earlier life of the job that does
+ * not end. The run folder alone, on another file system, keeps the job from
+ * running on the host and says why; destroy finds it without a journal.
+ */
+static void prepare_refuse(const struct wish *wish, const struct failure *why)
+{
+	struct record record = {.id = wish->id, .dirfd = -1, .lock = -1};
+	struct failure ignored = {0};
+
+	if (prepare_basics(&record, wish) == 0 && state_make_folder(&record, wish->uid, &ignored) == 0)
+		(void)state_set(&record, "failed", why);
+	record_close(&record);
+}
+
 int verb_prepare(const struct caller *caller, const struct args *args, struct failure *why)
 {
 	struct failure found = {0};
@@ -166,16 +181,21 @@ int verb_prepare(const struct caller *caller, const struct args *args, struct fa
 	if (prepare_parse(args, &wish, why) < 0)
 		return why->code ? why->code : EXIT_USAGE;
 	/* a requeued job's earlier life, or what a crash left of it */
-	if (destroy_job(wish.id.node, wish.id.job, false, why) < 0 || prepare_make(&record, &wish, why) < 0)
+	if (destroy_job(wish.id.node, wish.id.job, false, why) < 0 || prepare_make(&record, &wish, why) < 0) {
+		prepare_refuse(&wish, why);
 		return why->code;
+	}
 	rc = prepare_check(&record, &wish, &found);
 	if (rc < 0 && found.code == EXIT_NODE)
 		log_error("job %" PRIu32 ": %s", wish.id.job, found.message);
 	rc = record_set_phase(&record, rc < 0 ? "failed" : "prepared", rc < 0 ? &found : NULL);
-	if (rc == 0)
-		rc = state_set(&record, found.code ? "failed" : "prepared", found.code ? &found : NULL);
-	record_close(&record);
-	if (rc < 0)
+	if (rc < 0) {
 		(void)failure_set(why, EXIT_NODE, "cannot write the job's record: %s", strerror(-rc));
+		found = *why;
+	}
+	rc = state_set(&record, found.code ? "failed" : "prepared", found.code ? &found : NULL);
+	if (rc < 0 && why->code == 0)
+		(void)failure_set(why, EXIT_NODE, "cannot write the job's state: %s", strerror(-rc));
+	record_close(&record);
 	return why->code;
 }

@@ -35,7 +35,7 @@ static int state_make(const struct record *record, uid_t uid)
 	int run, node, fd;
 	int rc = state_path(&record->id, path);
 
-	if (rc == 0)
+	if (rc == 0 && record->dirfd >= 0)
 		rc = journal_append(record->dirfd, "run", path);
 	if (rc < 0)
 		return rc;

@@ -16,7 +16,10 @@
 /** The run folder's path into path[PATH_MAX]; 0 or -ENAMETOOLONG. */
 int state_path(const struct record_id *id, char *path);
 
-/** Make the run folder, journalled first, for this user. Returns 0 or -EIO with why. */
+/**
+ * Make the run folder for this user, journalled first where record has a
+ * folder (dirfd is not -1). Returns 0 or -EIO with why.
+ */
 int state_make_folder(const struct record *record, uid_t uid, struct failure *why);
 
 /**

@@ -91,6 +91,17 @@ static int overlay_wait(pid_t child)
 	return status;
 }
 
+/* Several lines of qemu-img's are one of ours. */
+static void overlay_one_line(char *text)
+{
+	size_t length = strlen(text);
+
+	while (length > 0 && text[length - 1] == '\n')
+		text[--length] = 0;
+	for (char *newline = text; (newline = strchr(newline, '\n'));)
+		*newline = ' ';
+}
+
 static int overlay_run(const struct disk_request *request, uint64_t bytes, int fd, struct failure *why)
 {
 	char said[256] = "";
@@ -113,6 +124,7 @@ static int overlay_run(const struct disk_request *request, uint64_t bytes, int f
 	if (status == 0)
 		return 0;
 	said[n > 0 ? n : 0] = 0;
+	overlay_one_line(said);
 	if (status < 0)
 		return failure_set(why, EXIT_NODE, "qemu-img: %s", strerror(-status));
 	if (WIFSIGNALED(status))
