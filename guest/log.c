@@ -23,7 +23,8 @@ static struct {
 
 void agent_log_open(bool to_kernel)
 {
-	if (to_kernel && state.kernel < 0)
+	state.kernel = -1;
+	if (to_kernel)
 		state.kernel = open("/dev/kmsg", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 }
 

@@ -6,7 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Log to the kernel's ring buffer where to_kernel is set and it can be had, else to standard error. */
+/**
+ * Log to the kernel's ring buffer where to_kernel is set and it can be had,
+ * else to standard error. A descriptor from an earlier call is forgotten.
+ */
 void agent_log_open(bool to_kernel);
 
 /** One line, cut at 512 bytes; control characters become '?'. At most 50 lines in 10 s, the rest is counted. */

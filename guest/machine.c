@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "guest/machine.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -329,11 +330,30 @@ static void turn(struct machine *machine)
 		reap();
 }
 
+/* What whoever started us left open is not for tasks to find. */
+static void close_inherited(int kept)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	int most = 1023, self = folder ? dirfd(folder) : -1;
+	struct dirent *entry;
+
+	while (folder && (entry = readdir(folder)))
+		if (atoi(entry->d_name) > most)
+			most = atoi(entry->d_name);
+	for (int fd = 3; fd <= most; fd++)
+		if (fd != kept && fd != self)
+			close(fd);
+	if (folder)
+		closedir(folder);
+}
+
 int machine_run(const struct machine_options *options)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
 	int code;
 
+	close_inherited(options->fd);
+	agent_log_open(!options->path && options->fd < 0);
 	if (!machine || port_init(&machine->port, options->path, options->fd) < 0) {
 		free(machine);
 		agent_log("there is no memory to begin with");

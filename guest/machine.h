@@ -11,7 +11,9 @@ struct machine_options {
 
 /**
  * Be the agent until SIGTERM, SIGINT or SIGHUP, or, with a descriptor, until
- * the host is gone. Changes signal dispositions and the mask of the process.
+ * the host is gone. Changes signal dispositions and the mask of the process,
+ * and closes all descriptors but 0 to 2 and the given one. The log goes to the
+ * kernel's, with a port or a descriptor of the caller's to standard error.
  * All tasks are killed when it returns. Returns the exit code.
  */
 int machine_run(const struct machine_options *options);

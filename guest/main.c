@@ -6,8 +6,7 @@
  *
  *   wnodes-agent [--port PATH | --fd N] [--etc DIR] [--version]
  *
- * --port and --fd stand in for the virtio-serial port, for tests; the log
- * then goes to standard error.
+ * --port and --fd stand in for the virtio-serial port, for tests.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -76,6 +75,5 @@ int main(int argc, char **argv)
 	umask(022);
 	if (chdir("/") < 0)
 		agent_log("there is no /");
-	agent_log_open(!options.path && options.fd < 0);
 	return machine_run(&options);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "guest/supervisor.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -30,11 +29,14 @@
 #define NOT_EXECUTABLE 126
 #define PIPE_SIZE 262144     /* bytes of the task's pipes, where the kernel allows it: fewer turns for the same bytes */
 #define FILES 16384U         /* open files the agent wants: four for each of 1024 tasks, and some */
+#define OTHER_FILES 16       /* open files of the agent that are no task's pipes, at most */
+#define GROUP_MS 100U        /* for the end of the leader's process group */
 #define PLAIN_PASSES 4       /* of killing, before everything is stopped first */
 #define PAUSE_MAX_MS 100U    /* between two passes */
 #define EMPTY_LOOKS 5U       /* in a row, where nothing else tells that nobody is left */
 #define SESSION_PERIOD 1000U /* ms: how often to look for a session's end where nobody tells */
 
+static int highest_pipe; /* the highest descriptor that a pipe of a task ever had */
 static struct rlimit given_files = {.rlim_cur = 1024, .rlim_max = 4096};
 
 struct supervisor {
@@ -66,25 +68,21 @@ static void on_child(int number)
 	(void)number; /* it ends ppoll(2) */
 }
 
+/*
+ * The agent's descriptors are no business of a supervisor. They are numbered
+ * as low as they can be, and few are not pipes of tasks. (A look into
+ * /proc/self/fd would cost the kernel memory for each of them.)
+ */
 static void close_others(const int *keep, size_t count)
 {
-	DIR *folder = opendir("/proc/self/fd");
-	int self = folder ? dirfd(folder) : -1, most = 2;
-	struct dirent *entry;
-
-	while (folder && (entry = readdir(folder)))
-		if (atoi(entry->d_name) > most)
-			most = atoi(entry->d_name);
-	for (int fd = 3; fd <= (folder ? most : (int)FILES); fd++) {
-		bool kept = fd == self;
+	for (int fd = 3; fd <= highest_pipe + OTHER_FILES; fd++) {
+		bool kept = false;
 
 		for (size_t i = 0; i < count; i++)
 			kept = kept || fd == keep[i];
 		if (!kept)
 			close(fd);
 	}
-	if (folder)
-		closedir(folder);
 }
 
 /* Say why the task was not even tried, as the leader would. */
@@ -133,23 +131,40 @@ static void reap(struct supervisor *self)
 	self->children = pid == 0;
 }
 
+/* Wait for children's ends, ms at most, until there are none. */
+static void await_ends(struct supervisor *self, unsigned int ms)
+{
+	struct timespec time = {.tv_nsec = (long)ms * 1000000L};
+	uint64_t until = agent_now() + ms;
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	do {
+		sigtimedwait(&child, NULL, &time);
+		reap(self);
+	} while (self->children && agent_now() < until);
+}
+
 /* Until nothing is left; a process that the kernel does not let go keeps the supervisor here. */
 static void kill_all(struct supervisor *self)
 {
 	unsigned int pause = 1, empty = 0;
+	int found;
 
-	for (int i = 0;; i++) {
-		struct timespec time = {.tv_nsec = (long)pause * 1000000L};
-		int found = tree_kill(self->session, i >= PLAIN_PASSES);
-
-		if (found < 0 && self->leader)
-			kill(self->leader, SIGKILL);
-		reap(self);
-		/* A look at /proc can miss what forks and ends meanwhile; that there are no children is certain. */
+	/* Mostly this is all, and needs no look at every process there is. */
+	if (self->leader) {
+		kill(-self->leader, SIGKILL);
+		kill(self->leader, SIGKILL);
+		await_ends(self, GROUP_MS);
+	}
+	for (int i = 0; self->children || self->session; i++) {
+		found = tree_kill(self->session, i >= PLAIN_PASSES);
+		await_ends(self, pause);
+		/* A look at /proc can miss what forks and ends meanwhile. */
 		empty = found <= 0 && !self->children ? empty + 1 : 0;
-		if (empty > (self->session ? EMPTY_LOOKS : 0))
+		if (empty > EMPTY_LOOKS)
 			break;
-		nanosleep(&time, NULL);
 		if (pause < PAUSE_MAX_MS)
 			pause *= 2;
 	}
@@ -299,6 +314,8 @@ static int make_pipe(int ends[2], int agent)
 		ends[1] = -1;
 		return -errno;
 	}
+	for (int i = 0; i < 2; i++)
+		highest_pipe = ends[i] > highest_pipe ? ends[i] : highest_pipe;
 	fcntl(ends[agent], F_SETFL, O_NONBLOCK);
 	return 0;
 }
