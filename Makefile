@@ -136,3 +136,30 @@ lint:
 .PHONY: clean
 clean:
 	rm -rf $(BUILD)
+
+.PHONY: rpm
+rpm:
+	rm -rf $(BUILD)/rpm && mkdir -p $(BUILD)/rpm/SOURCES
+	git archive --format=tar.gz --prefix=wnodes-spank-$(VERSION)/ -o $(BUILD)/rpm/SOURCES/wnodes-spank-$(VERSION).tar.gz HEAD
+	rpmbuild --quiet -bb --define '_topdir $(abspath $(BUILD))/rpm' wnodes-spank.spec
+	find $(BUILD)/rpm/RPMS -name '*.rpm' -print
+
+.PHONY: packages
+packages:
+	tests/install-packages
+
+.PHONY: check
+check: packages
+	tests/check
+
+.PHONY: demo
+demo: packages
+	tests/demo
+
+.PHONY: soak
+soak: packages
+	tests/soak
+
+.PHONY: bench-start
+bench-start: packages
+	bench/start

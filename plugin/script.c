@@ -97,7 +97,7 @@ int script_prolog(spank_t spank)
 	helper_begin(&call, "prepare");
 	helper_add(&call, "--node", job.node);
 	helper_add(&call, "--job", id);
-	helper_add(&call, "--restart", getenv("SLURM_RESTART_COUNT") ? getenv("SLURM_RESTART_COUNT") : "0");
+	helper_add(&call, "--restart", getenv("SLURM_JOB_RESTART_COUNT") ? getenv("SLURM_JOB_RESTART_COUNT") : "0");
 	helper_add(&call, "--uid", uid);
 	helper_add(&call, "--gid", gid);
 	helper_add(&call, "--cpus", cpus);

@@ -183,7 +183,7 @@ static void take_hello(struct relay *relay, const uint8_t *payload, size_t lengt
 	} else {
 		(void)snprintf(version, sizeof(version), "%.*s", (int)(length - 16), (const char *)payload + 16);
 		str_printable(version);
-		relay_control_say(relay, "hello %s", version);
+		relay_control_say(relay, "hello %s", *version ? version : "?");
 		packed = relay_job_pack(&relay->job, job);
 		frame.length = packed < 0 ? 0 : (uint32_t)packed;
 		guest->phase = PHASE_JOB;

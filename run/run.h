@@ -88,6 +88,7 @@ struct run {
 	bool settled; /* the relay has made somebody speaker */
 	bool ended;   /* END was read: code and text wait for the console's last lines */
 	struct run_failure end;
+	bool spoke;       /* a message of ours is on stderr */
 	uint64_t lost_at; /* when the connection was lost, or the state said so first; 0: not */
 
 	bool was_closed[3]; /* fds 0 to 2 that were not open at the start */

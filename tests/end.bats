@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # How a job ends: exit codes, signals, limits; as the same job on the host.
+bats_require_minimum_version 1.5.0
 load lib/common
 
 setup_file()
@@ -19,6 +20,14 @@ teardown_file()
 	rm -rf "$folder"
 }
 
+# The wnodes-run of the newest task of job $job
+newest_run()
+{
+	find "/sys/fs/cgroup/memory/slurm_$node" -path "*/job_$job/step_*/cgroup.procs" -exec cat {} + | sort -n | while read -r pid; do
+		[ "$(cat "/proc/$pid/comm")" != wnodes-run ] || echo "$pid"
+	done | tail -n 1
+}
+
 # The same command's end in the machine and on the host.
 same_end()
 {
@@ -26,7 +35,8 @@ same_end()
 	in_job "$@" 2> "$folder/guest" || guest=$?
 	as_user srun -n1 "$@" 2> "$folder/host" || host=$?
 	echo "guest $guest, host $host"
-	[ "$guest" -eq "$host" ] && [ "$(sed "s/$node: task 0: //" "$folder/guest")" = "$(sed "s/$node: task 0: //" "$folder/host")" ]
+	cat "$folder/guest" "$folder/host"
+	[ "$guest" -eq "$host" ] && diff <(sed 's/StepId=.*//' "$folder/guest") <(sed 's/StepId=.*//' "$folder/host")
 }
 
 @test "an exit code" {
@@ -53,7 +63,7 @@ same_end()
 }
 
 @test "a program that is not there: 127 and a line" {
-	run in_job /no/such/program
+	run -127 in_job /no/such/program
 	[ "$status" -eq 127 ]
 	[[ "$output" == *"/no/such/program"* ]]
 }
@@ -63,7 +73,7 @@ same_end()
 		in_job sh -c "trap 'echo got $signal; exit 9' $signal; echo up; i=0; while [ \$i -lt 200 ]; do sleep 0.1; i=\$((i+1)); done" > "$folder/signal" &
 		step=$!
 		wait_for_line up "$folder/signal"
-		as_user scancel -s "$signal" "$job.$(last_step "$job")"
+		kill "-$signal" "$(newest_run)"
 		code=0
 		wait $step || code=$?
 		echo "$signal: $code: $(cat "$folder/signal")"
@@ -73,19 +83,24 @@ same_end()
 }
 
 @test "scancel ends the guest's processes, its trap runs" {
-	in_job sh -c 'trap "echo trapped; exit 1" TERM; sleep 777 & echo up; wait' > "$folder/trap" &
-	step=$!
+	id=$(submit --vm=tiny --output="$folder/trap" --wrap 'trap "echo trapped; exit 1" TERM; sleep 777 & echo up; wait')
 	wait_for_line up "$folder/trap"
+	as_user scancel -b -s TERM "$id"
+	wait_job "$id"
+	grep -q trapped "$folder/trap"
+	[ "$(job_state "$id")" = FAILED ]
+	in_job sh -c 'sleep 777 & echo up; wait' > "$folder/step" &
+	step=$!
+	wait_for_line up "$folder/step"
 	as_user scancel "$job.$(last_step "$job")"
 	wait $step || true
-	grep -q trapped "$folder/trap"
 	! in_job ps -o args | grep -q '^sleep 777'
 }
 
 @test "Ctrl-C on srun ends the guest's processes" {
 	in_job sh -c 'echo up; exec sleep 778' > "$folder/int" &
 	wait_for_line up "$folder/int"
-	pid=$(pgrep -u "$(id -u "$test_user")" -f '^srun .*sleep 778')
+	pid=$(pgrep -o -u "$(id -u "$test_user")" -f '^srun .*sleep 778')
 	kill -INT "$pid"; sleep 0.3; kill -INT "$pid"
 	wait_until 20 bash -c "! kill -0 $pid 2>/dev/null"
 	! in_job ps -o args | grep -q '^sleep 778'
@@ -103,7 +118,7 @@ same_end()
 	in_job sh -c '(setsid sleep 779 &); echo up; exec sleep 779' > "$folder/kill" &
 	step=$!
 	wait_for_line up "$folder/kill"
-	kill -KILL "$(pgrep -u "$(id -u "$test_user")" -x wnodes-run -n)"
+	kill -KILL "$(newest_run)"
 	run wait $step
 	wait_until 10 bash -c "$(declare -f as_user in_job cluster); ! in_job ps -o args | grep -q '^sleep 779'"
 }

@@ -129,6 +129,16 @@ vm_cgroup()
 	find "/sys/fs/cgroup/$1" -type d -path "*/slurm_${WNODES_CLUSTER_PREFIX:-n}*/job_${job:-*}/vm" | head -n 1
 }
 
+# machine_pid PROGRAM [WHICH]: of the only machine here, its process PROGRAM; WHICH of several, by age
+machine_pid()
+{
+	local pid found=()
+	while read -r pid; do
+		[[ $(tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null) != *"$1"* ]] || found+=("$pid")
+	done < <(sort -n "$(vm_cgroup memory)/cgroup.procs" 2> /dev/null)
+	[ ${#found[@]} -gt 0 ] && echo "${found[${2:-0}]}"
+}
+
 # What the cluster's machines left on this host, a line each.
 leftovers()
 {
