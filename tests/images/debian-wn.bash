@@ -94,6 +94,7 @@ wn_build() {
 		write $unit /usr/lib/systemd/system/$name
 		sif /usr/lib/systemd/system/$name mode 0100644
 	EOF
+	# shellcheck disable=SC2013  # a line may name several targets
 	for target in $(sed -n 's/^WantedBy=//p' "$unit"); do
 		debugfs -w -f - "$out/raw" >>"$log" 2>&1 <<-EOF
 			mkdir /etc/systemd/system/$target.wants
