@@ -183,24 +183,43 @@ static size_t ring_text(const struct relay_console *console, uint8_t *out)
 	return used;
 }
 
+/* Where the last lines of text[end] begin. */
+static size_t last_lines(const uint8_t *text, size_t end)
+{
+	size_t cut = end > RELAY_TAIL_BYTES - 1 ? end - (RELAY_TAIL_BYTES - 1) : 0;
+	unsigned int lines = 0;
+	size_t start = end;
+
+	while (start > cut && lines < RELAY_TAIL_LINES)
+		lines += text[--start] == '\n';
+	return start < end && text[start] == '\n' ? start + 1 : start;
+}
+
+/* Where the line of the kernel's panic begins, whose reason comes before its long trace; end: nowhere. */
+static size_t panic_line(const uint8_t *text, size_t end)
+{
+	const uint8_t *found = memmem(text, end, PANIC, strlen(PANIC));
+	size_t start = found ? (size_t)(found - text) : end;
+
+	while (found && start > 0 && text[start - 1] != '\n')
+		start--;
+	return start;
+}
+
 size_t relay_console_tail(const struct relay *relay, uint8_t *out)
 {
 	uint8_t text[RELAY_RING];
 	size_t end = ring_text(&relay->console, text);
-	unsigned int lines = 0;
-	size_t start, cut;
+	size_t start, panic;
 
 	while (end > 0 && (text[end - 1] == '\n' || text[end - 1] == ' '))
 		end--;
-	cut = end > RELAY_TAIL_BYTES - 1 ? end - (RELAY_TAIL_BYTES - 1) : 0;
-	start = end;
-	while (start > cut && lines < RELAY_TAIL_LINES) {
-		start--;
-		if (text[start] == '\n')
-			lines++;
-	}
-	if (start < end && text[start] == '\n')
-		start++;
+	start = last_lines(text, end);
+	panic = relay->console.panicked ? panic_line(text, end) : end;
+	if (panic < start)
+		start = panic;
+	if (end - start > RELAY_TAIL_BYTES - 1)
+		end = start + RELAY_TAIL_BYTES - 1;
 	memcpy(out, text + start, end - start);
 	if (end > start)
 		out[end++ - start] = '\n';

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Other clusters than the one of the rest: without the extern step, and of two nodes.
 export WNODES_CLUSTER_DIR=${WNODES_CLUSTER_DIR:-/var/tmp/wnodes-cluster}-o
-export WNODES_CLUSTER_PREFIX=o
+export WNODES_CLUSTER_PREFIX=${WNODES_CLUSTER_PREFIX:-n}o
 load lib/common
 
 setup()
@@ -23,7 +23,7 @@ teardown_file()
 	[ ! -s "$BATS_TEST_TMPDIR/out" ]
 	[ "$(grep -c '^wnodes: .*PrologFlags=Contain' "$BATS_TEST_TMPDIR/err")" -eq 1 ]
 	wait_for_nothing
-	[ "$(node_state o1)" = idle ]
+	[ "$(node_state "${WNODES_CLUSTER_PREFIX}1")" = idle ]
 	as_user srun -n1 true
 }
 
@@ -34,6 +34,6 @@ teardown_file()
 	[ "$(wc -l < "$BATS_TEST_TMPDIR/out")" -eq 4 ]
 	[ "$(sort -u "$BATS_TEST_TMPDIR/out" | wc -l)" -eq 2 ]
 	wait_for_nothing
-	[ "$(node_state o1)" = idle ]
-	[ "$(node_state o2)" = idle ]
+	[ "$(node_state "${WNODES_CLUSTER_PREFIX}1")" = idle ]
+	[ "$(node_state "${WNODES_CLUSTER_PREFIX}2")" = idle ]
 }

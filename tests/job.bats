@@ -98,8 +98,8 @@ JOB
 
 @test "--vm-console keeps the console, relative to the job's folder" {
 	cd "$folder"
-	as_user srun --vm=tiny --vm-console=console.log sh -c 'echo on the console > /dev/console || true'
-	[ -s console.log ]
+	as_user srun --vm=tiny --vm-console=console.log sh -c '/usr/bin/su -c "echo on the console > /dev/console"; sleep 1'
+	grep -q 'on the console' console.log
 	[ "$(stat -c %U console.log)" = "$test_user" ]
 }
 
@@ -118,6 +118,7 @@ JOB
 }
 
 @test "a job without --vm notices nothing" {
+	wait_for_nothing
 	before=$(find "$(cluster_folder)/run" "$(cluster_folder)/state" | sort)
 	as_user srun -n1 true
 	after=$(find "$(cluster_folder)/run" "$(cluster_folder)/state" | sort)

@@ -32,7 +32,3 @@ teardown_file()
 	echo "before $before after $after"
 	[ "$before" = "$after" ]
 }
-
-@test "the base images are root's and unchanged" {
-	check_bases
-}

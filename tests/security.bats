@@ -144,14 +144,14 @@ snapshot()
 	touch "$canaries/tree/file"
 	chmod 0755 "$canaries" "$canaries/tree"
 	before=$(find "$canaries" -printf '%p %u %g %m %s\n' | sort; cat "$canaries"/?)
-	as_user python3 "$BATS_TEST_DIRNAME/lib/attacker.py" "$canaries" "$(cluster_folder)" 60 > "$folder/attacker" 2>&1 &
+	cp "$BATS_TEST_DIRNAME/lib/attacker.py" "$folder/"
+	as_user python3 "$folder/attacker.py" "$canaries" "$(cluster_folder)" 30 > "$folder/attacker" 2>&1 &
 	attacker=$!
-	for _ in 1 2 3 4; do
+	while kill -0 $attacker 2> /dev/null; do
 		id=$(submit --vm=tiny --wrap 'sleep 1')
 		wait_job "$id"
 	done
-	kill $attacker || true
-	wait $attacker || true
+	wait $attacker
 	cat "$folder/attacker"
 	after=$(find "$canaries" -printf '%p %u %g %m %s\n' | sort; cat "$canaries"/?)
 	rm -rf "$canaries"
@@ -165,8 +165,4 @@ snapshot()
 	# shellcheck disable=SC2086 # words
 	got=$(as_user env $forge srun --jobid="$job" --overlap -n1 cat /proc/sys/kernel/random/boot_id)
 	[ -n "$got" ] && [ "$got" != "$boot" ]
-}
-
-@test "the base images are root's and unchanged" {
-	check_bases
 }

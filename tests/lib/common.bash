@@ -173,10 +173,11 @@ no_leftovers()
 	[ -z "$(leftovers)" ]
 }
 
-# wait_for_nothing: until the jobs' epilogs have removed everything
+# wait_for_nothing: until the jobs' epilogs have removed everything; the images must be as they were
 wait_for_nothing()
 {
 	wait_until 30 no_leftovers || nothing_left
+	bases_untouched
 }
 
 # Numbers of things on this host that a machine could leak.
@@ -207,21 +208,34 @@ plugstack_file()
 	echo "$(cluster_folder)/etc/plugstack.conf"
 }
 
-# Owner, mode and digest of all images, compared with what `base_digests` said first.
+# Owner, mode, size and times of all images, a line each.
+base_states()
+{
+	find "$(cluster_folder)"/images/*/ -type f -printf '%p %u %g %m %s %T@ %i\n' | sort
+}
+
 base_digests()
 {
-	find "$(cluster_folder)"/images/*/ -type f -printf '%p %u %g %m\n' | sort
 	find "$(cluster_folder)"/images/*/ -type f -print0 | sort -z | xargs -0 sha256sum
 }
 
+# Remember how the images are, for bases_untouched and check_bases.
+record_bases()
+{
+	base_states > "$(cluster_folder)/bases"
+	base_digests > "$(cluster_folder)/bases.sha256"
+}
+
+# Whether they are root's, read-only and as they were; without reading them
+bases_untouched()
+{
+	! base_states | grep -v ' root root 444 ' && { [ ! -e "$(cluster_folder)/bases" ] || diff "$(cluster_folder)/bases" <(base_states); }
+}
+
+# The same, digests too
 check_bases()
 {
-	local now
-	now=$(base_digests)
-	if [ ! -e "$(cluster_folder)/bases" ]; then
-		echo "$now" > "$(cluster_folder)/bases"
-	fi
-	! grep -vE '^/.* root root 444$' <(grep '^/' <<< "$now") && diff "$(cluster_folder)/bases" - <<< "$now"
+	bases_untouched && diff "$(cluster_folder)/bases.sha256" <(base_digests)
 }
 
 # port_of_http FOLDER: serves a page on a loopback port of its own, $http_port
