@@ -7,14 +7,14 @@
 
 SPANK_PLUGIN(empty, 1)
 
-#define HOOK(name)                                      \
-	int name(spank_t spank, int argc, char **argv); \
-	int name(spank_t spank, int argc, char **argv)  \
-	{                                               \
-		(void)spank;                            \
-		(void)argc;                             \
-		(void)argv;                             \
-		return 0;                               \
+#define HOOK(name)                                                                                                     \
+	int name(spank_t spank, int argc, char **argv);                                                                \
+	int name(spank_t spank, int argc, char **argv)                                                                 \
+	{                                                                                                              \
+		(void)spank;                                                                                           \
+		(void)argc;                                                                                            \
+		(void)argv;                                                                                            \
+		return 0;                                                                                              \
 	}
 
 HOOK(slurm_spank_init)

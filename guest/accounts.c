@@ -59,7 +59,7 @@ static int lines_split(struct lines *lines, const char *text)
 {
 	int rc = 0;
 
-	while (*text && rc == 0) {
+	while (text && *text && rc == 0) {
 		size_t length = strcspn(text, "\n");
 
 		rc = lines_insert(lines, lines->count, strndup(text, length));
@@ -225,10 +225,10 @@ static bool is_member(const char *line, const char *user)
 
 static int add_member(struct lines *lines, size_t at, const char *user)
 {
-	char *old = lines->line[at], *line;
-	size_t length = strlen(old), colons = 0;
+	char *old = at < lines->count && lines->line ? lines->line[at] : NULL, *line;
+	size_t length = old ? strlen(old) : 0, colons = 0;
 
-	if (is_member(old, user))
+	if (!old || is_member(old, user))
 		return 0;
 	for (const char *p = old; *p; p++)
 		colons += *p == ':';

@@ -44,7 +44,7 @@ static void client_end(struct relay_client *client, uint32_t code, const char *t
 {
 	bool says = !client->channel.opened || (client->step && client->step->speaker == client);
 	uint8_t payload[4 + WIRE_NOTE_MAX];
-	size_t used = says ? strlen(text) : 0;
+	size_t used = says ? strnlen(text, WIRE_NOTE_MAX) : 0;
 
 	if (client->fd < 0 || client->channel.exited)
 		return;

@@ -94,7 +94,7 @@ same_end()
 	wait_for_line up "$folder/step"
 	as_user scancel "$job.$(last_step "$job")"
 	wait $step || true
-	! in_job ps -o args | grep -q '^sleep 777'
+	refute grep -q '^sleep 777' <(in_job ps -o args)
 }
 
 @test "Ctrl-C on srun ends the guest's processes" {
@@ -103,7 +103,7 @@ same_end()
 	pid=$(pgrep -o -u "$(id -u "$test_user")" -f '^srun .*sleep 778')
 	kill -INT "$pid"; sleep 0.3; kill -INT "$pid"
 	wait_until 20 bash -c "! kill -0 $pid 2>/dev/null"
-	! in_job ps -o args | grep -q '^sleep 778'
+	refute grep -q '^sleep 778' <(in_job ps -o args)
 }
 
 @test "a time limit ends the job as it ends a host job" {

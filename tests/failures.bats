@@ -33,7 +33,7 @@ fails()
 	# one line, apart from the console's
 	[ "$(grep '^wnodes:' "$folder/err" | grep -vc "^wnodes: |\|console's last lines")" -eq 1 ]
 	grep -qE "^wnodes: .*$pattern" "$folder/err"
-	! grep -q "$(cat /proc/sys/kernel/random/boot_id)" "$folder/out"
+	refute grep -q "$(cat /proc/sys/kernel/random/boot_id)" "$folder/out"
 }
 
 @test "an unknown image: 64, one line for four ranks" {
@@ -46,10 +46,10 @@ fails()
 
 @test "bad and not yet available options: 64 before anything is submitted" {
 	for option in --vm=../x --vm-disk=raw --vm-network=x --vm-mount=/x --vm-console=x --vm-boot-timeout=5; do
-		[[ $option == --vm=* || $option == --vm-boot* || $option == --vm-cons* ]] && extra="" || extra=--vm=tiny
-		# shellcheck disable=SC2086
-		fails 64 "${option%%=*}" $extra $option true
-		run as_user sbatch $extra $option --wrap true
+		extra=(--vm=tiny)
+		[[ $option != --vm=* && $option != --vm-boot* && $option != --vm-cons* ]] || extra=()
+		fails 64 "${option%%=*}" "${extra[@]}" "$option" true
+		run as_user sbatch "${extra[@]}" "$option" --wrap true
 		[ "$status" -eq 64 ]
 	done
 	fails 64 "boot-timeout" --vm=tiny --vm-boot-timeout=soon true

@@ -27,7 +27,7 @@ teardown_file()
 	[ "$code" -eq 3 ]
 	[ "$(sort -n "$folder/out" | tr '\n' ' ')" = "0 1 2 3 " ]
 	[ "$(grep -c '^err$' "$folder/err")" -eq 4 ]
-	! grep -q '^wnodes:' "$folder/err"
+	refute grep -q '^wnodes:' "$folder/err"
 }
 
 @test "50 MB from the host to the guest" {
@@ -70,7 +70,7 @@ teardown_file()
 @test "the environment arrives, large values too" {
 	value=$(head -c 100000 /dev/zero | tr '\0' x)
 	[ "$(as_user env "BIG=$value" srun --jobid="$job" --overlap -n1 sh -c 'echo ${#BIG}')" -eq 100000 ]
-	! in_job env | grep -q '^WNODES_'
+	refute grep -q '^WNODES_' <(in_job env)
 }
 
 @test "umask, working directory and its fallback" {

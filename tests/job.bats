@@ -110,7 +110,7 @@ JOB
 	grep -q "^$id .*tiny .*ready" "$folder/status"
 	as_user wnodes status "$id" | grep -q 'ready for tasks'
 	as_user wnodes status --json | python3 -c 'import json, sys; assert any(j["state"] == "ready" and j["t.ready"] >= j["t.prepared"] for j in json.load(sys.stdin))'
-	! as_other wnodes status | grep -q "^$id "
+	refute grep -q "^$id " <(as_other wnodes status)
 	run as_other wnodes status "$id"
 	[ "$status" -ne 0 ]
 	as_root wnodes status | grep -q "^$id "
@@ -124,5 +124,5 @@ JOB
 	after=$(find "$(cluster_folder)/run" "$(cluster_folder)/state" | sort)
 	[ "$before" = "$after" ]
 	[ "$(as_user srun -n1 cat /proc/sys/kernel/random/boot_id)" = "$(cat /proc/sys/kernel/random/boot_id)" ]
-	! as_user srun -n1 env | grep -q WNODES
+	refute grep -q WNODES <(as_user srun -n1 env)
 }

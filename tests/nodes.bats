@@ -20,10 +20,12 @@ teardown_file()
 	for i in $(seq 10); do
 		[ "$(as_user srun -n1 --vm=tiny echo "job $i")" = "job $i" ]
 	done
+	pids=()
 	for i in $(seq 6); do
 		as_user srun -n1 --vm=tiny echo "at once $i" > "$folder/once.$i" &
+		pids+=($!)
 	done
-	wait
+	wait "${pids[@]}"
 	for i in $(seq 6); do
 		[ "$(cat "$folder/once.$i")" = "at once $i" ]
 	done

@@ -28,7 +28,7 @@ snapshot()
 	root=$(cluster_folder)
 	find "$root/state" "$root/run" "$root/etc" -printf '%p %u %g %m %s\n' | sort
 	cat "$root"/run/$node/*/state
-	cat "$(vm_cgroup memory)/cgroup.procs" | sort
+	sort "$(vm_cgroup memory)/cgroup.procs"
 }
 
 @test "the helper by hand: 77 or harmless, nothing changes" {
@@ -58,11 +58,11 @@ snapshot()
 	try "64 77" as_user "$helper" start --node "$(head -c 100000 /dev/zero | tr '\0' a)" --job "$job"
 	try 77 as_user env -i SLURM_CONF=/tmp/evil PATH=/tmp "$helper" start --node "$node" --job "$job"
 	try 77 as_user env LD_PRELOAD=/tmp/evil.so LD_LIBRARY_PATH=/tmp SLURM_CONF=/tmp/evil MALLOC_CHECK_=3 "$helper" start --node "$node" --job "$job"
-	try 77 as_user bash -c "exec '$helper' start --node "$node" --job $job <&- >&- 2>&-"
-	try "77 126 127 139 153" as_user bash -c "ulimit -n 4; exec '$helper' start --node "$node" --job $job"
-	try "77 126 127 139" as_user bash -c "ulimit -v 20000; exec '$helper' start --node "$node" --job $job"
-	try "77 153" as_user bash -c "ulimit -f 0; exec '$helper' start --node "$node" --job $job"
-	try 77 as_user bash -c "ulimit -t 1 -u 1 2>/dev/null; exec '$helper' start --node "$node" --job $job"
+	try 77 as_user bash -c "exec '$helper' start --node $node --job $job <&- >&- 2>&-"
+	try "77 126 127 139 153" as_user bash -c "ulimit -n 4; exec '$helper' start --node $node --job $job"
+	try "77 126 127 139" as_user bash -c "ulimit -v 20000; exec '$helper' start --node $node --job $job"
+	try "77 153" as_user bash -c "ulimit -f 0; exec '$helper' start --node $node --job $job"
+	try 77 as_user bash -c "ulimit -t 1 -u 1 2>/dev/null; exec '$helper' start --node $node --job $job"
 	[ "$(snapshot)" = "$before" ]
 	[ "$(in_job echo alive)" = alive ]
 }
@@ -73,11 +73,11 @@ snapshot()
 	before=$(snapshot)
 	as_user bash -c "
 		for i in \$(seq 60); do
-			'$helper' start --node "$node" --job $job 2> /dev/null & p=\$!
+			'$helper' start --node $node --job $job 2> /dev/null & p=\$!
 			for s in HUP USR1 ALRM PIPE TERM INT STOP CONT; do kill -\$s \$p 2> /dev/null; done
 			kill -CONT \$p 2> /dev/null; wait \$p
 		done
-		for i in \$(seq 20); do '$helper' start --node "$node" --job $id 2> /dev/null & done; wait
+		for i in \$(seq 20); do '$helper' start --node $node --job $id 2> /dev/null & done; wait
 	" || true
 	[ "$(snapshot)" = "$before" ]
 	[ "$(in_job echo alive)" = alive ]
@@ -104,7 +104,7 @@ snapshot()
 		grep -qE '^NoNewPrivs:	1$' "/proc/$pid/status"
 		grep -qE '^Seccomp:	2$' "/proc/$pid/status"
 		[ "$(cat "/proc/$pid/oom_score_adj")" -ge 0 ]
-		! grep -q ':/$' <(grep -E 'memory|cpuset' "/proc/$pid/cgroup")
+		refute grep -q ':/$' <(grep -E 'memory|cpuset' "/proc/$pid/cgroup")
 		grep -q "memory:.*/job_$job/vm$" "/proc/$pid/cgroup"
 	done
 	if [ -d /sys/fs/cgroup/cpuset ]; then
@@ -131,7 +131,7 @@ snapshot()
 	run as_user touch "$(cluster_folder)/run/$node/$job/planted"
 	[ "$status" -ne 0 ]
 	run as_user find "$(cluster_folder)/state" -type f
-	[ -z "$(grep -v 'Permission denied\|^find' <<< "$output")" ]
+	refute grep -qv 'Permission denied\|^find' <<< "$output"
 }
 
 @test "symlinks planted in every folder of the job that its owner reaches gain nothing" {

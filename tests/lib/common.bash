@@ -92,6 +92,15 @@ last_step()
 	as_root squeue -h -s -j "$1" -o %i | sed -n 's/^[0-9]*\.\([0-9]*\)$/\1/p' | sort -n | tail -n 1
 }
 
+# refute COMMAND…: that it fails; bats does not see a plain `!`
+refute()
+{
+	if "$@"; then
+		echo "did not fail: $*"
+		return 1
+	fi
+}
+
 # wait_until SECONDS COMMAND…
 wait_until()
 {
