@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/str.h"
@@ -37,11 +38,12 @@ static _Noreturn void fail(const struct leader *leader, int code)
 
 static void reset_signals(void)
 {
-	struct sigaction action = {.sa_handler = SIG_DFL};
+	/* by the kernel's own call: the C library keeps a few signals, which may come ignored, to itself */
+	static const unsigned long action[4]; /* the default one */
 	sigset_t none;
 
-	for (int number = 1; number <= SIGRTMAX; number++)
-		sigaction(number, &action, NULL);
+	for (int number = 1; number < 65; number++)
+		syscall(SYS_rt_sigaction, number, action, NULL, 8);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -34,6 +34,16 @@ static void hold_standard_descriptors(void)
 		close(fd);
 }
 
+/* What whoever started the agent left open is no business of the tasks. */
+static void close_inherited(int keep)
+{
+	long count = sysconf(_SC_OPEN_MAX);
+
+	for (int fd = 3; fd < (count > 0 && count < 1024 ? (int)count : 1024); fd++)
+		if (fd != keep)
+			close(fd);
+}
+
 static int read_options(int argc, char **argv, struct machine_options *options)
 {
 	static const struct option names[] = {{"port", required_argument, NULL, 'p'},
@@ -72,6 +82,7 @@ int main(int argc, char **argv)
 		return USAGE;
 	}
 	hold_standard_descriptors();
+	close_inherited(options.fd);
 	umask(022);
 	if (chdir("/") < 0)
 		agent_log("there is no /");
