@@ -1,7 +1,10 @@
 #!/usr/bin/env bats
 # Other clusters than the one of the rest: without the extern step, and of two nodes.
-export WNODES_CLUSTER_DIR=${WNODES_CLUSTER_DIR:-/var/tmp/wnodes-cluster}-o
-export WNODES_CLUSTER_PREFIX=${WNODES_CLUSTER_PREFIX:-n}o
+# bats reads a file again for every test
+if [[ ${WNODES_CLUSTER_DIR:=/var/tmp/wnodes-cluster} != *-o ]]; then
+	export WNODES_CLUSTER_DIR=$WNODES_CLUSTER_DIR-o
+	export WNODES_CLUSTER_PREFIX=${WNODES_CLUSTER_PREFIX:-n}o
+fi
 load lib/common
 
 setup()
