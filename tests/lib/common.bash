@@ -189,13 +189,24 @@ wait_for_nothing()
 	bases_untouched
 }
 
-# Numbers of things on this host that a machine could leak.
+job_cgroups()
+{
+	find /sys/fs/cgroup -type d -path "*/slurm_$node/*/job_*" 2> /dev/null
+}
+
+no_job_cgroups()
+{
+	[ -z "$(job_cgroups)" ]
+}
+
+# Numbers of things on this host that a machine could leak, once Slurm has done with its jobs.
 count_objects()
 {
 	local slurmd
-	slurmd=$(cat "$(cluster_folder)"/pid/slurmd.*1)
-	echo "mounts $(grep -c . /proc/self/mountinfo)" \
-		"cgroups $(find /sys/fs/cgroup -type d -path '*/job_*' | wc -l)" \
+	slurmd=$(cat "$(cluster_folder)/pid/slurmd.$node")
+	wait_until 30 no_job_cgroups > /dev/null
+	echo "mounts $(awk -v top="$(cluster_folder)" 'index($0, top)' /proc/self/mountinfo | wc -l)" \
+		"cgroups $(job_cgroups | wc -l)" \
 		"files $(find "$(cluster_folder)/state" "$(cluster_folder)/run" | grep -vc '/cache/')" \
 		"slurmd's descriptors $(find "/proc/$slurmd/fd" -type l | wc -l)" \
 		"sockets $(awk -v top="$(cluster_folder)/run" 'index($8, top) == 1' /proc/net/unix | wc -l)"
