@@ -69,7 +69,7 @@ same_end()
 }
 
 @test "forwarded signals reach the task, once" {
-	for signal in INT TERM HUP USR1 USR2 CONT QUIT WINCH; do
+	for signal in INT TERM HUP USR1 USR2 CONT TSTP QUIT WINCH; do
 		in_job sh -c "trap 'echo got $signal; exit 9' $signal; echo up; i=0; while [ \$i -lt 200 ]; do sleep 0.1; i=\$((i+1)); done" > "$folder/signal" &
 		step=$!
 		wait_for_line up "$folder/signal"

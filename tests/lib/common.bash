@@ -231,12 +231,12 @@ plugstack_file()
 # Owner, mode, size and times of all images, a line each.
 base_states()
 {
-	find "$(cluster_folder)"/images/*/ -type f -printf '%p %u %g %m %s %T@ %i\n' | sort
+	find "$(cluster_folder)/images" -mindepth 2 -type f -printf '%p %u %g %m %s %T@ %i\n' | sort
 }
 
 base_digests()
 {
-	find "$(cluster_folder)"/images/*/ -type f -print0 | sort -z | xargs -0 sha256sum
+	find "$(cluster_folder)/images" -mindepth 2 -type f -print0 | sort -z | xargs -0 sha256sum
 }
 
 # Remember how the images are, for bases_untouched and check_bases.
