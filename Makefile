@@ -126,12 +126,16 @@ C_FILES = $(shell git ls-files '*.c')
 SCRIPTS = $(shell git ls-files tests bench .ci | xargs grep -lE '^\#!.*(bash|sh|bats)$$')
 .PHONY: lint
 lint:
-	clang-format --dry-run -Werror $(C_FILES) $(shell git ls-files '*.h')
-	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	$(call say,LINT,clang-format)
+	$(Q)clang-format --dry-run -Werror $(C_FILES) $(shell git ls-files '*.h')
+	$(call say,LINT,cppcheck)
+	$(Q)cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 		--suppress=missingIncludeSystem --suppress=unknownMacro $(filter -I% -D%,$(CPPFLAGS)) $(C_FILES)
-	clang-tidy --quiet --warnings-as-errors='*' $(filter-out tests/% bench/%,$(C_FILES)) -- $(CPPFLAGS) -std=gnu17 \
+	$(call say,LINT,clang-tidy)
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' $(filter-out tests/% bench/%,$(C_FILES)) -- $(CPPFLAGS) -std=gnu17 \
 		$(call pkg_cflags,libvirt libxml-2.0)
-	shellcheck -x $(SCRIPTS)
+	$(call say,LINT,shellcheck)
+	$(Q)shellcheck -x $(SCRIPTS)
 
 .PHONY: clean
 clean:

@@ -54,7 +54,7 @@ static int store_in(const char *folder, const uint8_t *bytes, size_t length, uid
 		rmdir(path);
 		return rc;
 	}
-	strcat(path, NAME);
+	snprintf(path + strlen(path), SCRIPT_PATH_MAX - strlen(path), "%s", NAME);
 	rc = write_script(path, bytes, length, uid, gid);
 	if (rc < 0)
 		script_remove(path);
