@@ -51,7 +51,7 @@ all: $(PROGRAMS)
 
 $(BUILD)/monitor/%.o $(BUILD)/tests/unit/test_monitor_%.o: CPPFLAGS += $(call pkg_cflags,libvirt libxml-2.0)
 $(BUILD)/wnodes-helper: LIBS = -lslurm -linih
-$(BUILD)/wnodes-monitor: LIBS = $(call pkg_libs,libvirt libxml-2.0)
+$(BUILD)/wnodes-monitor: LIBS = $(call pkg_libs,libvirt libxml-2.0 libseccomp)
 $(BUILD)/wnodes-run: LIBS = $(call pkg_libs,libsystemd)
 $(BUILD)/wnodes-relay: LIBS = $(call pkg_libs,libsystemd libseccomp)
 

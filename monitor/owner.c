@@ -21,6 +21,7 @@
 #include "common/str.h"
 #include "monitor/capabilities.h"
 #include "monitor/driver.h"
+#include "monitor/locks.h"
 #include "monitor/namespace.h"
 #include "monitor/packet.h"
 #include "monitor/privilege.h"
@@ -157,6 +158,9 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 
 	if (rc < 0)
 		owner_fail(owner, step, strerror(-rc));
+	rc = locks_refuse();
+	if (rc < 0)
+		owner_fail(owner, "the filter of file locks", strerror(-rc));
 	rc = capabilities_open(capabilities, machine);
 	if (rc < 0)
 		(void)packet_send(owner->reaper, "log libvirt's capability cache %s: %s", machine->cache_dir,

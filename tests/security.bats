@@ -166,3 +166,12 @@ snapshot()
 	got=$(as_user env $forge srun --jobid="$job" --overlap -n1 cat /proc/sys/kernel/random/boot_id)
 	[ -n "$got" ] && [ "$got" != "$boot" ]
 }
+
+@test "another user's locks on the base image keep no machine from starting" {
+	cp "$BATS_TEST_DIRNAME/lib/locker.py" "$folder/"
+	as_other python3 "$folder/locker.py" "$(cluster_folder)/images/tiny/disk.qcow2" > "$folder/locker" 2>&1 &
+	locker=$!
+	wait_for_line "locked" "$folder/locker"
+	[ "$(as_user srun --vm=tiny echo started)" = started ]
+	pkill -P "$locker" || kill "$locker"
+}
