@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "plugin/options.h"
 
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "common/exitcode.h"
 #include "common/str.h"
+#include "plugin/console.h"
 
 #define BOOT_TIMEOUT_MAX 86400U /* seconds */
 
@@ -94,6 +96,7 @@ static const char *unavailable(const struct options *options)
 
 int options_check(const struct options *options, char *why, size_t size)
 {
+	char path[PATH_MAX];
 	uint64_t seconds;
 
 	why[0] = 0;
@@ -103,8 +106,9 @@ int options_check(const struct options *options, char *why, size_t size)
 		snprintf(why, size, "--vm-%s needs --vm=IMAGE", options->console ? "console" : "boot-timeout");
 	else if (options->image && !str_is_name(options->image))
 		snprintf(why, size, "--vm=%.80s: not an image's name: use letters, digits and . _ : -", options->image);
-	else if (options->console && !*options->console)
-		snprintf(why, size, "--vm-console: the file's name is empty");
+	else if (options->console && console_path(options->console, 0, "", "/", path, sizeof(path)) < 0)
+		snprintf(why, size, "--vm-console=%.80s: give a file's name; of patterns it may have %%j, %%N and %%%%",
+		         options->console);
 	else if (options->boot_timeout && str_u64(options->boot_timeout, 1, BOOT_TIMEOUT_MAX, &seconds) < 0)
 		snprintf(why, size, "--vm-boot-timeout=%.40s: give whole seconds from 1 to %u", options->boot_timeout,
 		         BOOT_TIMEOUT_MAX);

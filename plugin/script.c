@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/str.h"
+#include "plugin/console.h"
 #include "plugin/helper.h"
 #include "plugin/job.h"
 #include "plugin/options.h"
@@ -57,20 +58,6 @@ static unsigned int cpus_of_node(const char *text, int index)
 	return 0;
 }
 
-/* The console's file relative to the job's working directory, as any other file of the job. */
-static const char *console_path(const char *console, char *path, size_t size, char *why, size_t why_size)
-{
-	const char *folder = getenv("SLURM_JOB_WORK_DIR");
-
-	if (!console)
-		return NULL;
-	if (console[0] == '/' ? str_print(path, size, "%s", console) == 0
-	                      : folder && str_print(path, size, "%s/%s", folder, console) == 0)
-		return path;
-	snprintf(why, why_size, "--vm-console: the path is too long");
-	return NULL;
-}
-
 int script_prolog(spank_t spank)
 {
 	struct helper_call call;
@@ -88,7 +75,9 @@ int script_prolog(spank_t spank)
 		slurm_error("wnodes: job %u: Slurm does not tell its user", job.id);
 		return 0;
 	}
-	options_check(&options, why, sizeof(why));
+	if (options_check(&options, why, sizeof(why)) == 0 && options.console &&
+	    console_path(options.console, job.id, job.node, getenv("SLURM_JOB_WORK_DIR"), console, sizeof(console)) < 0)
+		snprintf(why, sizeof(why), "--vm-console: the path is too long");
 	snprintf(id, sizeof(id), "%u", job.id);
 	snprintf(uid, sizeof(uid), "%u", user);
 	snprintf(gid, sizeof(gid), "%u", group);
@@ -102,7 +91,7 @@ int script_prolog(spank_t spank)
 	helper_add(&call, "--gid", gid);
 	helper_add(&call, "--cpus", cpus);
 	helper_add(&call, "--partition", getenv("SLURM_JOB_PARTITION"));
-	helper_add(&call, "--console", console_path(options.console, console, sizeof(console), why, sizeof(why)));
+	helper_add(&call, "--console", options.console && !why[0] ? console : NULL);
 	helper_add(&call, "--image", options.image);
 	helper_add(&call, "--boot-timeout", options.boot_timeout);
 	helper_add(&call, "--option-error", why[0] ? why : NULL);

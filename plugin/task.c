@@ -16,6 +16,7 @@
 #include "common/str.h"
 #include "plugin/client.h"
 #include "plugin/job.h"
+#include "plugin/loader.h"
 #include "plugin/multiprog.h"
 #include "plugin/options.h"
 
@@ -134,7 +135,7 @@ int task_init(spank_t spank)
 	    spank_setenv(spank, "WNODES_RUN_STEP", step, 1) != ESPANK_SUCCESS ||
 	    (batch ? spank_setenv(spank, "WNODES_RUN_SCRIPT", "1", 1) != ESPANK_SUCCESS
 	           : (spank_unsetenv(spank, "WNODES_RUN_SCRIPT"), false)) ||
-	    replace_program(spank, argv) < 0)
+	    loader_set_aside(spank) < 0 || replace_program(spank, argv) < 0)
 		refuse(spank, EXIT_NODE, "the task cannot be given to wnodes-run");
 	return 0;
 }

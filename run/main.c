@@ -130,6 +130,11 @@ static void start(struct run *run)
 	int rc;
 
 	run->dir_fd = open(run->options.run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (run->dir_fd < 0 && errno != ENOENT) {
+		run_fail(run, errno == EMFILE ? EXIT_USAGE : EXIT_NODE, "cannot open %s: %s%s", run->options.run_dir,
+		         strerror(errno), errno == EMFILE ? ": raise `ulimit -n` to 32 or more" : "");
+		return;
+	}
 	if (run->dir_fd < 0) {
 		run_fail(run, EXIT_NODE, "the VM of this job is gone from this node (%s: %s)", run->options.run_dir,
 		         strerror(errno));

@@ -39,13 +39,19 @@ static int put_argv(struct queue *spec, char **argv)
 	return rc;
 }
 
+#define ASIDE "WNODES_RUN_ENV_"
+
 static int put_env(struct queue *spec, char **env)
 {
 	int rc = 0;
 
-	for (char **p = env; *p && rc == 0; p++)
-		if (strncmp(*p, "WNODES_RUN_", strlen("WNODES_RUN_")) != 0)
+	for (char **p = env; *p && rc == 0; p++) {
+		/* what the plugin set aside, since the host's own linker would have obeyed it */
+		if (strncmp(*p, ASIDE, strlen(ASIDE)) == 0)
+			rc = put_text(spec, WIRE_ENV, *p + strlen(ASIDE));
+		else if (strncmp(*p, "WNODES_RUN_", strlen("WNODES_RUN_")) != 0)
 			rc = put_text(spec, WIRE_ENV, *p);
+	}
 	return rc;
 }
 

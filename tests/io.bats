@@ -71,6 +71,8 @@ teardown_file()
 	value=$(head -c 100000 /dev/zero | tr '\0' x)
 	[ "$(as_user env "BIG=$value" srun --jobid="$job" --overlap -n1 sh -c 'echo ${#BIG}')" -eq 100000 ]
 	refute grep -q '^WNODES_' <(in_job env)
+	# what the host's linker would obey is the guest's alone
+	[ "$(as_user env LD_LIBRARY_PATH=/tmp/guest srun --jobid="$job" --overlap --export=ALL,LD_PRELOAD=/no.so -n1 sh -c 'echo $LD_LIBRARY_PATH $LD_PRELOAD' 2>&1)" = "/tmp/guest /no.so" ]
 }
 
 @test "umask, working directory and its fallback" {

@@ -98,9 +98,9 @@ JOB
 
 @test "--vm-console keeps the console, relative to the job's folder" {
 	cd "$folder"
-	as_user srun --vm=tiny --vm-console=console.log sh -c '/usr/bin/su -c "echo on the console > /dev/console"; sleep 1'
-	grep -q 'on the console' console.log
-	[ "$(stat -c %U console.log)" = "$test_user" ]
+	as_user srun --vm=tiny --vm-console=./console.%N.log sh -c '/usr/bin/su -c "echo on the console > /dev/console"; sleep 1'
+	grep -q 'on the console' "console.$node.log"
+	[ "$(stat -c %U "console.$node.log")" = "$test_user" ]
 }
 
 @test "wnodes status shows own jobs alone, with the boot's timeline" {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: plugin/options.o plugin/multiprog.o common/str.o */
+/* links: plugin/console.o plugin/options.o plugin/multiprog.o common/str.o */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include <cmocka.h>
 
 #include "common/exitcode.h"
+#include "plugin/console.h"
 #include "plugin/multiprog.h"
 #include "plugin/options.h"
 
@@ -71,6 +73,25 @@ static void bad_options_name_themselves(void **state)
 	assert_int_equal(check((struct options){.image = "a", .mount = "/x"}, "--vm-mount is not yet"), EXIT_USAGE);
 }
 
+static void a_consoles_name_is_one_for_each_job_and_node(void **state)
+{
+	char path[32];
+
+	(void)state;
+	assert_int_equal(console_path("con.%j.%N%%", 12, "n1", "/home/a", path, sizeof(path)), 0);
+	assert_string_equal(path, "/home/a/con.12.n1%");
+	assert_int_equal(console_path("././x", 12, "n1", "/h", path, sizeof(path)), 0);
+	assert_string_equal(path, "/h/x");
+	assert_int_equal(console_path("/abs", 12, "n1", NULL, path, sizeof(path)), 0);
+	assert_string_equal(path, "/abs");
+	assert_int_equal(console_path("x", 12, "n1", NULL, path, sizeof(path)), -EINVAL);
+	assert_int_equal(console_path("%A", 12, "n1", "/h", path, sizeof(path)), -EINVAL);
+	assert_int_equal(console_path("x%", 12, "n1", "/h", path, sizeof(path)), -EINVAL);
+	assert_int_equal(console_path("./", 12, "n1", "/h", path, sizeof(path)), -EINVAL);
+	assert_int_equal(console_path("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 1, "n", "/h", path, sizeof(path)),
+	                 -ENAMETOOLONG);
+}
+
 static void multi_prog_texts_name_ranks(void **state)
 {
 	const char *config = "# comment\n0 hostname\n 1-2,5 echo %t\n";
@@ -113,6 +134,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(good_options_pass),
 	        cmocka_unit_test(bad_options_name_themselves),
+	        cmocka_unit_test(a_consoles_name_is_one_for_each_job_and_node),
 	        cmocka_unit_test(multi_prog_texts_name_ranks),
 	        cmocka_unit_test(a_multi_prog_step_is_told_from_a_program),
 	};
