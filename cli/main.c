@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,15 @@ static void usage(FILE *stream)
 	fputs("See wnodes(1).\n", stream);
 }
 
+/* A success whose output did not arrive is none. */
+static int finish(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	fprintf(stderr, "wnodes: standard output cannot be written: %s\n", strerror(errno));
+	return code ? code : EXIT_NODE;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2) {
@@ -31,15 +41,15 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
 		usage(stdout);
-		return 0;
+		return finish(0);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		puts("wnodes " WNODES_VERSION);
-		return 0;
+		return finish(0);
 	}
 	for (size_t i = 0; i < VERBS; i++)
 		if (strcmp(argv[1], verbs[i].name) == 0)
-			return verbs[i].function(argv + 2);
+			return finish(verbs[i].function(argv + 2));
 	fprintf(stderr, "wnodes: unknown verb '%s': see wnodes --help\n", argv[1]);
 	return EXIT_USAGE;
 }

@@ -15,7 +15,14 @@
  */
 void log_open(const char *program, bool with_syslog);
 
-/** One line; a newline is added. Bounded: a line is cut at 1024 bytes. */
+/**
+ * Write text, PIPE_BUF bytes of it at most, to standard error as it is, waiting
+ * at most ms for whoever reads there; false where that failed. A signal handler
+ * may call it.
+ */
+bool log_write(const char *text, int ms);
+
+/** One line; a newline is added. Bounded: a line is cut at 1024 bytes, and lost where nobody reads it for a second. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

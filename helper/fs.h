@@ -19,7 +19,8 @@ int fs_open_folder(const char *path, mode_t create);
 
 /**
  * Open a trusted regular file to read by its absolute path: root's, not
- * writable by group or others. resolved[PATH_MAX], where not NULL, receives
+ * writable by group or others. -EINVAL where it is no regular file, or path
+ * is not absolute. resolved[PATH_MAX], where not NULL, receives
  * its path without symlinks.
  */
 int fs_open_file(const char *path, char *resolved);

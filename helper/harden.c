@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,21 +13,19 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/exitcode.h"
+#include "common/log.h"
 #include "helper/fs.h"
 
-static void harden_say(const char *text)
-{
-	if (write(STDERR_FILENO, text, strlen(text)) < 0) {
-		/* nowhere to say it */
-	}
-}
+#define EARLY_S 5   /* from the start of the process to harden_deadline() */
+#define SAY_MS 1000 /* for whoever reads standard error */
 
 static _Noreturn void harden_give_up(const char *text)
 {
-	harden_say(text);
+	(void)log_write(text, SAY_MS);
 	_exit(EXIT_NODE);
 }
 
@@ -99,6 +98,41 @@ static void harden_limits(void)
 	}
 }
 
+static void harden_early(int number)
+{
+	(void)number;
+	_exit(EXIT_NODE);
+}
+
+/*
+ * A handler does not run in a process that only a deadly signal wakes (a write
+ * to a FUSE file of the caller's): a second after the alarm comes SIGKILL. The
+ * timer is the process's alone: neither a child nor execve(2) inherits it. By
+ * syscall(2), for a C library that has these calls elsewhere.
+ */
+static void harden_alarm(void (*handler)(int), unsigned int seconds)
+{
+	static int timer = -1;
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+	struct itimerspec when = {.it_value.tv_sec = (time_t)seconds + 1};
+
+	(void)signal(SIGALRM, handler);
+	(void)alarm(seconds);
+	if (timer < 0 && syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) < 0)
+		timer = -1;
+	if (timer >= 0)
+		(void)syscall(SYS_timer_settime, timer, 0, &when, NULL);
+}
+
+/* A caller who made himself slow makes neither us nor the machine so. The CPUs are the cgroup's business. */
+static void harden_schedule(void)
+{
+	static const struct sched_param other = {0};
+
+	(void)sched_setscheduler(0, SCHED_OTHER, &other);
+	(void)setpriority(PRIO_PROCESS, 0, 0);
+}
+
 void harden(struct caller *caller)
 {
 	static const gid_t none[] = {0};
@@ -114,6 +148,9 @@ void harden(struct caller *caller)
 	if (clearenv() != 0)
 		_exit(EXIT_NODE);
 	harden_limits();
+	/* what follows may have to wait for something of the caller's */
+	harden_alarm(harden_early, EARLY_S);
+	harden_schedule();
 	harden_descriptors();
 	(void)umask(077);
 	if (chdir("/") < 0)
@@ -127,13 +164,12 @@ static const char *deadline_line;
 static void deadline_passed(int number)
 {
 	(void)number;
-	harden_say(deadline_line);
+	(void)log_write(deadline_line, 0);
 	_exit(EXIT_NODE);
 }
 
 void harden_deadline(const char *line, unsigned int seconds)
 {
 	deadline_line = line;
-	(void)signal(SIGALRM, deadline_passed);
-	(void)alarm(seconds);
+	harden_alarm(deadline_passed, seconds);
 }

@@ -71,7 +71,11 @@ int main(int argc, char **argv)
 	struct caller caller;
 
 	harden(&caller);
-	log_open("wnodes-helper", true);
+	/*
+	 * What a user is answered is his alone, or he could flood the node's
+	 * log; why his machine failed is there by launch() and by destroy.
+	 */
+	log_open("wnodes-helper", caller.uid == 0);
 	entry = argc >= 2 ? main_find(argv[1]) : NULL;
 	if (!entry) {
 		log_error("usage: wnodes-helper prepare|allocate|start|destroy|sweep|status --NAME VALUE …");

@@ -70,6 +70,9 @@ int verb_status(const struct caller *caller, const struct args *args, struct fai
 		kv_free(&kv);
 	}
 	free(ids);
-	(void)fflush(stdout);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		(void)failure_set(why, EXIT_NODE, "standard output cannot be written: %s", strerror(errno));
+		return why->code;
+	}
 	return 0;
 }

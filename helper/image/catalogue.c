@@ -167,6 +167,8 @@ static int image_check_file(const struct image *image, const char *what, char *p
 		return failure_set(why, EXIT_NODE,
 		                   "image %s: %s %s and its folders must be root's and writable by root alone",
 		                   image->name, what, path);
+	if (fd == -EINVAL)
+		return failure_set(why, EXIT_NODE, "image %s: %s %s is not a regular file", image->name, what, path);
 	if (fd < 0)
 		return failure_set(why, EXIT_NODE, "image %s: %s %s: %s", image->name, what, path, strerror(-fd));
 	if (fstat(fd, &st) < 0 || !(st.st_mode & S_IROTH))
