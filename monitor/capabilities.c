@@ -19,11 +19,11 @@
 
 #include "common/str.h"
 #include "monitor/driver.h"
+#include "monitor/folder.h"
 #include "monitor/namespace.h"
 
 #define FILE_MAX (8U << 20) /* bytes; libvirt 9 writes 0.2 MB */
 #define FILES_MAX 64U
-#define STAMP "stamp"
 #define LOCK "lock"
 
 /* What the cache's content depends on, as far as it can be told without libvirt; it checks more. */
@@ -40,35 +40,6 @@ static int stamp_text(const struct machine *machine, char *text, size_t size)
 	return str_print(text, size, "%s %ju %jd.%ld libvirt %lu kernel %s %s\n", machine->emulator,
 	                 (uintmax_t)st.st_size, (intmax_t)st.st_ctim.tv_sec, st.st_ctim.tv_nsec, version,
 	                 kernel.release, kernel.version);
-}
-
-/* Whether folder's stamp is text. */
-static bool stamp_holds(int folder, const char *text)
-{
-	char present[PATH_MAX + 512];
-	int fd = openat(folder, STAMP, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t length;
-
-	if (fd < 0)
-		return false;
-	length = read(fd, present, sizeof(present));
-	close(fd);
-	return length == (ssize_t)strlen(text) && memcmp(present, text, strlen(text)) == 0;
-}
-
-static int stamp_write(int folder, const char *text)
-{
-	int rc = 0;
-	int fd = openat(folder, STAMP ".new", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		rc = -EIO;
-	close(fd);
-	if (rc == 0 && renameat(folder, STAMP ".new", folder, STAMP) < 0)
-		rc = -errno;
-	return rc;
 }
 
 /* In the probing process: fill the cache, bound into a root folder of its own. */
@@ -110,10 +81,10 @@ static _Noreturn void probe_process(const struct capabilities *capabilities, con
 	lock = openat(capabilities->folder, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (lock < 0 || flock(lock, LOCK_EX) < 0)
 		_exit(1);
-	if (!stamp_holds(capabilities->folder, stamp)) {
+	if (!folder_stamp_holds(capabilities->folder, stamp)) {
 		rc = probe(capabilities, machine);
 		if (rc == 0)
-			rc = stamp_write(capabilities->folder, stamp);
+			rc = folder_stamp_write(capabilities->folder, stamp);
 	}
 	_exit(rc < 0);
 }
@@ -234,20 +205,6 @@ static uint64_t sum_copy(void)
 	return each_file(sum.path, sum_each, &sum) < 0 ? 0 : sum.value;
 }
 
-/* mkdir -p, for root alone. */
-static int make_folders(const char *path)
-{
-	char part[PATH_MAX];
-
-	for (const char *slash = path; slash; slash = strchr(slash, '/')) {
-		slash++;
-		(void)str_print(part, sizeof(part), "%.*s", (int)(slash - path) + (int)strcspn(slash, "/"), path);
-		if (mkdir(part, 0700) < 0 && errno != EEXIST)
-			return -errno;
-	}
-	return 0;
-}
-
 int capabilities_open(struct capabilities *capabilities, const struct machine *machine)
 {
 	int rc;
@@ -259,7 +216,7 @@ int capabilities_open(struct capabilities *capabilities, const struct machine *m
 	               machine->kvm ? "kvm" : "tcg");
 	if (rc < 0)
 		return rc;
-	rc = make_folders(capabilities->path);
+	rc = folder_make(capabilities->path);
 	if (rc < 0)
 		return rc;
 	capabilities->folder = open(capabilities->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -268,7 +225,7 @@ int capabilities_open(struct capabilities *capabilities, const struct machine *m
 
 int capabilities_prepare(struct capabilities *capabilities, const struct machine *machine)
 {
-	char stamp[PATH_MAX + 512];
+	char stamp[FOLDER_STAMP_MAX];
 	char path[PATH_MAX];
 	struct copy copy = {capabilities->folder, -1};
 	int rc;
@@ -276,7 +233,7 @@ int capabilities_prepare(struct capabilities *capabilities, const struct machine
 	if (capabilities->folder < 0)
 		return -EBADF;
 	rc = stamp_text(machine, stamp, sizeof(stamp));
-	if (rc == 0 && !stamp_holds(capabilities->folder, stamp))
+	if (rc == 0 && !folder_stamp_holds(capabilities->folder, stamp))
 		rc = probe_and_wait(capabilities, machine, stamp);
 	if (rc < 0)
 		return rc;
@@ -294,7 +251,7 @@ void capabilities_close(struct capabilities *capabilities)
 	if (capabilities->folder < 0)
 		return;
 	if (capabilities->copied && sum_copy() != capabilities->copied)
-		(void)unlinkat(capabilities->folder, STAMP, 0);
+		(void)unlinkat(capabilities->folder, FOLDER_STAMP, 0);
 	close(capabilities->folder);
 	capabilities->folder = -1;
 }

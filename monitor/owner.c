@@ -21,6 +21,7 @@
 #include "common/str.h"
 #include "monitor/capabilities.h"
 #include "monitor/driver.h"
+#include "monitor/emulator.h"
 #include "monitor/locks.h"
 #include "monitor/namespace.h"
 #include "monitor/packet.h"
@@ -148,12 +149,26 @@ static void owner_begin(struct owner *owner)
 		_exit(1);
 }
 
+/* Returns whether the emulator is to be run as it is: a script has to be read. */
+static bool owner_copy_emulator(struct owner *owner)
+{
+	int rc = emulator_prepare(owner->machine);
+
+	if (rc == -ENOEXEC)
+		(void)packet_send(owner->reaper, "log %s is no ELF program: the user's processes can look into QEMU",
+		                  owner->machine->emulator);
+	else if (rc < 0)
+		owner_fail(owner, "the emulator cannot be copied", strerror(-rc));
+	return rc < 0;
+}
+
 /* What must come before libvirt's threads: relay, namespace, capabilities. */
 static void owner_prepare(struct owner *owner, struct capabilities *capabilities)
 {
 	const struct machine *machine = owner->machine;
 	char why[NAMESPACE_WHY_MAX];
 	const char *step = "";
+	bool readable;
 	int rc = relay_spawn(machine, &owner->relay, &step);
 
 	if (rc < 0)
@@ -165,8 +180,12 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 	if (rc < 0)
 		(void)packet_send(owner->reaper, "log libvirt's capability cache %s: %s", machine->cache_dir,
 		                  strerror(-rc));
+	readable = owner_copy_emulator(owner);
 	if (namespace_enter(machine->kvm, why) < 0 || namespace_files(machine, why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
+	rc = readable ? 0 : emulator_cover(machine);
+	if (rc < 0)
+		owner_fail(owner, "the emulator's copy cannot be mounted", strerror(-rc));
 	rc = capabilities_prepare(capabilities, machine);
 	if (rc < 0)
 		(void)packet_send(owner->reaper, "log libvirt's capabilities are not cached: %s", strerror(-rc));

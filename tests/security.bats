@@ -124,6 +124,38 @@ snapshot()
 	[[ "$output" == *"Read-only file system"* ]]
 }
 
+@test "the owner's other processes cannot dump QEMU, nor take its files out of it" {
+	qemu=$(machine_pid qemu-system)
+	overlay=$(find "$(cluster_folder)/state/overlays" -name "*-$job.*")
+	inside=/proc/$qemu/root$(cluster_folder)/run/disk/overlay
+	[ "$inside" -ef "$overlay" ]
+	grep -qE "^Uid:	$(id -u "$test_user")	" "/proc/$qemu/status"
+	tried=0
+	for fd in "/proc/$qemu/fd"/*; do
+		[ "$fd" -ef "$overlay" ] || continue
+		refute as_user bash -c "exec 3<> '$fd'"
+		tried=$((tried + 1))
+	done
+	[ $tried -gt 0 ]
+	for path in root/ fd/ cwd/ map_files/; do
+		refute as_user ls -l "/proc/$qemu/$path"
+	done
+	for path in mem maps environ auxv; do
+		refute as_user head -c 1 "/proc/$qemu/$path"
+	done
+	refute as_user bash -c "exec 3< '$inside'"
+	refute as_user bash -c "exec 3< '/proc/$qemu/root$(cluster_folder)/run/disk/base'"
+	# ptrace(PTRACE_SEIZE); pidfd_getfd is allowed to whom this is
+	as_user python3 -c "
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.ptrace(0x4206, $qemu, None, None) == -1 and ctypes.get_errno() == errno.EPERM"
+	# nor does he get the program that QEMU runs, in the cache or by QEMU
+	refute as_user cat "$(cluster_folder)/state/cache/libvirt/emulator/copy"
+	refute as_user cat "/proc/$qemu/exe"
+	[ "$(in_job echo alive)" = alive ]
+}
+
 @test "another user cannot enter the job's folder, nor talk to its tasks" {
 	run as_other ls "$(cluster_folder)/run/$node/$job"
 	[ "$status" -ne 0 ]
