@@ -76,8 +76,8 @@ static int copy(int in, int folder, off_t size)
 
 static int renew(int in, int folder, const struct machine *machine)
 {
-	char stamp[FOLDER_STAMP_MAX];
-	struct stat st;
+	char stamp[FOLDER_STAMP_MAX] = "";
+	struct stat st = {0};
 	int rc = check_elf(in);
 
 	/* of several jobs the first copies; the others wait for it here */
