@@ -16,6 +16,8 @@ static const int allowed[] = {
         /* descriptors that are open */
         SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close), SCMP_SYS(recvmsg), SCMP_SYS(sendto), SCMP_SYS(accept4),
         SCMP_SYS(getsockopt), SCMP_SYS(fcntl),
+        /* common/log.c */
+        SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(pwritev2),
         /* sd-event */
         SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_ctl),
         SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(clock_gettime), SCMP_SYS(getpid),
