@@ -12,7 +12,7 @@
 
 #define WIRE_HEADER 12U           /* bytes of a frame's header */
 #define WIRE_PAYLOAD_MAX 65536U   /* bytes of payload a frame may carry */
-#define WIRE_WINDOW 262144U       /* bytes a sender may be ahead, per stream */
+#define WIRE_WINDOW 1048576U      /* bytes a sender may be ahead, per stream */
 #define WIRE_SPEC_MAX (16U << 20) /* bytes of a task's spec */
 #define WIRE_STEP_MAX 64U         /* bytes of a step's name */
 #define WIRE_NOTE_MAX 1024U       /* bytes of a NOTE's text */

@@ -17,7 +17,7 @@
 #define FRAME_MAX (WIRE_HEADER + WIRE_PAYLOAD_MAX)
 #define IN_SIZE (4U * WIRE_PAYLOAD_MAX)
 #define IN_ONCE (2U * WIRE_PAYLOAD_MAX) /* bytes read before frames are looked at: others want their turn */
-#define OUT_SIZE 262144U
+#define OUT_SIZE 524288U
 #define CONTROL_ROOM 8192U /* of the queue, which DATA leaves to other frames */
 /*
  * The kernel's driver takes at most 32 KiB with one write and hands it to the

@@ -27,7 +27,9 @@
 #endif
 
 #define NOT_EXECUTABLE 126
-#define PIPE_SIZE 262144     /* bytes of the task's pipes, where the kernel allows it: fewer turns for the same bytes */
+/* Bytes of the task's pipes, where the kernel allows it: fewer turns for the same bytes. Most come on stdout. */
+#define PIPE_SIZE 262144
+#define STDOUT_SIZE 1048576
 #define FILES 16384U         /* open files the agent wants: four for each of 1024 tasks, and some */
 #define OTHER_FILES 16       /* open files of the agent that are no task's pipes, at most */
 #define GROUP_MS 100U        /* for the end of the leader's process group */
@@ -339,7 +341,7 @@ int supervisor_start(const struct job *job, uint8_t *spec, size_t size, struct s
 		if (rc == 0 && i < 3 && fchown(ends[i][0], job->uid, job->gid) < 0)
 			rc = -errno;
 		if (rc == 0 && i < 3)
-			fcntl(ends[i][0], F_SETPIPE_SZ, PIPE_SIZE);
+			fcntl(ends[i][0], F_SETPIPE_SZ, i == 1 ? STDOUT_SIZE : PIPE_SIZE);
 	}
 	if (rc < 0) {
 		close_all(ends, 0);

@@ -19,8 +19,8 @@
 
 #define RUN_SECOND UINT64_C(1000000) /* in the microseconds of sd-event */
 #define RUN_READ 65536U
-#define RUN_OUT_HIGH 262144U /* bytes towards the relay from which stdin and spec are not read on */
-#define RUN_GRANT 32768U     /* bytes that are consumed before CREDIT is sent for them */
+#define RUN_OUT_HIGH 262144U        /* bytes towards the relay from which stdin and spec are not read on */
+#define RUN_GRANT (WIRE_WINDOW / 4) /* bytes that are consumed before CREDIT is sent for them */
 
 /* What the plugin tells, and the task's command. */
 struct run_options {

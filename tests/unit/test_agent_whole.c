@@ -710,7 +710,7 @@ static void unread_input_is_dropped_and_granted(void **state)
 	begin_session();
 	start_shell("exec <&-; echo closed; sleep 1; exit 6", "1.0");
 	until_text("closed");
-	for (int i = 0; i < 4; i++)
+	for (size_t sent = 0; sent < WIRE_WINDOW; sent += sizeof(chunk))
 		say(channel, WIRE_DATA, WIRE_STDIN, chunk, sizeof(chunk));
 	while (granted < WIRE_WINDOW / 2) {
 		expect(WIRE_CREDIT);

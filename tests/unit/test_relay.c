@@ -279,7 +279,8 @@ static void a_lost_client_costs_the_guest_nothing(void **state)
 	expect(b, b->guest, WIRE_CREDIT, 1);
 	/* it goes on, and gets its window back, as often as it likes */
 	for (int i = 0; i < 32; i++) {
-		put(b, b->guest, 1, WIRE_DATA, WIRE_STDOUT, bytes, sizeof(bytes));
+		for (size_t sent = 0; sent < WIRE_WINDOW / 4; sent += sizeof(bytes))
+			put(b, b->guest, 1, WIRE_DATA, WIRE_STDOUT, bytes, sizeof(bytes));
 		expect(b, b->guest, WIRE_CREDIT, 1);
 	}
 	put(b, b->guest, 1, WIRE_EXITED, 0, "\1\0\0\0\11\0\0\0", 8);
