@@ -894,8 +894,9 @@ static void violations_end_the_session(void **state)
 	is_violation();
 	again(state);
 	start_shell("sleep 100", "1.0");
-	for (int i = 0; i < 10; i++)
-		say(channel, WIRE_DATA, WIRE_STDIN, chunk, sizeof(chunk)); /* beyond the credit */
+	/* beyond the credit, what the pipe takes being granted again */
+	for (size_t sent = 0; sent <= WIRE_WINDOW + 262144; sent += sizeof(chunk))
+		say(channel, WIRE_DATA, WIRE_STDIN, chunk, sizeof(chunk));
 	is_violation();
 	again(state);
 	start_shell("sleep 100", "1.0");
