@@ -87,7 +87,8 @@ $(BUILD)/wnodes-agent: $(AGENT)
 	$(call say,LINK,$@)
 	$(Q)$(MUSL_CC) -static -no-pie -Wl,-z,noexecstack -o $@ $^
 
--include $(wildcard $(patsubst %.o,%.d,$(COMMON) $(HELPER) $(MONITOR) $(RUN) $(RELAY) $(PLUGIN) $(CLI) $(AGENT)))
+-include $(wildcard $(patsubst %.o,%.d,$(COMMON) $(HELPER) $(MONITOR) $(RUN) $(RELAY) $(PLUGIN) $(CLI) $(AGENT)) \
+	$(BUILD)/guest/*.d $(BUILD)/tests/unit/*.d)
 
 .PHONY: install
 install: all
