@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/taskenv.h"
 #include "plugin/options.h"
 
 /*
@@ -30,8 +31,8 @@ int client_check_options(void)
 	if (options_given()->image)
 		open_standard_input();
 	if (options_given()->image && isatty(STDERR_FILENO))
-		(void)setenv(CLIENT_TTY_ENV, "1", 1);
+		(void)setenv(TASKENV_TTY, "1", 1);
 	else
-		(void)unsetenv(CLIENT_TTY_ENV);
+		(void)unsetenv(TASKENV_TTY);
 	return 0;
 }

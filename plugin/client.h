@@ -3,9 +3,6 @@
 #ifndef WNODES_PLUGIN_CLIENT_H
 #define WNODES_PLUGIN_CLIENT_H
 
-/** The environment variable by which srun tells its tasks that its stderr is a terminal. */
-#define CLIENT_TTY_ENV "WNODES_RUN_TTY"
-
 /**
  * Refuse a bad option before anything is submitted: one line on stderr and
  * exit with EXIT_USAGE. Slurm would turn a failing hook into its own exit

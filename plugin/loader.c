@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/taskenv.h"
+
 static bool is_obeyed(const char *variable)
 {
 	static const char *const prefixes[] = {"LD_", "MALLOC_", "GLIBC_TUNABLES=", "GCONV_PATH=", "LOCPATH="};
@@ -35,7 +37,7 @@ static int rename_variable(spank_t spank, const char *variable)
 
 	if (asprintf(&name, "%.*s", (int)length, variable) < 0)
 		return -1;
-	if (asprintf(&aside, LOADER_PREFIX "%s", name) < 0) {
+	if (asprintf(&aside, TASKENV_ASIDE "%s", name) < 0) {
 		free(name);
 		return -1;
 	}

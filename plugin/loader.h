@@ -5,12 +5,10 @@
 
 #include <slurm/spank.h>
 
-/** What wnodes-run takes off again, before it hands a variable to the guest. */
-#define LOADER_PREFIX "WNODES_RUN_ENV_"
-
 /**
  * Rename the task's LD_* and their like, which are meant for the guest and
- * could keep wnodes-run from starting on the host. Returns 0 or -1.
+ * could keep wnodes-run from starting on the host, with TASKENV_ASIDE before
+ * their names; it takes that off again. Returns 0 or -1.
  */
 int loader_set_aside(spank_t spank);
 

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <slurm/slurm.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,7 @@ static int node_index(const char *nodes, const char *node)
 /* This node's number in SLURM_JOB_CPUS_PER_NODE's form, `2(x3),4`; 0: unknown. */
 static unsigned int cpus_of_node(const char *text, int index)
 {
-	while (text && *text) {
+	for (bool first = true; text && *text; first = false) {
 		unsigned int cpus, repeat = 1;
 		int used = 0;
 
@@ -50,9 +51,9 @@ static unsigned int cpus_of_node(const char *text, int index)
 		if (sscanf(text, "(x%9u)%n", &repeat, &used) == 1 && used)
 			text += used;
 		/* where all nodes have the same, the index does not matter */
-		if (*text == 0 || (index >= 0 && (unsigned int)index < repeat))
+		if ((first && *text == 0) || (index >= 0 && (unsigned int)index < repeat))
 			return cpus;
-		index -= (int)repeat;
+		index = index < 0 ? index : index - (int)repeat;
 		text += *text == ',';
 	}
 	return 0;

@@ -14,7 +14,6 @@
 #include "common/kv.h"
 #include "common/paths.h"
 #include "common/str.h"
-#include "plugin/client.h"
 #include "plugin/job.h"
 #include "plugin/loader.h"
 #include "plugin/multiprog.h"

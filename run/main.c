@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/taskenv.h"
 #include "common/exitcode.h"
 
 #define DRAIN_SECONDS 30U /* for a reader to take what is left of a machine that has ended */
@@ -78,7 +79,7 @@ static int parse_options(struct run_options *options, int argc, char **argv)
 	options->run_dir = get("WNODES_RUN_DIR");
 	options->step = get("WNODES_RUN_STEP");
 	options->is_script = is_set("WNODES_RUN_SCRIPT");
-	options->tty = is_set("WNODES_RUN_TTY");
+	options->tty = is_set(TASKENV_TTY);
 	options->local = !local_id || strcmp(local_id, "0") == 0;
 	if (!options->step)
 		options->step = "step";

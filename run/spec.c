@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/taskenv.h"
+
 static int put(struct queue *spec, uint16_t tag, const void *bytes, size_t length)
 {
 	size_t size = wire_attribute_size(length);
@@ -39,17 +41,15 @@ static int put_argv(struct queue *spec, char **argv)
 	return rc;
 }
 
-#define ASIDE "WNODES_RUN_ENV_"
-
 static int put_env(struct queue *spec, char **env)
 {
 	int rc = 0;
 
 	for (char **p = env; *p && rc == 0; p++) {
 		/* what the plugin set aside, since the host's own linker would have obeyed it */
-		if (strncmp(*p, ASIDE, strlen(ASIDE)) == 0)
-			rc = put_text(spec, WIRE_ENV, *p + strlen(ASIDE));
-		else if (strncmp(*p, "WNODES_RUN_", strlen("WNODES_RUN_")) != 0)
+		if (strncmp(*p, TASKENV_ASIDE, strlen(TASKENV_ASIDE)) == 0)
+			rc = put_text(spec, WIRE_ENV, *p + strlen(TASKENV_ASIDE));
+		else if (strncmp(*p, TASKENV_PREFIX, strlen(TASKENV_PREFIX)) != 0)
 			rc = put_text(spec, WIRE_ENV, *p);
 	}
 	return rc;

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Variables by which the plugin talks to wnodes-run; none of them reaches the guest. */
+#ifndef WNODES_COMMON_TASKENV_H
+#define WNODES_COMMON_TASKENV_H
+
+#define TASKENV_PREFIX "WNODES_RUN_"
+#define TASKENV_TTY TASKENV_PREFIX "TTY"    /* srun's stderr is a terminal */
+#define TASKENV_ASIDE TASKENV_PREFIX "ENV_" /* before the name of a variable that the host shall not obey */
+
+#endif
