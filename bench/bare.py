@@ -3,11 +3,12 @@
 
 usage: bare.py hello IMAGE.conf MEMORY_MIB VCPUS
            seconds from QEMU's start to the first bytes of the agent's HELLO
-       bare.py port IMAGE.conf MEMORY_MIB VCPUS LIBEXECDIR MIB
-           two rates of one machine, MB/s: `cat` of MIB MiB over a bare
-           virtio-serial port, and the same through agent, relay and wnodes-run
+       bare.py port IMAGE.conf MEMORY_MIB VCPUS LIBEXECDIR MIB PAIRS
+           PAIRS lines of two rates, MB/s, in turn in one machine: `cat` of MIB
+           MiB over a bare virtio-serial port, and as a task's standard output
+           through agent, relay and wnodes-run
 
-IMAGE.conf is the catalogue's entry. Each number is printed on a line of its own.
+IMAGE.conf is the catalogue's entry.
 """
 import array
 import configparser
@@ -144,20 +145,21 @@ def rate(fd, read, size):
     return got / (time.monotonic() - start) / 1e6
 
 
-def measure_port(machine, libexec, mib):
+def measure_port(machine, libexec, mib, pairs):
     machine.wait_hello()
     relay = Relay(machine, libexec)
     try:
         size = mib << 20
         relay.run("sh", "-c", "head -c %d /dev/zero > /tmp/zeros" % size).wait()
-        task = relay.run("cat", "/tmp/zeros", stdout=subprocess.PIPE)
-        through = rate(task.stdout.fileno(), os.read, size)
-        task.wait()
         find = "for p in /sys/class/virtio-ports/*; do read -r n < $p/name; [ \"$n\" = bare ] && cat /tmp/zeros > /dev/${p##*/}; done"
-        task = relay.run("/usr/bin/su", "-c", find)  # the port is root's
-        bare = rate(machine.bare, lambda s, n: s.recv(n), size)
-        task.wait()
-        return bare, through
+        for _ in range(pairs):
+            task = relay.run("/usr/bin/su", "-c", find)  # the port is root's
+            bare = rate(machine.bare, lambda s, n: s.recv(n), size)
+            task.wait()
+            task = relay.run("cat", "/tmp/zeros", stdout=subprocess.PIPE)
+            through = rate(task.stdout.fileno(), os.read, size)
+            task.wait()
+            print("%.1f %.1f" % (bare, through), flush=True)
     finally:
         relay.close()
 
@@ -169,8 +171,7 @@ def main():
         if what == "hello":
             print("%.3f" % machine.wait_hello())
         else:
-            for number in measure_port(machine, sys.argv[5], int(sys.argv[6])):
-                print("%.1f" % number)
+            measure_port(machine, sys.argv[5], int(sys.argv[6]), int(sys.argv[7]))
     finally:
         machine.close()
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "common/str.h"
@@ -26,7 +27,13 @@
  */
 #define CHUNK 32768U
 #define DATA_MAX (2U * CHUNK - WIRE_HEADER)
+#define FRAMES_ONCE 8 /* that one read fills: a read of a full pipe wakes its writer, which then takes its turn */
 #define RETRY_MS 10U
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
 
 int port_init(struct port *port, const char *path, int given_fd)
 {
@@ -151,26 +158,31 @@ bool port_has_room(const struct port *port)
 ssize_t port_put_data(struct port *port, uint32_t channel, uint8_t stream, int fd, size_t max)
 {
 	struct wire_frame frame = {.channel = channel, .type = WIRE_DATA, .stream = stream};
+	struct iovec to[2 * FRAMES_ONCE];
+	size_t room, after = 0;
 	uint8_t header[WIRE_HEADER];
-	size_t room;
 	ssize_t length;
+	int count = 0;
 
 	if (!port_has_room(port))
 		return -ENOBUFS;
-	room = ring_room(&port->out) - CONTROL_ROOM - WIRE_HEADER;
-	if (max > DATA_MAX)
-		max = DATA_MAX;
-	if (max > room)
-		max = room;
-	ring_put(&port->out, NULL, WIRE_HEADER);
-	length = ring_read(&port->out, fd, max);
-	if (length <= 0) {
-		ring_unput(&port->out, WIRE_HEADER);
-		return length;
+	room = ring_room(&port->out) - CONTROL_ROOM;
+	for (int i = 0; i < FRAMES_ONCE && max > 0 && room - after > WIRE_HEADER; i++) {
+		size_t payload = least(max, least(DATA_MAX, room - after - WIRE_HEADER));
+
+		count += ring_space(&port->out, after + WIRE_HEADER, payload, to + count);
+		after += WIRE_HEADER + payload;
+		max -= payload;
 	}
-	frame.length = (uint32_t)length;
-	wire_put_header(header, &frame);
-	ring_patch(&port->out, WIRE_HEADER + (size_t)length, header, sizeof(header));
+	length = readv(fd, to, count);
+	if (length < 0)
+		return -errno;
+	for (size_t left = (size_t)length; left > 0; left -= frame.length) {
+		frame.length = (uint32_t)least(left, DATA_MAX);
+		wire_put_header(header, &frame);
+		ring_put(&port->out, header, sizeof(header));
+		ring_put(&port->out, NULL, frame.length);
+	}
 	return length;
 }
 

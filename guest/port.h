@@ -40,7 +40,7 @@ void port_close(struct port *port);
 bool port_put(struct port *port, const struct wire_frame *frame, const void *payload);
 
 /**
- * Queue a DATA frame of up to max bytes read from fd. Returns its bytes, 0 at
+ * Queue up to max bytes, read from fd at once, as DATA frames. Returns the bytes, 0 at
  * fd's end of file, -EAGAIN where nothing is to be read, -ENOBUFS where there
  * is no room at present, or another -errno of read(2).
  */

@@ -50,32 +50,20 @@ void ring_free(struct ring *ring)
 
 void ring_put(struct ring *ring, const void *bytes, size_t length)
 {
-	ring->used += length;
-	if (bytes)
-		ring_patch(ring, length, bytes, length);
-}
-
-void ring_patch(struct ring *ring, size_t back, const void *bytes, size_t length)
-{
 	struct iovec to[2];
+	int count = ring_space(ring, 0, length, to);
 
-	if (length == 0)
+	ring->used += length;
+	if (!bytes || length == 0)
 		return;
-	pieces(ring, ring->head + ring->used - back, length, to);
 	memcpy(to[0].iov_base, bytes, to[0].iov_len);
-	if (to[1].iov_len)
+	if (count > 1)
 		memcpy(to[1].iov_base, (const uint8_t *)bytes + to[0].iov_len, to[1].iov_len);
 }
 
-ssize_t ring_read(struct ring *ring, int fd, size_t max)
+int ring_space(const struct ring *ring, size_t after, size_t length, struct iovec out[2])
 {
-	struct iovec to[2];
-	ssize_t rc = readv(fd, to, pieces(ring, ring->head + ring->used, max, to));
-
-	if (rc < 0)
-		return -errno;
-	ring->used += (size_t)rc;
-	return rc;
+	return pieces(ring, ring->head + ring->used + after, length, out);
 }
 
 ssize_t ring_write(struct ring *ring, int fd, size_t max)

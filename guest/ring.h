@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 struct ring {
 	uint8_t *bytes;
@@ -32,20 +33,14 @@ static inline size_t ring_room(const struct ring *ring)
 	return ring->size - ring->used;
 }
 
-/** Append length bytes, for which there is room; bytes may be NULL: then fill them in later with ring_patch(). */
+/** Append length bytes, for which there is room; bytes may be NULL where they are in place already (ring_space()). */
 void ring_put(struct ring *ring, const void *bytes, size_t length);
 
-/** Overwrite length bytes that lie `back` bytes before the end of the queue. */
-void ring_patch(struct ring *ring, size_t back, const void *bytes, size_t length);
-
-/** Take back the last length bytes put. */
-static inline void ring_unput(struct ring *ring, size_t length)
-{
-	ring->used -= length;
-}
-
-/** Append up to max bytes (there is room for them) read from fd. As read(2), but -errno. */
-ssize_t ring_read(struct ring *ring, int fd, size_t max);
+/**
+ * Where in memory the length bytes will be that lie `after` bytes behind the
+ * end of the queue, for which there is room. Returns the number of pieces: 1 or 2.
+ */
+int ring_space(const struct ring *ring, size_t after, size_t length, struct iovec out[2]);
 
 /** Write up to max of the oldest bytes to fd and take them out. As write(2), but -errno. */
 ssize_t ring_write(struct ring *ring, int fd, size_t max);

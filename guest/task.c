@@ -18,9 +18,7 @@
 
 #define NOTES_MAX 4U
 #define GRANT_MIN (WIRE_WINDOW / 4)
-#define CREDIT_MIN 4096U   /* wait for more, instead of sending a dribble: it is on its way */
-#define FRAMES_MAX 7       /* of one stream in a turn: what fills the queue to the host */
-#define FRAME_LARGE 32768U /* so large a frame is likely not the last one that the pipe has */
+#define CREDIT_MIN 4096U /* wait for more, instead of sending a dribble: it is on its way */
 #define SIGNAL_MAX 64U
 #define NOT_EXECUTABLE 126U
 #define SPEC_MIN 65536U
@@ -463,8 +461,7 @@ static void output_drop(struct outgoing *out)
 		shut(&out->fd);
 }
 
-/* Returns whether there may be more. */
-static bool output_send(struct task *task, size_t which, struct port *port)
+static void output_send(struct task *task, size_t which, struct port *port)
 {
 	struct outgoing *out = &task->out[which];
 	size_t most = out->credit;
@@ -476,14 +473,11 @@ static bool output_send(struct task *task, size_t which, struct port *port)
 	if (rc > 0) {
 		out->credit -= (uint32_t)rc;
 		out->left -= out->counted ? (size_t)rc : 0;
-		return rc >= (ssize_t)FRAME_LARGE && !(out->counted && out->left == 0);
-	}
-	if (rc != -EAGAIN && rc != -EINTR && rc != -ENOBUFS) {
+	} else if (rc != -EAGAIN && rc != -EINTR && rc != -ENOBUFS) {
 		shut(&out->fd);
 		out->eof = true;
 		out->left = 0;
 	}
-	return false;
 }
 
 static void output_ready(struct task *task, size_t which, struct port *port)
@@ -492,9 +486,8 @@ static void output_ready(struct task *task, size_t which, struct port *port)
 
 	if (out->drop || (out->counted && out->left == 0))
 		output_drop(out);
-	else
-		for (int i = 0; i < FRAMES_MAX && out->credit >= CREDIT_MIN && output_send(task, which, port); i++)
-			;
+	else if (out->credit >= CREDIT_MIN)
+		output_send(task, which, port);
 }
 
 static void take_report(struct tasks *tasks, struct task *task, const struct report *report)

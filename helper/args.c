@@ -19,7 +19,6 @@ static const char *const arg_names[ARGS] = {
         [ARG_CONSOLE] = "--console",
         [ARG_BOOT_TIMEOUT] = "--boot-timeout",
         [ARG_OPTION_ERROR] = "--option-error",
-        [ARG_NOT_AVAILABLE] = "--not-available",
         [ARG_MEMORY] = "--memory",
         [ARG_GIDS] = "--gids",
         [ARG_PARENT] = "--parent",

@@ -75,15 +75,11 @@ static int prepare_basics(struct record *record, const struct wish *wish)
 static int prepare_check_options(const struct wish *wish, struct failure *why)
 {
 	const char *error = wish->args->value[ARG_OPTION_ERROR];
-	const char *missing = wish->args->value[ARG_NOT_AVAILABLE];
 	const char *cpus = wish->args->value[ARG_CPUS];
 	uint64_t number;
 
 	if (error)
 		return failure_set(why, EXIT_USAGE, "%.400s", error);
-	if (missing)
-		return failure_set(why, EXIT_USAGE, "%.400s%s", missing,
-		                   strstr(missing, "not yet available") ? "" : " is not yet available");
 	if (!wish->args->value[ARG_IMAGE])
 		return failure_set(why, EXIT_USAGE, "--vm: no image is named");
 	if (wish->uid == 0)

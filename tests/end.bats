@@ -6,24 +6,20 @@ load lib/common
 setup_file()
 {
 	export BATS_TEST_TIMEOUT=120
-	folder=$(user_folder)
-	export folder
-	job=$(machine --vm=tiny)
-	export job
-	in_job true
+	make_folder
+	hold_machine
 }
 
 teardown_file()
 {
-	as_user scancel "$job"
-	wait_for_nothing
+	release_machine
 	rm -rf "$folder"
 }
 
 # The wnodes-run of the newest task of job $job
 newest_run()
 {
-	find "/sys/fs/cgroup/memory/slurm_$node" -path "*/job_$job/step_*/cgroup.procs" -exec cat {} + | sort -n | while read -r pid; do
+	find "/sys/fs/cgroup/memory/slurm_$node" -path "*/job_$job/step_*/cgroup.procs" -exec cat {} + | by_age | while read -r pid; do
 		[ "$(cat "/proc/$pid/comm")" != wnodes-run ] || echo "$pid"
 	done | tail -n 1
 }

@@ -6,8 +6,7 @@ load lib/common
 setup_file()
 {
 	export BATS_TEST_TIMEOUT=180
-	folder=$(user_folder)
-	export folder
+	make_folder
 }
 
 teardown()

@@ -5,19 +5,15 @@ load lib/common
 setup_file()
 {
 	export BATS_TEST_TIMEOUT=120
-	folder=$(user_folder)
-	export folder
+	make_folder
 	head -c 50M /dev/urandom > "$folder/random"
 	chmod 0644 "$folder/random"
-	job=$(machine --vm=tiny)
-	export job
-	in_job true
+	hold_machine
 }
 
 teardown_file()
 {
-	as_user scancel "$job"
-	wait_for_nothing
+	release_machine
 	rm -rf "$folder"
 }
 

@@ -5,8 +5,7 @@ load lib/common
 setup_file()
 {
 	export BATS_TEST_TIMEOUT=300
-	folder=$(user_folder)
-	export folder
+	make_folder
 }
 
 teardown_file()

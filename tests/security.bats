@@ -6,19 +6,15 @@ setup_file()
 {
 	export BATS_TEST_TIMEOUT=180
 	wait_for_nothing
-	folder=$(user_folder)
-	export folder
+	make_folder
 	helper=$(cluster_folder)/usr/libexec/wnodes/wnodes-helper
 	export helper
-	job=$(machine --vm=tiny)
-	export job
-	in_job true
+	hold_machine
 }
 
 teardown_file()
 {
-	as_user scancel "$job"
-	wait_for_nothing
+	release_machine
 	rm -rf "$folder"
 }
 

@@ -3,7 +3,8 @@
 # a script sources it. All speak to the cluster of $WNODES_CLUSTER_DIR.
 
 export node=${WNODES_CLUSTER_PREFIX:-n}1
-export test_user=wnodes-alice other_user=wnodes-bob
+# a cluster's end is the end of its users' processes: each cluster has users of its own
+export test_user=wn-${WNODES_CLUSTER_PREFIX:-n}-alice other_user=wn-${WNODES_CLUSTER_PREFIX:-n}-bob
 common_top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 export common_top
 
@@ -32,16 +33,15 @@ as_root()
 	cluster exec -- "$@"
 }
 
-# A folder that the test's user owns and root's shell may write to.
-user_folder()
+# A folder that the test's user owns and root's shell may write to, as $folder.
+make_folder()
 {
-	local folder
 	as_user true
 	as_other true
 	folder=$(mktemp -d /var/tmp/wnodes-test.XXXXXX)
+	export folder
 	chown "$test_user" "$folder"
 	chmod 0755 "$folder"
-	echo "$folder"
 }
 
 # submit SBATCH-ARGUMENTS…: prints the job's id; its output is dropped unless named
@@ -62,6 +62,20 @@ machine()
 	id=$(submit "$@" --wrap 'sleep 900')
 	wait_until 30 job_runs "$id"
 	echo "$id"
+}
+
+# hold_machine: a machine that a file's tests share, as $job
+hold_machine()
+{
+	job=$(machine --vm=tiny)
+	export job
+	in_job true
+}
+
+release_machine()
+{
+	as_user scancel "$job"
+	wait_for_nothing
 }
 
 # in_job [SRUN-OPTIONS…] COMMAND…: a step of job $job, from outside
@@ -138,13 +152,24 @@ vm_cgroup()
 	find "/sys/fs/cgroup/$1" -type d -path "*/slurm_${WNODES_CLUSTER_PREFIX:-n}*/job_${job:-*}/vm" | head -n 1
 }
 
+# Of the processes named on standard input, the oldest first. Their numbers do not tell: they wrap.
+by_age()
+{
+	local pid stat
+	while read -r pid; do
+		stat=$(cat "/proc/$pid/stat" 2> /dev/null) || continue
+		set -- ${stat##*) }
+		echo "${20} $pid"
+	done | sort -s -n -k 1,1 | cut -d' ' -f2
+}
+
 # machine_pid PROGRAM [WHICH]: of the only machine here, its process PROGRAM; WHICH of several, by age
 machine_pid()
 {
 	local pid found=()
 	while read -r pid; do
 		[[ $(tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null) != *"$1"* ]] || found+=("$pid")
-	done < <(sort -n "$(vm_cgroup memory)/cgroup.procs" 2> /dev/null)
+	done < <(by_age < "$(vm_cgroup memory)/cgroup.procs")
 	[ ${#found[@]} -gt 0 ] && echo "${found[${2:-0}]}"
 }
 
