@@ -2,7 +2,8 @@
 """Boot an image with bare QEMU and the devices that wnodes-monitor gives it.
 
 usage: bare.py hello IMAGE.conf MEMORY_MIB VCPUS
-           seconds from QEMU's start to the first bytes of the agent's HELLO
+           seconds from QEMU's start to the first bytes of the agent's HELLO, on
+           as many of the host's CPUs as the machine has
        bare.py port IMAGE.conf MEMORY_MIB VCPUS LIBEXECDIR MIB PAIRS
            PAIRS lines of two rates, MB/s, in turn in one machine: `cat` of MIB
            MiB over a bare virtio-serial port, and as a task's standard output
@@ -34,7 +35,7 @@ def entry(path):
 class Machine:
     """A QEMU with an agent's port, a spare port and a serial console, in a private folder."""
 
-    def __init__(self, image, memory, vcpus):
+    def __init__(self, image, memory, vcpus, confined):
         self.folder = tempfile.mkdtemp(prefix="wnodes-bench.", dir="/var/tmp")
         base = image["source"].removeprefix("file://")
         overlay = self.folder + "/overlay.qcow2"
@@ -55,7 +56,9 @@ class Machine:
         if "kernel" in image:
             argv += ["-kernel", image["kernel"], "-initrd", image["initrd"], "-append", image["cmdline"]]
         self.started = time.monotonic()
-        self.qemu = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+        # a job's machine has its job's CPUs and no more
+        cpus = sorted(os.sched_getaffinity(0))[:int(vcpus)] if confined else os.sched_getaffinity(0)
+        self.qemu = subprocess.Popen(argv, stdin=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, cpus))
         self.agent = self.connect("agent")
         self.bare = self.connect("bare")
         self.console = self.connect("console")
@@ -166,7 +169,7 @@ def measure_port(machine, libexec, mib, pairs):
 
 def main():
     what, conf, memory, vcpus = sys.argv[1:5]
-    machine = Machine(entry(conf), memory, vcpus)
+    machine = Machine(entry(conf), memory, vcpus, what == "hello")
     try:
         if what == "hello":
             print("%.3f" % machine.wait_hello())

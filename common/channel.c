@@ -9,7 +9,7 @@ void channel_init(struct channel *channel)
 {
 	*channel = (struct channel){0};
 	for (unsigned int i = 0; i < WIRE_STREAMS; i++)
-		channel->credit[i] = WIRE_WINDOW;
+		channel->credit[i] = i == WIRE_SPEC ? WIRE_WINDOW : WIRE_WINDOW_FIRST;
 }
 
 static bool is_output(uint8_t stream)

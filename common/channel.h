@@ -21,7 +21,7 @@ struct channel {
 	uint32_t spec;                 /* bytes of the spec so far */
 };
 
-/** A channel before its OPEN, with full windows. */
+/** A channel before its OPEN, with the first windows. */
 void channel_init(struct channel *channel);
 
 /**

@@ -12,7 +12,9 @@
 
 #define WIRE_HEADER 12U           /* bytes of a frame's header */
 #define WIRE_PAYLOAD_MAX 65536U   /* bytes of payload a frame may carry */
-#define WIRE_WINDOW 1048576U      /* bytes a sender may be ahead, per stream */
+#define WIRE_WINDOW 1048576U      /* bytes a sender may be ahead at most, per stream; of a spec from the start */
+#define WIRE_WINDOW_FIRST 65536U  /* bytes it may be ahead before any CREDIT */
+#define WIRE_WINDOWS 33554432U    /* bytes of one stream that all tasks together should be ahead at most */
 #define WIRE_SPEC_MAX (16U << 20) /* bytes of a task's spec */
 #define WIRE_STEP_MAX 64U         /* bytes of a step's name */
 #define WIRE_NOTE_MAX 1024U       /* bytes of a NOTE's text */
@@ -95,6 +97,16 @@ int wire_get_header(const uint8_t *in, struct wire_frame *frame, const char **wh
 
 /** The type's name in common/protocol.md; "?" for an unknown one. Static. */
 const char *wire_type_name(uint8_t type);
+
+/** How many bytes a receiver lets a stream's sender be ahead where so many tasks have that stream; 0: unknown. */
+static inline uint32_t wire_window(size_t tasks)
+{
+	size_t share = tasks > 0 ? WIRE_WINDOWS / tasks : 0;
+
+	if (share < WIRE_WINDOW_FIRST)
+		return WIRE_WINDOW_FIRST;
+	return share < WIRE_WINDOW ? (uint32_t)share : WIRE_WINDOW;
+}
 
 /** Bytes that an attribute with so many bytes of content takes. */
 static inline size_t wire_attribute_size(size_t length)

@@ -27,9 +27,7 @@
 #endif
 
 #define NOT_EXECUTABLE 126
-/* Bytes of the task's pipes, where the kernel allows it: fewer turns for the same bytes. Most come on stdout. */
-#define PIPE_SIZE 262144
-#define STDOUT_SIZE 1048576
+#define PIPE_SIZE 65536U     /* bytes of a pipe that is left as the kernel made it */
 #define FILES 16384U         /* open files the agent wants: four for each of 1024 tasks, and some */
 #define OTHER_FILES 16       /* open files of the agent that are no task's pipes, at most */
 #define GROUP_MS 100U        /* for the end of the leader's process group */
@@ -329,7 +327,7 @@ static void close_all(int ends[][2], int which)
 			close(ends[i][which]);
 }
 
-int supervisor_start(const struct job *job, uint8_t *spec, size_t size, struct supervised *supervised)
+int supervisor_start(const struct job *job, uint8_t *spec, size_t size, uint32_t window, struct supervised *supervised)
 {
 	/* 0 to 2: the task's; 3: commands; 4: reports. [1] is written to, [0] is read. */
 	static const int agents[5] = {1, 0, 0, 1, 0};
@@ -340,8 +338,9 @@ int supervisor_start(const struct job *job, uint8_t *spec, size_t size, struct s
 		/* So that the task can open /dev/stdout, as it could on the host. */
 		if (rc == 0 && i < 3 && fchown(ends[i][0], job->uid, job->gid) < 0)
 			rc = -errno;
-		if (rc == 0 && i < 3)
-			fcntl(ends[i][0], F_SETPIPE_SZ, i == 1 ? STDOUT_SIZE : PIPE_SIZE);
+		/* fewer turns for the same bytes; most come on stdout */
+		if (rc == 0 && i < 3 && window / 4 > PIPE_SIZE)
+			fcntl(ends[i][0], F_SETPIPE_SZ, i == 1 ? window : window / 4);
 	}
 	if (rc < 0) {
 		close_all(ends, 0);

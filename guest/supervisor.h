@@ -25,10 +25,11 @@ struct supervised {
 
 /**
  * Start the task whose spec is in spec[size] (from memory_new(), with room
- * for a byte more). What goes wrong with the task itself comes as reports.
+ * for a byte more), with pipes that hold window bytes of its output where the
+ * kernel allows it. What goes wrong with the task itself comes as reports.
  * Returns 0 with *supervised, whose descriptors the caller closes, or -errno.
  */
-int supervisor_start(const struct job *job, uint8_t *spec, size_t size, struct supervised *supervised);
+int supervisor_start(const struct job *job, uint8_t *spec, size_t size, uint32_t window, struct supervised *supervised);
 
 /** Raise the limit of open files of the agent itself; tasks get the old one, unless their spec has one. */
 void supervisor_take_files(void);

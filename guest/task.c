@@ -17,7 +17,6 @@
 #include "guest/supervisor.h"
 
 #define NOTES_MAX 4U
-#define GRANT_MIN (WIRE_WINDOW / 4)
 #define CREDIT_MIN 4096U /* wait for more, instead of sending a dribble: it is on its way */
 #define SIGNAL_MAX 64U
 #define NOT_EXECUTABLE 126U
@@ -32,6 +31,7 @@ enum task_state {
 
 /* What the host sends on one stream. */
 struct incoming {
+	uint32_t size;     /* bytes that it may be ahead */
 	uint32_t window;   /* bytes that it may still send */
 	uint32_t consumed; /* bytes it has not yet been granted again */
 };
@@ -195,13 +195,13 @@ static struct task *task_new(struct tasks *tasks, uint32_t channel, const uint8_
 		return NULL;
 	task->channel = channel;
 	memcpy(task->step, step, length);
-	task->spec_in.window = WIRE_WINDOW;
-	task->input.window = WIRE_WINDOW;
+	task->spec_in = (struct incoming){.size = WIRE_WINDOW, .window = WIRE_WINDOW};
+	task->input = (struct incoming){.size = WIRE_WINDOW_FIRST, .window = WIRE_WINDOW_FIRST};
 	task->stdin_fd = -1;
 	task->command = -1;
 	task->report = -1;
 	for (size_t i = 0; i < 2; i++)
-		task->out[i] = (struct outgoing){.fd = -1, .credit = WIRE_WINDOW};
+		task->out[i] = (struct outgoing){.fd = -1, .credit = WIRE_WINDOW_FIRST};
 	tasks->task[tasks->count++] = task;
 	return task;
 }
@@ -258,7 +258,7 @@ static void task_start(struct tasks *tasks, struct task *task, const struct job 
 	}
 	task->oom = oom_kills();
 	if (rc == 0)
-		rc = supervisor_start(job, task->spec, task->spec_size, &supervised);
+		rc = supervisor_start(job, task->spec, task->spec_size, wire_window(tasks->count), &supervised);
 	spec_drop(tasks, task);
 	if (rc < 0) {
 		strncat(text, strerror(-rc), sizeof(text) - strlen(text) - 1);
@@ -266,6 +266,8 @@ static void task_start(struct tasks *tasks, struct task *task, const struct job 
 		return;
 	}
 	take_supervised(task, &supervised);
+	task->input.size = wire_window(tasks->count);
+	task->input.consumed += task->input.size - WIRE_WINDOW_FIRST;
 }
 
 /* Have room for one byte more than size: spec_parse() wants it. */
@@ -552,7 +554,7 @@ static bool say_grant(struct port *port, const struct task *task, struct incomin
 {
 	uint8_t bytes[4];
 
-	if (incoming->consumed < GRANT_MIN)
+	if (incoming->consumed < incoming->size / 4)
 		return true;
 	wire_put_u32(bytes, incoming->consumed);
 	if (!say(port, task, WIRE_CREDIT, stream, bytes, sizeof(bytes)))

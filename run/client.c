@@ -100,6 +100,7 @@ static void take_ready(struct run *run)
 		        (double)(run_now() - run->wait.started) / (double)RUN_SECOND);
 	run->phase = RUN_RUNNING;
 	run_client_send(run, WIRE_OPEN, 0, run->options.step, strlen(run->options.step));
+	run_output_widen(run);
 }
 
 static int on_tail_over(sd_event_source *source, uint64_t usec, void *data)

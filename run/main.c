@@ -70,6 +70,21 @@ static bool is_set(const char *name)
 	return value && strcmp(value, "1") == 0;
 }
 
+/* The most tasks of a node in SLURM_STEP_TASKS_PER_NODE's form, `2(x3),4`. */
+static size_t most_tasks(const char *text)
+{
+	size_t most = 1;
+
+	while (text && *text) {
+		size_t tasks = strtoul(text, NULL, 10);
+
+		most = tasks > most ? tasks : most;
+		text = strchr(text, ',');
+		text = text ? text + 1 : NULL;
+	}
+	return most;
+}
+
 /* `wnodes-run -- COMMAND…`, or `wnodes-run ARGUMENT…` with the command's name in the environment. */
 static int parse_options(struct run_options *options, int argc, char **argv)
 {
@@ -81,6 +96,7 @@ static int parse_options(struct run_options *options, int argc, char **argv)
 	options->is_script = is_set("WNODES_RUN_SCRIPT");
 	options->tty = is_set(TASKENV_TTY);
 	options->local = !local_id || strcmp(local_id, "0") == 0;
+	options->tasks = most_tasks(get("SLURM_STEP_TASKS_PER_NODE"));
 	if (!options->step)
 		options->step = "step";
 	if (argc < 1 || !options->run_dir || strlen(options->step) > WIRE_STEP_MAX)

@@ -19,8 +19,7 @@
 
 #define RUN_SECOND UINT64_C(1000000) /* in the microseconds of sd-event */
 #define RUN_READ 65536U
-#define RUN_OUT_HIGH 262144U        /* bytes towards the relay from which stdin and spec are not read on */
-#define RUN_GRANT (WIRE_WINDOW / 4) /* bytes that are consumed before CREDIT is sent for them */
+#define RUN_OUT_HIGH 262144U /* bytes towards the relay from which stdin and spec are not read on */
 
 /* What the plugin tells, and the task's command. */
 struct run_options {
@@ -28,8 +27,9 @@ struct run_options {
 	const char *step;
 	char **argv; /* the task's, argv[0] included */
 	bool is_script;
-	bool tty;   /* srun's stderr is a terminal */
-	bool local; /* first task of its step on this node, as far as Slurm says */
+	bool tty;     /* srun's stderr is a terminal */
+	bool local;   /* first task of its step on this node, as far as Slurm says */
+	size_t tasks; /* of its step on a node, at most */
 };
 
 /* wait.c: what to do about the machine's state */
@@ -55,8 +55,9 @@ struct run_output {
 	enum { OUTPUT_PLAIN, OUTPUT_NONBLOCKING, OUTPUT_SOCKET, OUTPUT_POLLED, OUTPUT_BROKEN } kind;
 	sd_event_source *io;
 	struct queue queue;
-	size_t plain; /* bytes of wnodes-run's own in queue, for which nobody gets credit */
-	uint32_t owed;
+	size_t plain;    /* bytes of wnodes-run's own in queue, for which nobody gets credit */
+	uint32_t window; /* bytes that the task may be ahead */
+	uint32_t owed;   /* of them, those that are consumed and not yet granted again */
 	bool eof;
 };
 
@@ -161,6 +162,9 @@ void run_client_pump(struct run *run);
 
 /** Look at fds 0 to 2. */
 void run_stdio_open(struct run *run);
+
+/** The task's channel is open: let it be as far ahead as it may, beside the others of its step. */
+void run_output_widen(struct run *run);
 
 /** Read stdin, or stop reading it, as credit and room allow. */
 void run_input_update(struct run *run);

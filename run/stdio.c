@@ -52,7 +52,7 @@ static void consumed(struct run_output *output, size_t length)
 
 	output->plain -= plain;
 	output->owed += (uint32_t)(length - plain);
-	grant(output, RUN_GRANT);
+	grant(output, output->window / 4);
 }
 
 /* Nobody reads this any more, or it is full: what the task writes is dropped, as is its window. */
@@ -197,7 +197,8 @@ static void output_open(struct run *run, struct run_output *output, int fd, uint
 	int own = -1;
 	int rc;
 
-	*output = (struct run_output){.run = run, .stream = stream, .fd = fd, .kind = OUTPUT_PLAIN};
+	*output = (struct run_output){
+	        .run = run, .stream = stream, .fd = fd, .kind = OUTPUT_PLAIN, .window = WIRE_WINDOW_FIRST};
 	if (run->was_closed[fd] || fstat(fd, &st) < 0) {
 		output->kind = OUTPUT_BROKEN;
 		return;
@@ -217,6 +218,17 @@ static void output_open(struct run *run, struct run_output *output, int fd, uint
 		output->kind = OUTPUT_PLAIN;
 	else
 		(void)sd_event_source_set_enabled(output->io, SD_EVENT_OFF);
+}
+
+void run_output_widen(struct run *run)
+{
+	for (size_t i = 0; i < sizeof(run->outputs) / sizeof(run->outputs[0]); i++) {
+		struct run_output *output = &run->outputs[i];
+
+		output->window = wire_window(run->options.tasks);
+		output->owed += output->window - WIRE_WINDOW_FIRST;
+		grant(output, 1);
+	}
 }
 
 static void input_end(struct run *run)

@@ -37,6 +37,18 @@ teardown_file()
 	[ "$(wc -l < "$BATS_TEST_TMPDIR/out")" -eq 4 ]
 	[ "$(sort -u "$BATS_TEST_TMPDIR/out" | wc -l)" -eq 2 ]
 	wait_for_nothing
+	# each has the CPUs that the job has on its node
+	# shellcheck disable=SC2016
+	as_user srun -N2 -n3 --distribution=block --vm=tiny sh -c 'echo $SLURM_NODEID $(nproc) of $SLURM_JOB_CPUS_PER_NODE' > "$BATS_TEST_TMPDIR/out"
+	cat "$BATS_TEST_TMPDIR/out"
+	[ "$(sort -u "$BATS_TEST_TMPDIR/out" | wc -l)" -eq 2 ]
+	# `2,1`; where cores have two threads, `4,2`; or alike on both, `2(x2)`
+	while read -r number cpus _ all; do
+		[[ $all =~ ^([0-9]+)(,([0-9]+)|\(x2\))$ ]]
+		if [ "$number" -eq 0 ]; then want=${BASH_REMATCH[1]}; else want=${BASH_REMATCH[3]:-${BASH_REMATCH[1]}}; fi
+		[ "$cpus" -eq "$want" ]
+	done < "$BATS_TEST_TMPDIR/out"
+	wait_for_nothing
 	[ "$(node_state "${WNODES_CLUSTER_PREFIX}1")" = idle ]
 	[ "$(node_state "${WNODES_CLUSTER_PREFIX}2")" = idle ]
 }

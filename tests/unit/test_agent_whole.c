@@ -615,7 +615,7 @@ static void output_stops_at_the_credit(void **state)
 	while (get_within(500))
 		if (got.type == WIRE_DATA)
 			total += got.length;
-	assert_true(total <= WIRE_WINDOW && total > WIRE_WINDOW / 2);
+	assert_true(total <= WIRE_WINDOW_FIRST && total > WIRE_WINDOW_FIRST / 2);
 	run_shell("echo others go on");
 	ended(0, 0);
 	assert_string_equal(task.out, "others go on\n");
@@ -623,7 +623,7 @@ static void output_stops_at_the_credit(void **state)
 	while (get_within(500))
 		if (got.type == WIRE_DATA)
 			total += got.length;
-	assert_true(total <= WIRE_WINDOW + 100000 && total > WIRE_WINDOW);
+	assert_true(total <= WIRE_WINDOW_FIRST + 100000 && total > WIRE_WINDOW_FIRST);
 	say(slow, WIRE_KILL, 0, NULL, 0);
 	do
 		expect(WIRE_EXITED);
@@ -661,7 +661,7 @@ static void both_ways_are_clean(void **state)
 {
 	enum { TOTAL = 12 << 20 };
 	static uint8_t chunk[WIRE_PAYLOAD_MAX];
-	size_t sent = 0, back = 0, window = WIRE_WINDOW;
+	size_t sent = 0, back = 0, window = WIRE_WINDOW_FIRST;
 	bool eof = false, over = false;
 
 	(void)state;
@@ -894,13 +894,14 @@ static void violations_end_the_session(void **state)
 	is_violation();
 	again(state);
 	start_shell("sleep 100", "1.0");
+	expect(WIRE_CREDIT); /* the window is as wide as it gets */
 	/* beyond the credit, what the pipe takes being granted again */
 	for (size_t sent = 0; sent <= WIRE_WINDOW + 262144; sent += sizeof(chunk))
 		say(channel, WIRE_DATA, WIRE_STDIN, chunk, sizeof(chunk));
 	is_violation();
 	again(state);
 	start_shell("sleep 100", "1.0");
-	say_u32(channel, WIRE_CREDIT, WIRE_STDOUT, 1); /* nothing was used */
+	say_u32(channel, WIRE_CREDIT, WIRE_STDOUT, WIRE_WINDOW - WIRE_WINDOW_FIRST + 1); /* nothing was used */
 	is_violation();
 	again(state);
 	start_shell("sleep 100", "1.0");

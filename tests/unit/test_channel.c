@@ -100,7 +100,7 @@ static void stdin_is_bounded_by_its_credit(void **state)
 	struct channel channel = opened();
 
 	(void)state;
-	for (unsigned int i = 0; i < WIRE_WINDOW / WIRE_PAYLOAD_MAX; i++)
+	for (unsigned int i = 0; i < WIRE_WINDOW_FIRST / WIRE_PAYLOAD_MAX; i++)
 		assert_int_equal(client(&channel, WIRE_DATA, WIRE_STDIN, WIRE_PAYLOAD_MAX, NULL), 0);
 	assert_int_equal(client(&channel, WIRE_DATA, WIRE_STDIN, 1, NULL), -EPROTO);
 	assert_int_equal(guest(&channel, WIRE_CREDIT, WIRE_STDIN, 4, u32(1)), 0);
@@ -119,7 +119,7 @@ static void output_is_bounded_by_its_credit(void **state)
 
 	(void)state;
 	for (uint8_t stream = WIRE_STDOUT; stream <= WIRE_STDERR; stream++) {
-		for (unsigned int i = 0; i < WIRE_WINDOW / WIRE_PAYLOAD_MAX; i++)
+		for (unsigned int i = 0; i < WIRE_WINDOW_FIRST / WIRE_PAYLOAD_MAX; i++)
 			assert_int_equal(guest(&channel, WIRE_DATA, stream, WIRE_PAYLOAD_MAX, NULL), 0);
 		assert_int_equal(guest(&channel, WIRE_DATA, stream, 1, NULL), -EPROTO);
 		assert_int_equal(client(&channel, WIRE_CREDIT, stream, 4, u32(UINT32_MAX)), -EPROTO);
@@ -200,6 +200,8 @@ static void what_nobody_takes_is_forgiven(void **state)
 	struct channel channel = started();
 
 	(void)state;
+	assert_int_equal(channel_forgive(&channel, WIRE_STDOUT, WIRE_WINDOW), 0);
+	assert_int_equal(channel_forgive(&channel, WIRE_STDOUT, 1), WIRE_WINDOW - WIRE_WINDOW_FIRST);
 	assert_int_equal(channel_forgive(&channel, WIRE_STDOUT, 1), 0);
 	assert_int_equal(guest(&channel, WIRE_DATA, WIRE_STDOUT, 100, NULL), 0);
 	assert_int_equal(channel_forgive(&channel, WIRE_STDOUT, 101), 0);
