@@ -125,3 +125,38 @@ JOB
 	[ "$(as_user srun -n1 cat /proc/sys/kernel/random/boot_id)" = "$(cat /proc/sys/kernel/random/boot_id)" ]
 	refute grep -q WNODES <(as_user srun -n1 env)
 }
+
+slurmd_is_traced()
+{
+	grep -q '^TracerPid:.*[1-9]' "/proc/$1/status"
+}
+
+# processes_of_a_job FILE: how many slurmd and its children start for `srun true`, one a line in FILE
+processes_of_a_job()
+{
+	local slurmd tracer id
+	slurmd=$(cat "$(cluster_folder)/pid/slurmd.$node")
+	strace -f -qq -e trace=clone,clone3,fork,vfork,execve -e signal=none -o "$1.trace" -p "$slurmd" 3>&- &
+	tracer=$!
+	wait_until 10 slurmd_is_traced "$slurmd"
+	id=$(submit --wrap true)
+	wait_job "$id"
+	wait_until 10 no_job_cgroups
+	kill "$tracer"
+	wait "$tracer" || true
+	grep -E '(clone3?|fork)\(' "$1.trace" | grep -v CLONE_THREAD > "$1"
+}
+
+# slurmd runs `slurmstepd spank prolog` and `spank epilog` for any plugstack.conf, an empty one, too
+@test "a job without --vm costs no process" {
+	plugstack=$(plugstack_file)
+	processes_of_a_job "$folder/with"
+	refute grep -q 'execve("[^"]*libexec/wnodes' "$folder/with.trace"
+	cp "$plugstack" "$folder/plugstack"
+	: > "$plugstack"
+	processes_of_a_job "$folder/without"
+	cp "$folder/plugstack" "$plugstack"
+	cut -c1-150 "$folder/with" "$folder/without"
+	[ "$(wc -l < "$folder/without")" -gt 3 ]
+	[ "$(wc -l < "$folder/with")" -eq "$(wc -l < "$folder/without")" ]
+}
