@@ -69,6 +69,18 @@ gone() {
 	! grep -q '^State:[[:space:]]*[^Z]' "/proc/$1/status" 2>/dev/null
 }
 
+# waits PID: that wnodes-run has looked at the run folder
+waits() {
+	find "/proc/$1/fd" -lname "$RUN" 2>/dev/null | grep -q .
+}
+
+# long_task NAME: a command that says in the shared folder that it runs
+long_task() {
+	printf '%s\n' '#!/bin/sh' "touch $DIR/shared/$1" 'exec sleep 60' >"$DIR/task.$1"
+	chmod 755 "$DIR/task.$1"
+	echo "$DIR/task.$1"
+}
+
 # until_true SECONDS COMMAND…
 until_true() {
 	local end=$((SECONDS + $1))
@@ -269,12 +281,12 @@ until_true() {
 
 @test "the machine's end: one message, its code, and the console's last lines for its own faults" {
 	agent
-	vm sleep 60 </dev/null >"$DIR/1" 2>&1 3>&- &
+	vm "$(long_task 1)" </dev/null >"$DIR/1" 2>&1 3>&- &
 	local first=$!
-	sleep 0.5
-	SLURM_LOCALID=1 vm sleep 60 </dev/null >"$DIR/2" 2>&1 3>&- &
+	until_true 20 test -e "$DIR/shared/1"
+	SLURM_LOCALID=1 vm "$(long_task 2)" </dev/null >"$DIR/2" 2>&1 3>&- &
 	local second=$!
-	sleep 0.5
+	until_true 20 test -e "$DIR/shared/2"
 	kill "$MACHINE"
 	wait "$first" && return 1 || [ $? -eq 70 ]
 	wait "$second" && return 1 || [ $? -eq 70 ]
@@ -287,9 +299,9 @@ until_true() {
 
 @test "kill -9 of the relay ends the job with 70" {
 	agent
-	vm sleep 60 </dev/null >"$DIR/1" 2>&1 3>&- &
+	vm "$(long_task 1)" </dev/null >"$DIR/1" 2>&1 3>&- &
 	local pid=$!
-	sleep 0.5
+	until_true 20 test -e "$DIR/shared/1"
 	kill -9 "$(awk '$1 == "relay" {print $2; exit}' "$DIR/log")"
 	wait "$pid" && return 1 || [ $? -eq 70 ]
 	[ "$(cat "$DIR/1")" = "wnodes: the VM's relay died" ]
@@ -297,9 +309,9 @@ until_true() {
 
 @test "kill -9 of relay and monitor ends the job with 70 within its bound" {
 	agent
-	vm sleep 60 </dev/null >"$DIR/1" 2>&1 3>&- &
+	vm "$(long_task 1)" </dev/null >"$DIR/1" 2>&1 3>&- &
 	local pid=$!
-	sleep 0.5
+	until_true 20 test -e "$DIR/shared/1"
 	kill -9 "$MACHINE"
 	MACHINE=
 	wait "$pid" && return 1 || [ $? -eq 70 ]
@@ -363,7 +375,7 @@ until_true() {
 	[ $((SECONDS - before)) -le 13 ]
 	vm true </dev/null >"$DIR/out" 2>&1 3>&- &
 	local pid=$!
-	sleep 0.5
+	until_true 20 waits "$pid"
 	rm -r "$RUN"
 	wait "$pid" && return 1 || [ $? -eq 75 ]
 	[ "$(cat "$DIR/out")" = "wnodes: the VM of this job is gone from this node" ]
