@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: helper/config.o helper/ini_file.o helper/failure.o helper/fs.o helper/list.o common/str.o */
+/* links: helper/config.o helper/ini_file.o helper/failure.o helper/fs.o helper/list.o common/str.o common/mounts.o */
 /* links: helper/network/network.o helper/network/user.o helper/network/none.o helper/image/catalogue.o common/kv.o */
 /* libs: -linih */
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: monitor/machine.o common/kv.o common/str.o */
+/* links: monitor/machine.o common/kv.o common/str.o common/mounts.o */
 /* libs: -lxml2 */
 #include <errno.h>
 #include <setjmp.h>
