@@ -123,7 +123,8 @@ static bool make_one(struct mounted *mounted, const struct job_mount *wanted)
 		            "%.480s is not there, and lies in a directory of the host: make it there first", target);
 	rc = make_folders(target);
 	if (rc < 0)
-		return fail(mounted, EXIT_NODE, "%.480s cannot be made in the guest: %s", target, strerror(-rc));
+		return fail(mounted, rc == -ENOTDIR || rc == -EEXIST ? EXIT_USAGE : EXIT_NODE,
+		            "%.480s cannot be made in the guest: %s", target, strerror(-rc));
 	rc = mount_9p(wanted);
 	if (rc == -ENODEV || rc == -EINVAL) {
 		load_modules();
