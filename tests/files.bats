@@ -158,8 +158,7 @@ $(id -u "$test_user")
 	[ "$(stat -c '%U' "$folder/work/suid")" = "$test_user" ]
 	[ ! -e "$folder/work/device" ]
 	[ -z "$(find "$folder/work" -type f -user root -newer "$folder/host.out")" ]
-	# in the guest its set-uid bit counts for nothing
-	[ "$(in_guest './suid id -u')" = "$(id -u "$test_user")" ]
+	# in the guest a set-uid bit counts for nothing
 	[ "$(in_guest 'grep " 9p " /proc/self/mounts | grep -vc nosuid,nodev || true')" = 0 ]
 }
 
