@@ -18,7 +18,7 @@
 #include "common/str.h"
 #include "guest/log.h"
 
-#define MSIZE 512000 /* bytes of a 9p message: as much as the virtio transport carries */
+#define MSIZE 131072 /* bytes of a 9p message; the guest needs them in one piece, of which it must never run out */
 #define UMOUNT_DETACH 2
 #define MODPROBE_SECONDS 20U
 

@@ -113,9 +113,10 @@ static const char *config_take_network(struct config *config, struct ini_file *f
 }
 
 /* One word of a mount's options; false: it is none. */
-static bool config_mount_word(const char *word, size_t length, unsigned int *flags, bool *access)
+static bool config_mount_word(const char *word, size_t length, unsigned int *flags, bool *access, bool *once)
 {
 	if (length == 2 && (strncmp(word, "ro", 2) == 0 || strncmp(word, "rw", 2) == 0)) {
+		*once = !*access;
 		*access = true;
 		*flags |= word[1] == 'o' ? MOUNTS_READ_ONLY : 0U;
 		return true;
@@ -130,7 +131,7 @@ static const char *config_take_mount(struct config *config, struct ini_file *fil
 {
 	unsigned int flags = MOUNTS_SITE;
 	char target[MOUNTS_PATH_SIZE] = "", why[MOUNTS_WHY_SIZE];
-	bool access = false;
+	bool access = false, once = true;
 
 	if (value[0] == '/') {
 		size_t length = strcspn(value, " \t");
@@ -142,13 +143,13 @@ static const char *config_take_mount(struct config *config, struct ini_file *fil
 	while (*(value += strspn(value, " \t"))) {
 		size_t length = strcspn(value, " \t");
 
-		if (!config_mount_word(value, length, &flags, &access))
+		if (!config_mount_word(value, length, &flags, &access, &once))
 			return ini_file_error(file, "'%.64s': a directory of the host has ro or rw, and optional",
 			                      value);
 		value += length;
 	}
-	if (!access)
-		return ini_file_error(file, "%.128s: say ro or rw", source);
+	if (!access || !once)
+		return ini_file_error(file, "%.128s: say ro or rw%s", source, access ? ", once" : "");
 	if (mounts_add(&config->mounts, source, target[0] ? target : NULL, flags, why) < 0)
 		return ini_file_error(file, "%s", why);
 	return NULL;
