@@ -168,3 +168,7 @@ soak: packages
 .PHONY: bench-start
 bench-start: packages
 	bench/start
+
+.PHONY: bench-files
+bench-files: packages
+	bench/files
