@@ -11,15 +11,25 @@ static const struct rule {
 	bool has_stream;
 	uint32_t min, max; /* bytes of payload */
 } rules[WIRE_TYPES] = {
-        [WIRE_HELLO] = {"HELLO", false, false, 16, 256},  [WIRE_JOB] = {"JOB", false, false, 0, WIRE_PAYLOAD_MAX},
-        [WIRE_READY] = {"READY", false, false, 0, 0},     [WIRE_END] = {"END", false, false, 4, 4 + WIRE_NOTE_MAX},
-        [WIRE_SPEAKER] = {"SPEAKER", false, false, 0, 0}, [WIRE_OPEN] = {"OPEN", true, false, 1, WIRE_STEP_MAX},
-        [WIRE_START] = {"START", true, false, 0, 0},      [WIRE_DATA] = {"DATA", true, true, 1, WIRE_PAYLOAD_MAX},
-        [WIRE_EOF] = {"EOF", true, true, 0, 0},           [WIRE_CREDIT] = {"CREDIT", true, true, 4, 4},
-        [WIRE_SIGNAL] = {"SIGNAL", true, false, 4, 4},    [WIRE_KILL] = {"KILL", true, false, 0, 0},
-        [WIRE_STARTED] = {"STARTED", true, false, 4, 4},  [WIRE_NOTE] = {"NOTE", true, false, 2, 1 + WIRE_NOTE_MAX},
-        [WIRE_EXITED] = {"EXITED", true, false, 8, 8},    [WIRE_PING] = {"PING", false, false, 8, 8},
-        [WIRE_PONG] = {"PONG", false, false, 8, 8},       [WIRE_TAIL] = {"TAIL", false, false, 1, WIRE_PAYLOAD_MAX},
+        [WIRE_HELLO] = {"HELLO", false, false, 16, 256},
+        [WIRE_JOB] = {"JOB", false, false, 0, WIRE_PAYLOAD_MAX},
+        [WIRE_READY] = {"READY", false, false, 0, 0},
+        [WIRE_END] = {"END", false, false, 4, 4 + WIRE_NOTE_MAX},
+        [WIRE_SPEAKER] = {"SPEAKER", false, false, 0, 0},
+        [WIRE_OPEN] = {"OPEN", true, false, 1, WIRE_STEP_MAX},
+        [WIRE_START] = {"START", true, false, 0, 0},
+        [WIRE_DATA] = {"DATA", true, true, 1, WIRE_PAYLOAD_MAX},
+        [WIRE_EOF] = {"EOF", true, true, 0, 0},
+        [WIRE_CREDIT] = {"CREDIT", true, true, 4, 4},
+        [WIRE_SIGNAL] = {"SIGNAL", true, false, 4, 4},
+        [WIRE_KILL] = {"KILL", true, false, 0, 0},
+        [WIRE_STARTED] = {"STARTED", true, false, 4, 4},
+        [WIRE_NOTE] = {"NOTE", true, false, 2, 1 + WIRE_NOTE_MAX},
+        [WIRE_EXITED] = {"EXITED", true, false, 8, 8},
+        [WIRE_PING] = {"PING", false, false, 8, 8},
+        [WIRE_PONG] = {"PONG", false, false, 8, 8},
+        [WIRE_TAIL] = {"TAIL", false, false, 1, WIRE_PAYLOAD_MAX},
+        [WIRE_UNFIT] = {"UNFIT", false, false, 5, 4 + WIRE_NOTE_MAX},
 };
 
 uint32_t wire_u32(const uint8_t *p)

@@ -21,6 +21,8 @@
 #define WIRE_MAGIC "wnodes\0\0"   /* 8 bytes at the start of HELLO */
 #define WIRE_VERSION 1U
 #define WIRE_PORT "org.wnodes.agent.0" /* the virtio-serial port's name */
+#define WIRE_MOUNT_TAG "wnodes%u"      /* printf(3)'s: the mount tag of the device of a host directory */
+#define WIRE_MOUNT_READ_ONLY 1U        /* of a MOUNT's flags */
 #define WIRE_PING_SECONDS 20U
 #define WIRE_SILENCE_SECONDS 120U
 
@@ -43,6 +45,7 @@ enum wire_type {
 	WIRE_PING,
 	WIRE_PONG,
 	WIRE_TAIL,
+	WIRE_UNFIT,
 	WIRE_TYPES
 };
 
@@ -61,7 +64,8 @@ enum wire_tag {
 	WIRE_HOME,
 	WIRE_SHELL,
 	WIRE_GROUP,
-	WIRE_HOSTNAME
+	WIRE_HOSTNAME,
+	WIRE_MOUNT = 40
 };
 
 struct wire_frame {

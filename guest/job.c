@@ -50,6 +50,25 @@ static int take_group(struct job *job, const struct wire_attribute *attribute, c
 	return take_text(&groups[job->group_count++].name, &name, why);
 }
 
+static int take_mount(struct job *job, const struct wire_attribute *attribute, const char **why)
+{
+	struct wire_attribute target = {.bytes = attribute->bytes + 8, .length = attribute->length - 8};
+	struct job_mount *mounts;
+
+	if (attribute->length < 9 || attribute->bytes[8] != '/') {
+		*why = "a JOB with a mount that has no path";
+		return -EPROTO;
+	}
+	mounts = realloc(job->mounts, (job->mount_count + 1) * sizeof(*mounts));
+	if (!mounts)
+		return -ENOMEM;
+	job->mounts = mounts;
+	mounts[job->mount_count] =
+	        (struct job_mount){.number = wire_u32(attribute->bytes),
+	                           .read_only = wire_u32(attribute->bytes + 4) & WIRE_MOUNT_READ_ONLY};
+	return take_text(&mounts[job->mount_count++].target, &target, why);
+}
+
 static int take(struct job *job, const struct wire_attribute *attribute, uint32_t *gid, const char **why)
 {
 	switch (attribute->tag) {
@@ -67,6 +86,8 @@ static int take(struct job *job, const struct wire_attribute *attribute, uint32_
 		return take_group(job, attribute, why);
 	case WIRE_HOSTNAME:
 		return take_text(&job->hostname, attribute, why);
+	case WIRE_MOUNT:
+		return take_mount(job, attribute, why);
 	default:
 		return 0;
 	}
@@ -101,6 +122,9 @@ void job_free(struct job *job)
 	for (size_t i = 0; i < job->group_count; i++)
 		free(job->groups[i].name);
 	free(job->groups);
+	for (size_t i = 0; i < job->mount_count; i++)
+		free(job->mounts[i].target);
+	free(job->mounts);
 	free(job->user);
 	free(job->home);
 	free(job->shell);

@@ -3,6 +3,7 @@
 #ifndef WNODES_GUEST_JOB_H
 #define WNODES_GUEST_JOB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -10,6 +11,13 @@
 struct job_group {
 	gid_t gid;
 	char *name; /* "" where the host knew none */
+};
+
+/* A directory of the host. */
+struct job_mount {
+	char *target;
+	uint32_t number; /* of WIRE_MOUNT_TAG */
+	bool read_only;
 };
 
 struct job {
@@ -21,6 +29,8 @@ struct job {
 	gid_t gid;
 	struct job_group *groups;
 	size_t group_count;
+	struct job_mount *mounts;
+	size_t mount_count;
 };
 
 /**

@@ -15,6 +15,7 @@
 
 #include "guest/job.h"
 #include "guest/log.h"
+#include "guest/mounted.h"
 #include "guest/oom.h"
 #include "guest/port.h"
 #include "guest/supervisor.h"
@@ -40,6 +41,8 @@ struct machine {
 	bool greeted; /* the host's HELLO has come */
 	bool known;   /* its JOB has come */
 	bool say_hello, say_ready;
+	struct mounted mounted;
+	bool unfit;        /* the job cannot be done: still to be said why */
 	uint64_t ready_by; /* READY waits no longer than until then */
 	uint64_t open_at;  /* while the port is closed: try again then */
 	uint64_t look_at;  /* while the host is not there: look again then; else 0 */
@@ -87,6 +90,8 @@ static void reap(void)
 static void forget(struct machine *machine)
 {
 	tasks_forget(&machine->tasks);
+	mounted_undo(&machine->mounted);
+	machine->unfit = false;
 	job_free(&machine->job);
 	machine->known = false;
 	machine->say_ready = false;
@@ -149,9 +154,11 @@ static const char *take_job(struct machine *machine, const uint8_t *payload, siz
 	if (rc < 0)
 		return rc == -ENOMEM ? "a JOB for which there is no memory" : why;
 	machine->uid = machine->job.uid;
+	/* first: the user's home may be in one of them */
+	machine->unfit = mounted_make(&machine->mounted, &machine->job);
 	job_apply(&machine->job, machine->etc);
 	machine->known = true;
-	machine->say_ready = true;
+	machine->say_ready = !machine->unfit;
 	return NULL;
 }
 
@@ -242,6 +249,8 @@ static void speak(struct machine *machine, uint64_t now)
 	if (machine->say_ready && (!tasks_forgotten_live(&machine->tasks) || now >= machine->ready_by) &&
 	    say(machine, WIRE_READY, NULL, 0))
 		machine->say_ready = false;
+	if (machine->unfit && say(machine, WIRE_UNFIT, machine->mounted.why, machine->mounted.why_length))
+		machine->unfit = false;
 	while (machine->pong_count > 0) {
 		wire_put_u64(bytes, machine->pongs[0]);
 		if (!say(machine, WIRE_PONG, bytes, sizeof(bytes)))

@@ -22,6 +22,7 @@ static const char *const arg_names[ARGS] = {
         [ARG_MEMORY] = "--memory",
         [ARG_GIDS] = "--gids",
         [ARG_PARENT] = "--parent",
+        [ARG_MOUNT] = "--mount",
 };
 
 static int args_find(const char *name, uint32_t allowed)

@@ -24,6 +24,7 @@ enum arg {
 	ARG_MEMORY,
 	ARG_GIDS,
 	ARG_PARENT,
+	ARG_MOUNT,
 	ARGS
 };
 

@@ -2,6 +2,7 @@
 #include "helper/config.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -111,6 +112,49 @@ static const char *config_take_network(struct config *config, struct ini_file *f
 	return NULL;
 }
 
+/* One word of a mount's options; false: it is none. */
+static bool config_mount_word(const char *word, size_t length, unsigned int *flags, bool *access, bool *once)
+{
+	if (length == 2 && (strncmp(word, "ro", 2) == 0 || strncmp(word, "rw", 2) == 0)) {
+		*once = !*access;
+		*access = true;
+		*flags |= word[1] == 'o' ? MOUNTS_READ_ONLY : 0U;
+		return true;
+	}
+	*flags |= MOUNTS_OPTIONAL;
+	return length == 8 && strncmp(word, "optional", 8) == 0;
+}
+
+/* SRC = [DST] ro|rw [optional] */
+static const char *config_take_mount(struct config *config, struct ini_file *file, const char *source,
+                                     const char *value)
+{
+	unsigned int flags = MOUNTS_SITE;
+	char target[MOUNTS_PATH_SIZE] = "", why[MOUNTS_WHY_SIZE];
+	bool access = false, once = true;
+
+	if (value[0] == '/') {
+		size_t length = strcspn(value, " \t");
+
+		if (str_print(target, sizeof(target), "%.*s", (int)length, value) < 0)
+			return ini_file_error(file, "the path in the guest is too long");
+		value += length;
+	}
+	while (*(value += strspn(value, " \t"))) {
+		size_t length = strcspn(value, " \t");
+
+		if (!config_mount_word(value, length, &flags, &access, &once))
+			return ini_file_error(file, "'%.64s': a directory of the host has ro or rw, and optional",
+			                      value);
+		value += length;
+	}
+	if (!access || !once)
+		return ini_file_error(file, "%.128s: say ro or rw%s", source, access ? ", once" : "");
+	if (mounts_add(&config->mounts, source, target[0] ? target : NULL, flags, why) < 0)
+		return ini_file_error(file, "%s", why);
+	return NULL;
+}
+
 static const char *config_take(void *context, struct ini_file *file, const char *section, const char *name,
                                const char *value)
 {
@@ -118,6 +162,8 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 
 	if (strncmp(section, "network ", 8) == 0)
 		return config_take_network(config, file, name, value);
+	if (strcmp(section, "mounts") == 0)
+		return config_take_mount(config, file, name, value);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const struct key *key = &keys[i];
 		void *field = (char *)config + key->offset;
@@ -138,7 +184,7 @@ static const char *config_take_section(void *context, struct ini_file *file, con
 	struct config *config = context;
 	struct config_network *network = &config->networks[config->network_count];
 
-	if (strcmp(section, "site") == 0 || strcmp(section, "policy") == 0)
+	if (strcmp(section, "site") == 0 || strcmp(section, "policy") == 0 || strcmp(section, "mounts") == 0)
 		return NULL;
 	if (strncmp(section, "network ", 8) != 0)
 		return ini_file_error(file, "unknown section [%s]", section);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/mounts.h"
 #include "helper/failure.h"
 
 enum accelerator { ACCELERATOR_AUTO, ACCELERATOR_KVM, ACCELERATOR_TCG };
@@ -32,6 +33,7 @@ struct config {
 	char network[65];                                         /* the default network's name */
 	struct config_network networks[CONFIG_NETWORKS];
 	unsigned int network_count;
+	struct mounts mounts; /* [mounts] */
 };
 
 /** Set the defaults. */

@@ -26,8 +26,8 @@ struct ini_file {
 	bool failed;
 	/* the value being gathered, until a line shows that it is whole */
 	int value_line;
-	char section[64], key[64], value[KV_VALUE_MAX + 1];
-	char seen[NAMES_MAX][130];
+	char section[64], key[256], value[KV_VALUE_MAX + 1];
+	char seen[NAMES_MAX][324];
 	size_t seen_count;
 	char text[FAILURE_TEXT];
 };

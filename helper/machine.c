@@ -51,6 +51,8 @@ static int machine_copy_record(const struct record *record, struct kv *machine)
 
 		if (strncmp(pair->key, "cgroup.", 7) == 0)
 			rc = kv_setf(machine, pair->key, "%s/vm", pair->value);
+		else if (strncmp(pair->key, "mount.", 6) == 0)
+			rc = kv_set(machine, pair->key, pair->value);
 	}
 	return rc;
 }

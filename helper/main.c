@@ -24,8 +24,9 @@ static const struct entry {
 	const char *late;
 } table[] = {
         {"prepare", verb_prepare, REAL_ROOT, B(ARG_NODE) | B(ARG_JOB) | B(ARG_RESTART) | B(ARG_UID) | B(ARG_GID),
-         B(ARG_IMAGE) | B(ARG_PARTITION) | B(ARG_CPUS) | B(ARG_CONSOLE) | B(ARG_BOOT_TIMEOUT) | B(ARG_OPTION_ERROR), 14,
-         "wnodes-helper: prepare took too long\n"},
+         B(ARG_IMAGE) | B(ARG_PARTITION) | B(ARG_CPUS) | B(ARG_CONSOLE) | B(ARG_BOOT_TIMEOUT) | B(ARG_OPTION_ERROR) |
+                 B(ARG_MOUNT),
+         14, "wnodes-helper: prepare took too long\n"},
         {"allocate", verb_allocate, REAL_ROOT, B(ARG_NODE) | B(ARG_JOB) | B(ARG_MEMORY) | B(ARG_PARENT), B(ARG_GIDS), 9,
          "wnodes-helper: allocate took too long\n"},
         {"start", verb_start, ANYBODY, B(ARG_NODE) | B(ARG_JOB), 0, 14, "wnodes-helper: start took too long\n"},

@@ -15,6 +15,7 @@
 #include "helper/config.h"
 #include "helper/identity.h"
 #include "helper/image/catalogue.h"
+#include "helper/mounts.h"
 #include "helper/policy.h"
 #include "helper/record.h"
 #include "helper/state.h"
@@ -118,6 +119,8 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 		rc = policy_boot_timeout(&config, args->value[ARG_BOOT_TIMEOUT], &boot_timeout, why);
 	if (rc == 0)
 		rc = prepare_console(record, args->value[ARG_CONSOLE], why);
+	if (rc == 0)
+		rc = mounts_record(&config, args->value[ARG_MOUNT], kv, why);
 	if (rc == 0)
 		rc = identity_user(wish->uid, wish->gid, kv, why);
 	if (rc == 0)

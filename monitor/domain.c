@@ -14,7 +14,7 @@
  * root port of its own, which costs firmware and kernel time at each boot and
  * serves only hotplug.
  */
-enum domain_slot { SLOT_DISK = 2, SLOT_NETWORK, SLOT_SERIAL, SLOT_RNG };
+enum domain_slot { SLOT_DISK = 2, SLOT_NETWORK, SLOT_SERIAL, SLOT_RNG, SLOT_MOUNT };
 
 /* The writer's errors stick: only a lack of memory, told at the end. */
 struct xml {
@@ -72,12 +72,12 @@ static void xml_path(struct xml *xml, const char *name, const char *attribute, c
 		xml_text(xml, name, path);
 }
 
-static void xml_slot(struct xml *xml, enum domain_slot slot)
+static void xml_slot(struct xml *xml, unsigned int slot)
 {
 	xml_open(xml, "address");
 	xml_attribute(xml, "type", "pci");
 	xml_attribute(xml, "bus", "0");
-	xml->failed |= xmlTextWriterWriteFormatAttribute(xml->writer, BAD_CAST "slot", "%d", (int)slot) < 0;
+	xml->failed |= xmlTextWriterWriteFormatAttribute(xml->writer, BAD_CAST "slot", "%u", slot) < 0;
 	xml_close(xml);
 }
 
@@ -237,6 +237,30 @@ static void write_rng(struct xml *xml)
 	xml_close(xml);
 }
 
+/*
+ * Served by QEMU itself, so with the job's user's rights. "squash" is QEMU's
+ * security model "none": files are the user's, whoever made them in the guest,
+ * and modes and owners are the host's own.
+ */
+static void write_mount(struct xml *xml, const struct mounts_entry *entry, unsigned int number, const char *root)
+{
+	char text[64];
+
+	xml_open(xml, "filesystem");
+	xml_attribute(xml, "type", "mount");
+	xml_attribute(xml, "accessmode", "squash");
+	/* inode numbers of several file systems, mounted below the directory, do not meet */
+	xml_attribute(xml, "multidevs", "remap");
+	(void)str_print(text, sizeof(text), NAMESPACE_MOUNT "/%u", number);
+	xml_path(xml, "source", "dir", root, text);
+	(void)str_print(text, sizeof(text), WIRE_MOUNT_TAG, number);
+	xml_leaf(xml, "target", "dir", text);
+	if (entry->flags & MOUNTS_READ_ONLY)
+		xml_leaf(xml, "readonly", NULL, NULL);
+	xml_slot(xml, SLOT_MOUNT + number);
+	xml_close(xml);
+}
+
 static void write_devices(struct xml *xml, const struct machine *machine, const char *root)
 {
 	xml_open(xml, "devices");
@@ -250,6 +274,8 @@ static void write_devices(struct xml *xml, const struct machine *machine, const 
 		write_network(xml);
 	write_serial(xml, root);
 	write_rng(xml);
+	for (unsigned int i = 0; i < machine->mounts.count; i++)
+		write_mount(xml, &machine->mounts.entries[i], i, root);
 	xml_leaf(xml, "panic", "model", "isa");
 	xml_leaf(xml, "memballoon", "model", "none");
 	xml_close(xml);

@@ -225,6 +225,44 @@ static void read_disk(struct reader *reader, struct machine *machine)
 		reader_fail(reader, "cmdline", "needs a kernel");
 }
 
+/* `mount.N.PART`; NULL where there is none. */
+static const char *read_mount_part(struct reader *reader, unsigned int number, const char *part)
+{
+	char key[32];
+
+	(void)str_print(key, sizeof(key), "mount.%u.%s", number, part);
+	return read_optional(reader, key);
+}
+
+static int compare_targets(const void *one, const void *other)
+{
+	return strcmp(((const struct mounts_entry *)one)->target, ((const struct mounts_entry *)other)->target);
+}
+
+static void read_mounts(struct reader *reader, struct machine *machine)
+{
+	struct mounts *mounts = &machine->mounts;
+	char why[MOUNTS_WHY_SIZE];
+	const char *source;
+
+	for (unsigned int i = 0; (source = read_mount_part(reader, i, "source")); i++) {
+		const char *options = read_mount_part(reader, i, "options");
+		unsigned int flags = 0;
+
+		if (!options) {
+			reader_fail(reader, "mount", "has no options");
+			return;
+		}
+		flags |= strncmp(options, "ro", 2) == 0 ? MOUNTS_READ_ONLY : 0U;
+		flags |= strstr(options, " optional") ? MOUNTS_OPTIONAL : 0U;
+		flags |= strstr(options, " site") ? MOUNTS_SITE : 0U;
+		if (mounts_add(mounts, source, read_mount_part(reader, i, "target"), flags, why) < 0)
+			reader_fail(reader, "mount", why);
+	}
+	/* what lies in another's directory comes after it */
+	qsort(mounts->entries, mounts->count, sizeof(mounts->entries[0]), compare_targets);
+}
+
 /* The reaper kills whatever is in it, so a wrong one shall not get so far. */
 static bool is_machines_cgroup(const char *path)
 {
@@ -266,6 +304,7 @@ int machine_check(struct machine *machine, char *why)
 	read_hardware(&reader, machine);
 	read_disk(&reader, machine);
 	read_place(&reader, machine);
+	read_mounts(&reader, machine);
 	return reader.rc;
 }
 

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "common/kv.h"
+#include "common/mounts.h"
 
 #define MACHINE_WHY_MAX 256U
 #define MACHINE_CMDLINE_MAX 2047U /* bytes; what Linux on x86_64 takes */
@@ -42,6 +43,7 @@ struct machine {
 	const char *cgroup;        /* folder whose cgroup.procs are the machine's processes */
 	const char *cgroup_memory; /* folder with the memory controller's counters; NULL: unknown */
 	bool cgroup_unified;       /* both are of cgroup v2 */
+	struct mounts mounts;      /* host directories, in the order in which to mount them */
 };
 
 /**

@@ -30,8 +30,7 @@ const char *namespace_path(char *path, const char *part)
 	return path;
 }
 
-/* Undo mountinfo's \ooo escapes, in place. */
-static void unescape(char *text)
+void namespace_unescape(char *text)
 {
 	char *out = text;
 
@@ -46,8 +45,7 @@ static void unescape(char *text)
 	*out = 0;
 }
 
-/* The flags of a mount that a remount would otherwise clear. */
-static unsigned long mount_flags(const char *options)
+unsigned long namespace_mount_flags(const char *options)
 {
 	unsigned long flags = 0;
 
@@ -76,8 +74,9 @@ static int read_only_each(void)
 		char *point = NULL, *options = NULL;
 
 		if (sscanf(line, "%*s %*s %*s %*s %ms %ms", &point, &options) == 2) {
-			unescape(point);
-			if (mount(NULL, point, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | mount_flags(options), NULL) < 0)
+			namespace_unescape(point);
+			if (mount(NULL, point, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | namespace_mount_flags(options),
+			          NULL) < 0)
 				rc = errno == EINVAL || errno == ENOENT ? 0 : -errno;
 		}
 		free(point);
@@ -215,7 +214,7 @@ int namespace_root(char *why)
 	static const struct {
 		const char *part;
 		mode_t mode;
-	} folders[] = {{"etc", 0700},   {"disk", 0711},       {"socket", 0700},
+	} folders[] = {{"etc", 0700},   {"disk", 0711},       {"socket", 0700},       {NAMESPACE_MOUNT, 0711},
 	               {"cache", 0711}, {"cache/qemu", 0711}, {NAMESPACE_CACHE, 0700}};
 	int rc = 0;
 
@@ -226,16 +225,20 @@ int namespace_root(char *why)
 	return rc < 0 ? fail(why, rc, "folders of the private folder") : 0;
 }
 
-int namespace_enter(bool kvm, char *why)
+int namespace_unshare(char *why)
 {
-	int rc;
-
 	if (unshare(CLONE_NEWNS) < 0)
 		return fail(why, -errno, "unshare of the mount namespace");
 	/* slave: what the host unmounts goes away here too, nothing goes the other way */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return fail(why, -errno, "mount propagation");
-	rc = read_only_all();
+	return 0;
+}
+
+int namespace_enter(bool kvm, char *why)
+{
+	int rc = read_only_all();
+
 	if (rc < 0)
 		return fail(why, rc, "read-only remount");
 	/* libvirt would make groups of its own and move QEMU out of the job's */

@@ -17,13 +17,20 @@
 #define NAMESPACE_BASE "disk/base"
 #define NAMESPACE_KERNEL "disk/kernel"
 #define NAMESPACE_INITRD "disk/initrd"
+#define NAMESPACE_MOUNT "mount"            /* NAMESPACE_MOUNT/N: the host directory of the machine's mount N */
 #define NAMESPACE_CHANNEL "socket/channel" /* socket/ is root's alone */
 #define NAMESPACE_CONSOLE "socket/console"
 #define NAMESPACE_CACHE "cache/qemu/capabilities" /* libvirt's choice */
 #define NAMESPACE_WHY_MAX 512U
 
 /**
- * Enter a new mount namespace: every mount read-only, no cgroup file systems,
+ * Enter a new mount namespace, in which all is as on the host: what is
+ * mounted there comes, nothing goes back. As namespace_enter().
+ */
+int namespace_unshare(char *why);
+
+/**
+ * Close the namespace of namespace_unshare(): every mount read-only, no cgroup file systems,
  * a /dev with harmless devices (and /dev/kvm where kvm), an empty /run, and
  * NAMESPACE_ROOT.
  * Returns 0, or a negative errno with the step in why[NAMESPACE_WHY_MAX].
@@ -41,6 +48,12 @@ int namespace_files(const struct machine *machine, char *why);
  * NAMESPACE_ROOT/part. Returns 0 or a negative errno.
  */
 int namespace_bind(const char *source, const char *part, bool writable);
+
+/** Undo the \ooo escapes of mountinfo(5), in place. */
+void namespace_unescape(char *text);
+
+/** The mount(2) flags, but read-only, of a mount with mountinfo's options: a remount clears what it does not give. */
+unsigned long namespace_mount_flags(const char *options);
 
 /** NAMESPACE_ROOT/part into path[PATH_MAX]; returns path. */
 const char *namespace_path(char *path, const char *part);

@@ -162,6 +162,18 @@ static bool owner_copy_emulator(struct owner *owner)
 	return rc < 0;
 }
 
+/* As the host has them, and before the namespace is closed. */
+static void owner_find_shares(struct owner *owner)
+{
+	char why[SHARES_WHY_MAX];
+	int code = shares_find(&owner->shares, owner->machine, why);
+
+	if (code == 0)
+		return;
+	owner_end(owner, code, "%s", why);
+	owner_exit(owner);
+}
+
 /* What must come before libvirt's threads: relay, namespace, capabilities. */
 static void owner_prepare(struct owner *owner, struct capabilities *capabilities)
 {
@@ -181,7 +193,11 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 		(void)packet_send(owner->reaper, "log libvirt's capability cache %s: %s", machine->cache_dir,
 		                  strerror(-rc));
 	readable = owner_copy_emulator(owner);
-	if (namespace_enter(machine->kvm, why) < 0 || namespace_files(machine, why) < 0)
+	if (namespace_unshare(why) < 0)
+		owner_fail(owner, "the machine's mount namespace", why);
+	owner_find_shares(owner);
+	if (namespace_enter(machine->kvm, why) < 0 || namespace_files(machine, why) < 0 ||
+	    shares_bind(&owner->shares, &machine->mounts, why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
 	rc = readable ? 0 : emulator_cover(machine);
 	if (rc < 0)
@@ -231,6 +247,18 @@ static int owner_connect(const char *part)
 	return fd;
 }
 
+/* What the guest is to mount, of which the relay makes its JOB. */
+static int owner_tell_mounts(struct owner *owner)
+{
+	const struct mounts *mounts = &owner->machine->mounts;
+	int rc = 0;
+
+	for (unsigned int i = 0; rc == 0 && i < mounts->count; i++)
+		rc = packet_send(owner->relay, "mount %u %s %s", i,
+		                 mounts->entries[i].flags & MOUNTS_READ_ONLY ? "ro" : "rw", mounts->entries[i].target);
+	return rc;
+}
+
 static void owner_hand_over(struct owner *owner)
 {
 	int fds[2], rc;
@@ -241,6 +269,9 @@ static void owner_hand_over(struct owner *owner)
 	fds[1] = owner_connect(NAMESPACE_CONSOLE);
 	if (fds[1] < 0)
 		owner_fail(owner, "the guest's console", strerror(-fds[1]));
+	rc = owner_tell_mounts(owner);
+	if (rc < 0)
+		owner_fail(owner, "the relay", strerror(-rc));
 	rc = packet_send_fds(owner->relay, "channel", fds, 2);
 	if (rc < 0)
 		owner_fail(owner, "the relay", strerror(-rc));
@@ -250,8 +281,9 @@ static void owner_hand_over(struct owner *owner)
 
 _Noreturn void owner_run(const struct machine *machine, const struct counters *counters, int reaper, pid_t parent)
 {
+	struct machine own = *machine;
 	struct owner owner = {
-	        .machine = machine,
+	        .machine = &own,
 	        .counters = counters,
 	        .reaper = reaper,
 	        .parent = parent,

@@ -11,18 +11,20 @@
 
 #include "monitor/counters.h"
 #include "monitor/machine.h"
+#include "monitor/shares.h"
 
 #define OWNER_RELAY_SECONDS 5U /* that the relay has to end its clients */
 
 struct owner {
-	const struct machine *machine;
-	int reaper;      /* socket */
-	pid_t parent;    /* the reaper */
-	int relay;       /* socket; -1: the relay is not running */
-	int log;         /* QEMU's log, opened as root; -1: none */
-	off_t log_start; /* bytes of it that were there before the guest started */
+	struct machine *machine; /* the owner's copy: what it finds of optional directories is left in it */
+	int reaper;              /* socket */
+	pid_t parent;            /* the reaper */
+	int relay;               /* socket; -1: the relay is not running */
+	int log;                 /* QEMU's log, opened as root; -1: none */
+	off_t log_start;         /* bytes of it that were there before the guest started */
 	const struct counters *counters;
-	bool running; /* the guest has been started */
+	struct shares shares; /* the host directories that were found */
+	bool running;         /* the guest has been started */
 	bool ready;
 	bool ended;                             /* owner_end() has been called */
 	int boot_timer, end_timer, panic_timer; /* libvirt's ids; -1: none */

@@ -32,6 +32,7 @@ static const struct packet_form {
         {"panic", FROM_RELAY, PACKET_PANIC, TEXT_NONE, NULL},
         {"silent", FROM_RELAY, PACKET_SILENT, TEXT_NONE, NULL},
         {"restarted", FROM_RELAY, PACKET_RESTARTED, TEXT_NONE, NULL},
+        {"unfit", FROM_RELAY, PACKET_UNFIT, TEXT_SOME, NULL},
         {"console", FROM_RELAY, PACKET_CONSOLE, TEXT_SOME, NULL},
 };
 
@@ -93,7 +94,7 @@ int packet_parse(struct packet *packet, size_t length, enum packet_sender sender
 	if (form->text == TEXT_WORD && !is_one_of(packet->text, form->words))
 		return -EPROTO;
 	packet->kind = form->kind;
-	return form->kind == PACKET_END ? packet_parse_end(packet) : 0;
+	return form->kind == PACKET_END || form->kind == PACKET_UNFIT ? packet_parse_end(packet) : 0;
 }
 
 int packet_receive(int socket, struct packet *packet, enum packet_sender sender)

@@ -26,12 +26,13 @@ enum packet_kind {
 	PACKET_PANIC,     /* the console shows a kernel panic */
 	PACKET_SILENT,    /* the agent does not answer */
 	PACKET_RESTARTED, /* the agent began anew */
+	PACKET_UNFIT,     /* CODE, TEXT: why the guest cannot take the job */
 	PACKET_CONSOLE,   /* TEXT: why the user's console file cannot be opened */
 };
 
 struct packet {
 	enum packet_kind kind;
-	int code;         /* of PACKET_END: EXIT_USAGE, EXIT_MACHINE, EXIT_NODE or EXIT_DENIED */
+	int code;         /* of PACKET_END and PACKET_UNFIT: EXIT_USAGE, EXIT_MACHINE, EXIT_NODE or EXIT_DENIED */
 	const char *text; /* in bytes, printable; "" where there is none */
 	char bytes[PACKET_MAX + 1];
 };

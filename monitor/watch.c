@@ -161,6 +161,9 @@ static void watch_packet(struct owner *owner, const struct packet *packet)
 	case PACKET_RESTARTED:
 		owner_end(owner, EXIT_MACHINE, "the guest's agent restarted");
 		break;
+	case PACKET_UNFIT:
+		owner_end(owner, packet->code, "image %s: %s", owner->machine->image, packet->text);
+		break;
 	case PACKET_CONSOLE:
 		owner_end(owner, EXIT_USAGE, "%s", packet->text);
 		break;

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define HELPER_ARGUMENTS 32
+#define HELPER_ARGUMENTS 40
 
 struct helper_call {
 	const char *argv[HELPER_ARGUMENTS + 1];

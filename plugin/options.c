@@ -2,12 +2,14 @@
 #include "plugin/options.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/exitcode.h"
+#include "common/mounts.h"
 #include "common/str.h"
 #include "plugin/console.h"
 
@@ -30,7 +32,9 @@ static struct spank_option table[OPTIONS] = {
                                  OPTION_BOOT_TIMEOUT, on_option},
         [OPTION_DISK] = {"vm-disk", "MODE", "not yet available", 1, OPTION_DISK, on_option},
         [OPTION_NETWORK] = {"vm-network", "NAME", "not yet available", 1, OPTION_NETWORK, on_option},
-        [OPTION_MOUNT] = {"vm-mount", "SRC[:DST][:ro]", "not yet available", 1, OPTION_MOUNT, on_option},
+        [OPTION_MOUNT] = {"vm-mount", "SRC[:DST][:ro],...",
+                          "show the host's directory SRC in the virtual machine, as DST; ro: read only", 1,
+                          OPTION_MOUNT, on_option},
 };
 
 static const char **slot(struct options *options, int value)
@@ -91,19 +95,34 @@ void options_of_job(spank_t spank, struct options *options)
 
 static const char *unavailable(const struct options *options)
 {
-	return options->disk ? "vm-disk" : options->network ? "vm-network" : options->mount ? "vm-mount" : NULL;
+	return options->disk ? "vm-disk" : options->network ? "vm-network" : NULL;
+}
+
+/* Of the options that ask something of the machine, the first that is there. */
+static const char *needs_machine(const struct options *options)
+{
+	return options->console ? "console" : options->boot_timeout ? "boot-timeout" : options->mount ? "mount" : NULL;
+}
+
+static bool mount_is_wrong(const char *text, char *problem)
+{
+	static struct mounts mounts;
+
+	mounts.count = 0;
+	return mounts_parse(&mounts, text, 0, problem) < 0;
 }
 
 int options_check(const struct options *options, char *why, size_t size)
 {
 	char path[PATH_MAX];
+	char problem[MOUNTS_WHY_SIZE];
 	uint64_t seconds;
 
 	why[0] = 0;
 	if (unavailable(options))
 		snprintf(why, size, "--%s is not yet available: leave it out", unavailable(options));
-	else if (!options->image && (options->console || options->boot_timeout))
-		snprintf(why, size, "--vm-%s needs --vm=IMAGE", options->console ? "console" : "boot-timeout");
+	else if (!options->image && needs_machine(options))
+		snprintf(why, size, "--vm-%s needs --vm=IMAGE", needs_machine(options));
 	else if (options->image && !str_is_name(options->image))
 		snprintf(why, size, "--vm=%.80s: not an image's name: use letters, digits and . _ : -", options->image);
 	else if (options->console && console_path(options->console, 0, "", "/", path, sizeof(path)) < 0)
@@ -112,6 +131,8 @@ int options_check(const struct options *options, char *why, size_t size)
 	else if (options->boot_timeout && str_u64(options->boot_timeout, 1, BOOT_TIMEOUT_MAX, &seconds) < 0)
 		snprintf(why, size, "--vm-boot-timeout=%.40s: give whole seconds from 1 to %u", options->boot_timeout,
 		         BOOT_TIMEOUT_MAX);
+	else if (options->mount && mount_is_wrong(options->mount, problem))
+		snprintf(why, size, "--vm-mount: %.240s", problem);
 	str_printable(why);
 	return why[0] ? EXIT_USAGE : 0;
 }

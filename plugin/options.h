@@ -8,10 +8,11 @@
 
 /* What was given; NULL where an option was not. The strings are the plugin's. */
 struct options {
-	const char *image;                  /* --vm */
-	const char *console;                /* --vm-console, as given, maybe relative */
-	const char *boot_timeout;           /* --vm-boot-timeout, seconds */
-	const char *disk, *network, *mount; /* not yet available */
+	const char *image;          /* --vm */
+	const char *console;        /* --vm-console, as given, maybe relative */
+	const char *boot_timeout;   /* --vm-boot-timeout, seconds */
+	const char *mount;          /* --vm-mount, SRC[:DST][:ro],… */
+	const char *disk, *network; /* not yet available */
 };
 
 /**

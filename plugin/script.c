@@ -95,6 +95,7 @@ int script_prolog(spank_t spank)
 	helper_add(&call, "--console", options.console && !why[0] ? console : NULL);
 	helper_add(&call, "--image", options.image);
 	helper_add(&call, "--boot-timeout", options.boot_timeout);
+	helper_add(&call, "--mount", why[0] ? NULL : options.mount);
 	helper_add(&call, "--option-error", why[0] ? why : NULL);
 	if (helper_run(&call, PREPARE_SECONDS) != 0)
 		slurm_error("wnodes: job %u: its virtual machine could not be prepared", job.id);

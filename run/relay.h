@@ -37,6 +37,7 @@ struct relay;
 struct relay_job {
 	const char *machine, *job, *user, *home, *shell, *groups, *hostname, *console;
 	uint32_t uid, gid;
+	struct queue mounts; /* MOUNT attributes, as the monitor names the directories */
 };
 
 /* The tasks of one step on this node. */
@@ -136,6 +137,9 @@ void relay_guest_flush(struct relay *relay);
 
 /** Tell the monitor that the machine cannot go on, and stop reading the guest. */
 void relay_guest_break(struct relay *relay, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** Add a host directory, "NUMBER ro|rw TARGET". Returns 0, -EINVAL or -ENOMEM. */
+int relay_job_mount(struct relay_job *job, const char *text);
 
 /** What of the job's JOB payload fits into out[WIRE_PAYLOAD_MAX]. Returns the length, or -E2BIG or -EINVAL. */
 int relay_job_pack(const struct relay_job *job, uint8_t *out);

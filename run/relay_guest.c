@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/exitcode.h"
 #include "common/log.h"
 #include "common/str.h"
 
@@ -207,6 +208,24 @@ static void take_ready(struct relay *relay)
 		relay_guest_break(relay, "no memory to watch its channel");
 }
 
+static void take_unfit(struct relay *relay, const uint8_t *payload, size_t length)
+{
+	struct relay_guest *guest = &relay->guest;
+	uint32_t code = wire_u32(payload);
+	char text[WIRE_NOTE_MAX + 1];
+
+	if (guest->phase != PHASE_JOB || (code != EXIT_USAGE && code != EXIT_NODE)) {
+		relay_guest_break(relay, "an UNFIT that it cannot send");
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "%.*s", (int)(length - 4), (const char *)payload + 4);
+	str_printable(text);
+	relay_control_say(relay, "unfit %u %s", code, *text ? text : "?");
+	guest->broken = true;
+	stop_reading(guest);
+	await_verdict(relay);
+}
+
 static void take_pong(struct relay *relay, const uint8_t *payload)
 {
 	uint64_t number = wire_u64(payload);
@@ -223,6 +242,8 @@ static void take_machine_frame(struct relay *relay, const struct wire_frame *fra
 		take_hello(relay, payload, frame->length);
 	else if (frame->type == WIRE_READY)
 		take_ready(relay);
+	else if (frame->type == WIRE_UNFIT)
+		take_unfit(relay, payload, frame->length);
 	else if (frame->type == WIRE_PONG)
 		take_pong(relay, payload);
 	else

@@ -3,6 +3,7 @@
 #include "run/relay.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,29 @@ static int put_groups(uint8_t *out, size_t *used, const char *text)
 	return 0;
 }
 
+int relay_job_mount(struct relay_job *job, const char *text)
+{
+	uint8_t bytes[8 + 1024], *room;
+	unsigned int number;
+	int used = 0;
+	size_t length;
+
+	if (sscanf(text, "%2u %n", &number, &used) != 1 || used == 0)
+		return -EINVAL;
+	text += used;
+	if ((strncmp(text, "ro /", 4) != 0 && strncmp(text, "rw /", 4) != 0) || strlen(text + 3) > sizeof(bytes) - 8)
+		return -EINVAL;
+	wire_put_u32(bytes, number);
+	wire_put_u32(bytes + 4, text[1] == 'o');
+	length = strlen(text + 3);
+	memcpy(bytes + 8, text + 3, length);
+	room = queue_reserve(&job->mounts, wire_attribute_size(8 + length));
+	if (!room)
+		return -ENOMEM;
+	queue_commit(&job->mounts, wire_put_attribute(room, WIRE_MOUNT, bytes, 8 + length));
+	return 0;
+}
+
 int relay_job_pack(const struct relay_job *job, uint8_t *out)
 {
 	size_t used = 0;
@@ -74,5 +98,9 @@ int relay_job_pack(const struct relay_job *job, uint8_t *out)
 		return rc;
 	if (job->hostname)
 		put(out, &used, WIRE_HOSTNAME, job->hostname, strlen(job->hostname));
-	return used > WIRE_PAYLOAD_MAX ? -E2BIG : (int)used;
+	if (used > WIRE_PAYLOAD_MAX || job->mounts.used > WIRE_PAYLOAD_MAX - used)
+		return -E2BIG;
+	if (job->mounts.used)
+		memcpy(out + used, queue_data(&job->mounts), job->mounts.used);
+	return (int)(used + job->mounts.used);
 }

@@ -157,6 +157,15 @@ copy_modules() {
 	[ "$n" -gt 0 ] || fail "no modules of $release were found"
 }
 
+# modules_tree ROOT OUT MODULE…: the same for a guest's modprobe, which finds them in OUT as /lib/modules.
+modules_tree() {
+	local root=$1 out=$2 release file
+	release=$(basename "$root"/lib/modules/*)
+	copy_modules "$root" "$out/lib/modules/$release" "${@:3}"
+	for file in "$out/lib/modules/$release"/*.ko; do mv "$file" "${file%/*}/${file##*/[0-9][0-9]-}"; done
+	quietly "depmod of $out" depmod -b "$out" "$release"
+}
+
 # virtio_ring comes first: virtio needs it before its dependencies say so.
 boot_modules=(virtio_ring virtio virtio_pci virtio_blk crc32c_generic ext4 virtio_console
 	virtio-rng pvpanic pvpanic-mmio pvpanic-pci)

@@ -20,6 +20,7 @@ tiny_kernel() {
 	uncompressed_kernel "$out"/tree/boot/vmlinuz-* "$out/kernel"
 	initramfs "$out/tree" "$out/initrd"
 	copy_modules "$out/tree" "$out/network" virtio_net
+	modules_tree "$out/tree" "$out/modules" 9p 9pnet_virtio
 	rm -rf "$out/tree"
 }
 
@@ -54,6 +55,7 @@ tiny_build() {
 	tiny_root "$root"
 	install -m 0755 "$agent" "$root/usr/libexec/wnodes/wnodes-agent"
 	cp "$kernel"/network/*.ko "$root/usr/lib/modules/"
+	cp -r "$kernel"/modules/lib/modules/* "$root/usr/lib/modules/"
 	quietly "making the disk" mke2fs -q -t ext4 -O ^has_journal,^metadata_csum -E lazy_itable_init=0 -N 16384 \
 		-m 0 -L tiny -d "$root" "$out/raw" 512M
 	qemu-img convert -f raw -O qcow2 "$out/raw" "$out/disk.qcow2"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: helper/config.o helper/ini_file.o helper/failure.o helper/fs.o helper/list.o common/str.o */
+/* links: helper/config.o helper/ini_file.o helper/failure.o helper/fs.o helper/list.o common/str.o common/mounts.o */
 /* links: helper/network/network.o helper/network/user.o helper/network/none.o helper/image/catalogue.o common/kv.o */
 /* libs: -linih */
 #include <errno.h>
@@ -211,6 +211,27 @@ static void lists(void **state)
 	assert_false(list_is_valid("a,"));
 }
 
+static void the_hosts_directories(void **state)
+{
+	(void)state;
+	assert_string_equal(config_says("[mounts]\n/home = rw\n/data= /mnt/data  ro\toptional\n"), "");
+	assert_int_equal(config.mounts.count, 2);
+	assert_string_equal(config.mounts.entries[0].target, "/home");
+	assert_int_equal(config.mounts.entries[0].flags, MOUNTS_SITE);
+	assert_string_equal(config.mounts.entries[1].source, "/data");
+	assert_string_equal(config.mounts.entries[1].target, "/mnt/data");
+	assert_int_equal(config.mounts.entries[1].flags, MOUNTS_SITE | MOUNTS_READ_ONLY | MOUNTS_OPTIONAL);
+	assert_string_equal(config_says("[mounts]\n/a = /b\n"), "F:2: /a: say ro or rw");
+	assert_string_equal(config_says("[mounts]\n/a = rw ro\n"), "F:2: /a: say ro or rw, once");
+	assert_string_equal(config_says("[mounts]\n\n/a = rw now\n"),
+	                    "F:3: 'now': a directory of the host has ro or rw, and optional");
+	assert_string_equal(config_says("[mounts]\nhome = rw\n"),
+	                    "F:2: 'home' is not an absolute path without '.' and '..'");
+	assert_string_equal(config_says("[mounts]\n/a = /b ro\n/c = /b ro\n"),
+	                    "F:3: /b in the guest is given twice: the site mounts a directory there");
+	assert_string_equal(config_says("[mounts]\n/a = ro\n/a = ro\n"), "F:3: /a is given twice");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +245,7 @@ int main(void)
 	        cmocka_unit_test(an_images_name_is_checked),
 	        cmocka_unit_test(the_spool_folder_is_the_nodes),
 	        cmocka_unit_test(lists),
+	        cmocka_unit_test(the_hosts_directories),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

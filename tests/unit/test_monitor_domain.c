@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: monitor/domain.o monitor/machine.o common/kv.o common/str.o */
+/* links: monitor/domain.o monitor/machine.o common/kv.o common/str.o common/mounts.o */
 /* libs: -lxml2 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -176,6 +176,26 @@ static void without_a_network_there_is_no_interface(void **state)
 	done(&parsed);
 }
 
+static void host_directories_have_a_device_each(void **state)
+{
+	struct machine machine = plain;
+	char why[MOUNTS_WHY_SIZE];
+	struct parsed parsed;
+
+	(void)state;
+	assert_int_equal(mounts_add(&machine.mounts, "/a", "/b", 0, why), 0);
+	assert_int_equal(mounts_add(&machine.mounts, "/c", "/d", MOUNTS_READ_ONLY, why), 0);
+	parsed = parse(&machine);
+	expect(&parsed, "count(/domain/devices/filesystem[@type='mount'][@accessmode='squash'])", "2");
+	expect(&parsed, "/domain/devices/filesystem[1]/source/@dir", ROOT "/mount/0");
+	expect(&parsed, "/domain/devices/filesystem[1]/target/@dir", "wnodes0");
+	expect(&parsed, "count(/domain/devices/filesystem[1]/readonly)", "0");
+	expect(&parsed, "/domain/devices/filesystem[2]/target/@dir", "wnodes1");
+	expect(&parsed, "count(/domain/devices/filesystem[2]/readonly)", "1");
+	expect(&parsed, "count(//address[@slot=/domain/devices/filesystem[2]/address/@slot])", "1");
+	done(&parsed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +205,7 @@ int main(void)
 	        cmocka_unit_test(native_io_needs_direct_access),
 	        cmocka_unit_test(texts_are_escaped),
 	        cmocka_unit_test(without_a_network_there_is_no_interface),
+	        cmocka_unit_test(host_directories_have_a_device_each),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
 

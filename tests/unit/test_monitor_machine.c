@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: monitor/machine.o common/kv.o common/str.o */
+/* links: monitor/machine.o common/kv.o common/str.o common/mounts.o */
 /* libs: -lxml2 */
 #include <errno.h>
 #include <setjmp.h>
@@ -181,13 +181,43 @@ static void cgroup_v2_has_one_folder(void **state)
 	machine_free(&machine);
 }
 
+static void directories_come_after_those_they_lie_in(void **state)
+{
+	struct machine machine = {0};
+	char why[MACHINE_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(kv_parse(&machine.kv, description, sizeof(description) - 1), 0);
+	assert_int_equal(kv_set(&machine.kv, "mount.0.source", "/x"), 0);
+	assert_int_equal(kv_set(&machine.kv, "mount.0.target", "/data/sub"), 0);
+	assert_int_equal(kv_set(&machine.kv, "mount.0.options", "ro"), 0);
+	assert_int_equal(kv_set(&machine.kv, "mount.1.source", "/y"), 0);
+	assert_int_equal(kv_set(&machine.kv, "mount.1.target", "/data"), 0);
+	assert_int_equal(kv_set(&machine.kv, "mount.1.options", "rw optional site"), 0);
+	assert_int_equal(machine_check(&machine, why), 0);
+	assert_int_equal(machine.mounts.count, 2);
+	assert_string_equal(machine.mounts.entries[0].source, "/y");
+	assert_int_equal(machine.mounts.entries[0].flags, MOUNTS_OPTIONAL | MOUNTS_SITE);
+	assert_string_equal(machine.mounts.entries[1].target, "/data/sub");
+	assert_int_equal(machine.mounts.entries[1].flags, MOUNTS_READ_ONLY);
+	machine.mounts.count = 0;
+	assert_int_equal(kv_set(&machine.kv, "mount.1.target", "/etc"), 0);
+	assert_int_equal(machine_check(&machine, why), -EINVAL);
+	assert_non_null(strstr(why, "/etc in the guest is its own"));
+	machine_free(&machine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(a_whole_description_is_read), cmocka_unit_test(what_is_optional_may_be_missing),
-	        cmocka_unit_test(what_is_missing_is_named),    cmocka_unit_test(what_is_wrong_is_named),
-	        cmocka_unit_test(lengths_have_bounds),         cmocka_unit_test(a_kernel_goes_with_initrd_and_cmdline),
+	        cmocka_unit_test(a_whole_description_is_read),
+	        cmocka_unit_test(what_is_optional_may_be_missing),
+	        cmocka_unit_test(what_is_missing_is_named),
+	        cmocka_unit_test(what_is_wrong_is_named),
+	        cmocka_unit_test(lengths_have_bounds),
+	        cmocka_unit_test(a_kernel_goes_with_initrd_and_cmdline),
 	        cmocka_unit_test(cgroup_v2_has_one_folder),
+	        cmocka_unit_test(directories_come_after_those_they_lie_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: plugin/console.o plugin/options.o plugin/multiprog.o common/str.o */
+/* links: plugin/console.o plugin/options.o plugin/multiprog.o common/str.o common/mounts.o */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,7 +55,10 @@ static void good_options_pass(void **state)
 	(void)state;
 	assert_int_equal(check((struct options){0}, ""), 0);
 	assert_int_equal(check((struct options){.image = "el9:2026-10"}, ""), 0);
-	assert_int_equal(check((struct options){.image = "a", .console = "c.log", .boot_timeout = "20"}, ""), 0);
+	assert_int_equal(
+	        check((struct options){.image = "a", .console = "c.log", .boot_timeout = "20", .mount = "/x:/y:ro"},
+	              ""),
+	        0);
 }
 
 static void bad_options_name_themselves(void **state)
@@ -70,7 +73,9 @@ static void bad_options_name_themselves(void **state)
 	assert_int_equal(check((struct options){.image = "a", .boot_timeout = "1m"}, "--vm-boot-timeout"), EXIT_USAGE);
 	assert_int_equal(check((struct options){.image = "a", .disk = "raw"}, "--vm-disk is not yet"), EXIT_USAGE);
 	assert_int_equal(check((struct options){.network = "x"}, "--vm-network is not yet"), EXIT_USAGE);
-	assert_int_equal(check((struct options){.image = "a", .mount = "/x"}, "--vm-mount is not yet"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.image = "a", .mount = "x"}, "--vm-mount: 'x' is not an absolute"),
+	                 EXIT_USAGE);
+	assert_int_equal(check((struct options){.mount = "/x"}, "--vm-mount needs --vm"), EXIT_USAGE);
 }
 
 static void a_consoles_name_is_one_for_each_job_and_node(void **state)

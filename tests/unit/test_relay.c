@@ -333,6 +333,10 @@ static void a_guest_that_breaks_the_protocol_is_reported(void **state)
 	say_hello(b);
 	expect_packet(b, "restarted");
 	bench_free(b);
+	b = bench_ready();
+	put(b, b->guest, 0, WIRE_UNFIT, 0, "\113\0\0\0x", 5);
+	expect_packet(b, "broken an UNFIT");
+	bench_free(b);
 	b = bench_new();
 	put(b, b->guest, 0, WIRE_HELLO, 0, WIRE_MAGIC "\2\0\0\0\0\0\0\0", 16);
 	expect_packet(b, "broken its agent speaks version 2");
@@ -340,6 +344,24 @@ static void a_guest_that_breaks_the_protocol_is_reported(void **state)
 	b = bench_new();
 	put(b, b->guest, 0, WIRE_READY, 0, NULL, 0);
 	expect_packet(b, "broken READY before JOB");
+	bench_free(b);
+}
+
+static void a_guest_that_cannot_take_the_job_says_why(void **state)
+{
+	struct bench *b = bench_new();
+
+	(void)state;
+	say_hello(b);
+	expect_packet(b, "hello");
+	put(b, b->guest, 0, WIRE_UNFIT, 0, "\113\0\0\0no\n9p", 9);
+	expect_packet(b, "unfit 75 no?9p");
+	bench_free(b);
+	b = bench_new();
+	say_hello(b);
+	expect_packet(b, "hello");
+	put(b, b->guest, 0, WIRE_UNFIT, 0, "\106\0\0\0x", 5);
+	expect_packet(b, "broken an UNFIT");
 	bench_free(b);
 }
 
@@ -492,6 +514,13 @@ static void job_is_packed_or_refused(void **state)
 
 	(void)state;
 	assert_int_equal(relay_job_pack(&job, out), 9 + 12 + 12 + 9 + 9 + 13 + 12);
+	assert_int_equal(relay_job_mount(&job, "3 ro /a b"), 0);
+	assert_int_equal(relay_job_mount(&job, "12 rw /c"), 0);
+	assert_int_equal(relay_job_pack(&job, out), 9 + 12 + 12 + 9 + 9 + 13 + 12 + 20 + 18);
+	assert_memory_equal(out + 76, "\50\0\0\0\14\0\0\0\3\0\0\0\1\0\0\0/a b", 20);
+	assert_int_equal(relay_job_mount(&job, "x ro /a"), -EINVAL);
+	assert_int_equal(relay_job_mount(&job, "3 rx /a"), -EINVAL);
+	assert_int_equal(relay_job_mount(&job, "3 ro a"), -EINVAL);
 	job.groups = "x:a";
 	assert_int_equal(relay_job_pack(&job, out), -EINVAL);
 	job.groups = "1,2:b";
@@ -502,6 +531,7 @@ static void job_is_packed_or_refused(void **state)
 		used += (size_t)sprintf(many + used, "%zu:name,", used);
 	job.groups = many;
 	assert_int_equal(relay_job_pack(&job, out), -E2BIG);
+	queue_free(&job.mounts);
 }
 
 /* A frame such as a guest that half follows the rules might send, or one bit off. */
@@ -574,6 +604,7 @@ int main(void)
 	        cmocka_unit_test(a_lost_client_costs_the_guest_nothing),
 	        cmocka_unit_test(a_client_that_breaks_the_protocol_is_dropped_alone),
 	        cmocka_unit_test(a_guest_that_breaks_the_protocol_is_reported),
+	        cmocka_unit_test(a_guest_that_cannot_take_the_job_says_why),
 	        cmocka_unit_test(the_throttle_stops_clients_and_lets_them_go_on),
 	        cmocka_unit_test(without_descriptors_the_backlog_waits),
 	        cmocka_unit_test(console_tail_is_short_and_printable),

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The host's directories in the guest. */
+#ifndef WNODES_GUEST_MOUNTED_H
+#define WNODES_GUEST_MOUNTED_H
+
+#include <stdbool.h>
+
+#include "common/wire.h"
+#include "guest/job.h"
+
+/* What of a job's directories is mounted. Zero-initialise before use. */
+struct mounted {
+	char **targets;
+	size_t count;
+	uint8_t why[4 + WIRE_NOTE_MAX]; /* the payload of UNFIT */
+	size_t why_length;
+};
+
+/**
+ * Mount the job's directories, making the folders for them where they are
+ * missing and the kernel's modules are there. Returns whether one of them could not be:
+ * why then holds the code and the text for the host.
+ */
+bool mounted_make(struct mounted *mounted, const struct job *job);
+
+/** Take away what is mounted, the last first, even where it is in use. */
+void mounted_undo(struct mounted *mounted);
+
+#endif
