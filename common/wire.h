@@ -41,6 +41,9 @@ enum wire_type {
 	WIRE_PING,
 	WIRE_PONG,
 	WIRE_TAIL,
+	WIRE_WINSIZE = 20,
+	WIRE_CONSOLE,
+	WIRE_LOST,
 	WIRE_TYPES
 };
 
@@ -59,7 +62,8 @@ enum wire_tag {
 	WIRE_HOME,
 	WIRE_SHELL,
 	WIRE_GROUP,
-	WIRE_HOSTNAME
+	WIRE_HOSTNAME,
+	WIRE_TERMINAL = 32
 };
 
 struct wire_frame {

@@ -141,11 +141,7 @@ static void start(struct run *run)
 		         strerror(errno));
 		return;
 	}
-	if (isatty(STDIN_FILENO)) {
-		run_fail(run, EXIT_USAGE, "--pty is not yet available for VM jobs");
-		return;
-	}
-	rc = run_spec_build(&run->options, environ, &run->spec, &what);
+	rc = run_spec_build(&run->options, environ, &run->terminal.found, &run->spec, &what);
 	if (rc == -E2BIG)
 		run_fail(run, EXIT_USAGE, "the command cannot be carried into the VM: with %s it is larger than %u MiB",
 		         what, WIRE_SPEC_MAX >> 20);
@@ -174,7 +170,7 @@ static int finish(const struct run *run)
 
 int main(int argc, char **argv)
 {
-	static struct run run = {.sock = -1, .dir_fd = -1, .value = EXIT_NODE};
+	static struct run run = {.sock = -1, .dir_fd = -1, .terminal.fd = -1, .value = EXIT_NODE};
 	int rc;
 
 	run_signals_default();
@@ -182,6 +178,7 @@ int main(int argc, char **argv)
 	fill_standard_fds(&run);
 	rc = sd_event_new(&run.event);
 	if (rc >= 0) {
+		run_terminal_open(&run);
 		run_stdio_open(&run);
 		if (parse_options(&run.options, argc, argv) < 0)
 			run_fail(&run, EXIT_USAGE, "wnodes-run is executed by the plugin alone, with its environment");
@@ -190,6 +187,7 @@ int main(int argc, char **argv)
 	}
 	if (rc >= 0)
 		rc = sd_event_loop(run.event);
+	run_terminal_restore(&run);
 	queue_free(&run.spec);
 	queue_free(&run.in);
 	queue_free(&run.outputs[0].queue);

@@ -331,7 +331,7 @@ static void input_open(struct run *run)
 		return;
 	}
 	input->is_socket = S_ISSOCK(st.st_mode);
-	if (S_ISFIFO(st.st_mode)) {
+	if (S_ISFIFO(st.st_mode) || isatty(STDIN_FILENO)) {
 		own = reopen(STDIN_FILENO, O_RDONLY);
 		input->fd = own >= 0 ? own : STDIN_FILENO;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: run/wait.o run/client.o run/stdio.o run/say.o run/signals.o run/spec.o common/channel.o */
-/* links: common/frame.o common/queue.o common/wire.o common/kv.o common/str.o */
+/* links: run/wait.o run/client.o run/stdio.o run/say.o run/signals.o run/spec.o run/terminal.o common/channel.o */
+/* links: common/frame.o common/queue.o common/terminal.o common/wire.o common/kv.o common/str.o */
 /* libs: -lsystemd */
 #include <errno.h>
 #include <setjmp.h>
@@ -150,7 +150,7 @@ static void spec_carries_the_task(void **state)
 
 	(void)state;
 	assert_non_null(getcwd(cwd, sizeof(cwd)));
-	assert_int_equal(run_spec_build(&options, env, &spec, &what), 0);
+	assert_int_equal(run_spec_build(&options, env, &(struct terminal){0}, &spec, &what), 0);
 	assert_attribute(&spec, WIRE_ARG, 0, "a b");
 	assert_attribute(&spec, WIRE_ARG, 1, "");
 	assert_attribute(&spec, WIRE_ARG, 2, "\xff\n");
@@ -178,18 +178,18 @@ static void spec_carries_a_script_and_no_more_than_fits(void **state)
 
 	(void)state;
 	assert_int_equal(write(fd, "#!/bin/sh\n", 10), 10);
-	assert_int_equal(run_spec_build(&options, env, &spec, &what), 0);
+	assert_int_equal(run_spec_build(&options, env, &(struct terminal){0}, &spec, &what), 0);
 	assert_attribute(&spec, WIRE_SCRIPT, 0, "#!/bin/sh\n");
 	queue_free(&spec);
 	assert_int_equal(ftruncate(fd, 5 << 20), 0);
-	assert_int_equal(run_spec_build(&options, env, &spec, &what), 0);
+	assert_int_equal(run_spec_build(&options, env, &(struct terminal){0}, &spec, &what), 0);
 	queue_free(&spec);
 	assert_int_equal(ftruncate(fd, WIRE_SPEC_MAX), 0);
-	assert_int_equal(run_spec_build(&options, env, &spec, &what), -E2BIG);
+	assert_int_equal(run_spec_build(&options, env, &(struct terminal){0}, &spec, &what), -E2BIG);
 	assert_string_equal(what, "the batch script");
 	queue_free(&spec);
 	unlink(path);
-	assert_int_equal(run_spec_build(&options, env, &spec, &what), -ENOENT);
+	assert_int_equal(run_spec_build(&options, env, &(struct terminal){0}, &spec, &what), -ENOENT);
 	queue_free(&spec);
 	close(fd);
 }
