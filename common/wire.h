@@ -10,13 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_HEADER 12U           /* bytes of a frame's header */
-#define WIRE_PAYLOAD_MAX 65536U   /* bytes of payload a frame may carry */
-#define WIRE_WINDOW 1048576U      /* bytes a sender may be ahead, per stream */
-#define WIRE_SPEC_MAX (16U << 20) /* bytes of a task's spec */
-#define WIRE_STEP_MAX 64U         /* bytes of a step's name */
-#define WIRE_NOTE_MAX 1024U       /* bytes of a NOTE's text */
-#define WIRE_MAGIC "wnodes\0\0"   /* 8 bytes at the start of HELLO */
+#define WIRE_HEADER 12U            /* bytes of a frame's header */
+#define WIRE_PAYLOAD_MAX 65536U    /* bytes of payload a frame may carry */
+#define WIRE_WINDOW 1048576U       /* bytes a sender may be ahead, per stream */
+#define WIRE_TERMINAL_AHEAD 65536U /* the same, of a terminal's output */
+#define WIRE_SPEC_MAX (16U << 20)  /* bytes of a task's spec */
+#define WIRE_STEP_MAX 64U          /* bytes of a step's name */
+#define WIRE_NOTE_MAX 1024U        /* bytes of a NOTE's text */
+#define WIRE_MAGIC "wnodes\0\0"    /* 8 bytes at the start of HELLO */
 #define WIRE_VERSION 1U
 #define WIRE_PORT "org.wnodes.agent.0" /* the virtio-serial port's name */
 #define WIRE_PING_SECONDS 20U

@@ -71,6 +71,7 @@ struct task {
 	int command, report;
 	uint64_t signals; /* came before there was a process */
 	uint32_t pid;     /* of the leader, still to be said */
+	pid_t leader;
 	bool executed;
 	struct note notes[NOTES_MAX];
 	size_t note_count;
@@ -384,15 +385,19 @@ static const char *take_credit(struct task *task, uint8_t stream, uint32_t bytes
 	return NULL;
 }
 
-static const char *take_winsize(const struct task *task, const uint8_t *payload)
+/* As slurmstepd does, the leader is told, too; whom the kernel tells are those in the foreground. */
+static const char *take_winsize(struct task *task, const uint8_t *payload)
 {
 	struct winsize size;
+	int master = task->terminal ? task->out[0].fd : -1;
 
 	if (task->state == TASK_SPEC)
 		return "a window's size before START";
 	terminal_get_size(payload, &size);
-	if (task->terminal && task->out[0].fd >= 0 && ioctl(task->out[0].fd, TIOCSWINSZ, &size) < 0)
+	if (master >= 0 && ioctl(master, TIOCSWINSZ, &size) < 0)
 		agent_log("a window's size cannot be set: %s", strerror(errno));
+	else if (master >= 0 && task->executed && tcgetpgrp(master) != task->leader)
+		task_signal(task, SIGWINCH);
 	return NULL;
 }
 
@@ -469,11 +474,19 @@ int tasks_frame(struct tasks *tasks, const struct job *job, const struct wire_fr
 	return *why ? -EPROTO : 0;
 }
 
+/* What may be sent now. Of a terminal not all that there is credit for: a key that stops it is to stop it soon. */
+static uint32_t credit_of(const struct outgoing *out)
+{
+	uint32_t kept = out->terminal ? WIRE_WINDOW - WIRE_TERMINAL_AHEAD : 0;
+
+	return out->credit > kept ? out->credit - kept : 0;
+}
+
 /* Not before STARTED: what a task says comes after that. */
 static bool wants_output(const struct task *task, const struct outgoing *out, bool port_has_room)
 {
 	return out->fd >= 0 && (task->executed || task->state >= TASK_ENDED) && task->pid == 0 &&
-	       (out->drop || (out->counted && out->left == 0) || (port_has_room && out->credit >= CREDIT_MIN));
+	       (out->drop || (out->counted && out->left == 0) || (port_has_room && credit_of(out) >= CREDIT_MIN));
 }
 
 size_t tasks_poll(struct tasks *tasks, struct pollfd *polls, bool port_has_room)
@@ -505,7 +518,7 @@ static void output_drop(struct outgoing *out)
 static void output_send(struct task *task, size_t which, struct port *port)
 {
 	struct outgoing *out = &task->out[which];
-	size_t most = out->credit;
+	size_t most = credit_of(out);
 	ssize_t rc;
 
 	if (out->counted && most > out->left)
@@ -528,7 +541,7 @@ static void terminal_drain(struct task *task, struct port *port)
 	struct pollfd poller = {.fd = out->fd, .events = POLLIN};
 
 	while (out->fd >= 0 && !out->drop && out->left > 0 && poll(&poller, 1, 0) > 0) {
-		if (out->credit < CREDIT_MIN || !port_has_room(port))
+		if (credit_of(out) < CREDIT_MIN || !port_has_room(port))
 			return;
 		output_send(task, 0, port);
 	}
@@ -541,7 +554,7 @@ static void output_ready(struct task *task, size_t which, struct port *port)
 
 	if (out->drop || (out->counted && out->left == 0))
 		output_drop(out);
-	else if (out->credit >= CREDIT_MIN)
+	else if (credit_of(out) >= CREDIT_MIN)
 		output_send(task, which, port);
 }
 
@@ -549,6 +562,7 @@ static void take_report(struct tasks *tasks, struct task *task, const struct rep
 {
 	if (report->kind == REPORT_STARTED) {
 		task->pid = report->value;
+		task->leader = (pid_t)report->value;
 		task->executed = true;
 	} else if (report->kind == REPORT_NOTE) {
 		task_note(task, (uint8_t)report->value, report->text);

@@ -63,7 +63,7 @@ static void spec_pump(struct run *run)
 		if (part == 0) {
 			run_client_send(run, WIRE_START, 0, NULL, 0);
 			queue_free(&run->spec);
-			run_terminal_resize(run);
+			(void)run_terminal_resize(run);
 			break;
 		}
 		if (part > run->channel.credit[WIRE_SPEC])

@@ -22,6 +22,7 @@
 #define RUN_READ 65536U
 #define RUN_OUT_HIGH 262144U        /* bytes towards the relay from which stdin and spec are not read on */
 #define RUN_GRANT (WIRE_WINDOW / 4) /* bytes that are consumed before CREDIT is sent for them */
+#define RUN_GRANT_TERMINAL (WIRE_TERMINAL_AHEAD / 4)
 
 /* What the plugin tells, and the task's command. */
 struct run_options {
@@ -148,8 +149,8 @@ void run_terminal_open(struct run *run);
 /** From now on the guest's terminal echoes, edits lines and makes signals: this one only passes bytes. */
 void run_terminal_raw(struct run *run);
 
-/** Tell the guest the window's size where it has changed since it was last told. */
-void run_terminal_resize(struct run *run);
+/** Tell the guest the window's size where it has changed since it was last told; whether it has. */
+bool run_terminal_resize(struct run *run);
 
 /** Give the terminal its modes back. */
 void run_terminal_restore(struct run *run);

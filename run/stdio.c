@@ -52,7 +52,7 @@ static void consumed(struct run_output *output, size_t length)
 
 	output->plain -= plain;
 	output->owed += (uint32_t)(length - plain);
-	grant(output, RUN_GRANT);
+	grant(output, output->run->terminal.fd >= 0 ? RUN_GRANT_TERMINAL : RUN_GRANT);
 }
 
 /* Nobody reads this any more, or it is full: what the task writes is dropped, as is its window. */

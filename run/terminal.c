@@ -62,7 +62,7 @@ void run_terminal_raw(struct run *run)
 	terminal->raw = true;
 }
 
-void run_terminal_resize(struct run *run)
+bool run_terminal_resize(struct run *run)
 {
 	struct run_terminal *terminal = &run->terminal;
 	uint8_t now[TERMINAL_SIZE_BYTES], told[TERMINAL_SIZE_BYTES];
@@ -70,13 +70,14 @@ void run_terminal_resize(struct run *run)
 
 	if (terminal->fd < 0 || run->phase != RUN_RUNNING || run->ended || !run->channel.start ||
 	    ioctl(terminal->fd, TIOCGWINSZ, &size) < 0)
-		return;
+		return false;
 	terminal_put_size(now, &size);
 	terminal_put_size(told, &terminal->found.size);
 	if (memcmp(now, told, sizeof(now)) == 0)
-		return;
+		return false;
 	terminal->found.size = size;
 	run_client_send(run, WIRE_WINSIZE, 0, now, sizeof(now));
+	return true;
 }
 
 void run_terminal_restore(struct run *run)
