@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -16,6 +17,7 @@
 #include "common/paths.h"
 #include "common/str.h"
 
+#define START_SECONDS 30         /* for the machine to start */
 #define GRANT (WIRE_WINDOW / 16) /* bytes that are written before the relay may send as many more */
 
 struct console {
@@ -160,14 +162,28 @@ static int dial(const struct kv *block)
 	return fd;
 }
 
+static bool is_state(const struct kv *block, const char *name)
+{
+	const char *state = kv_get(block, "state");
+
+	return state && strcmp(state, name) == 0;
+}
+
+/* It has a console soon. */
+static bool is_starting(const struct kv *block)
+{
+	return is_state(block, "prepared") || is_state(block, "allocated") || is_state(block, "starting") ||
+	       is_state(block, "disk");
+}
+
 /* Why a machine has no console to look at: said, and its exit code; 0 where it may have one. */
 static int judge(const char *job, const struct kv *block)
 {
 	const char *state = kv_get(block, "state"), *message = kv_get(block, "message");
 
-	if (state && (strcmp(state, "booting") == 0 || strcmp(state, "ready") == 0))
+	if (is_state(block, "booting") || is_state(block, "ready"))
 		return 0;
-	if (state && (strcmp(state, "failed") == 0 || strcmp(state, "ended") == 0)) {
+	if (is_state(block, "failed") || is_state(block, "ended")) {
 		fprintf(stderr, "wnodes: job %s: its virtual machine has ended%s%s\n", job, message ? ": " : "",
 		        message ? message : "");
 		return EXIT_MACHINE;
@@ -212,11 +228,26 @@ static int say_none(const char *job)
 	return exists ? EXIT_DENIED : EXIT_USAGE;
 }
 
+/* The job's machines here; one that is being started is waited for. */
+static int find(const char *const *arguments, struct blocks *blocks)
+{
+	const struct timespec pause = {.tv_nsec = 250000000};
+	int code = cli_helper(arguments, blocks);
+
+	for (int i = 0; code == 0 && i < START_SECONDS * 4 && blocks->count == 1 && is_starting(&blocks->list[0]);
+	     i++) {
+		(void)nanosleep(&pause, NULL);
+		blocks_free(blocks);
+		code = cli_helper(arguments, blocks);
+	}
+	return code;
+}
+
 static int find_and_show(const char *job, const char *node)
 {
 	const char *arguments[] = {"status", "--job", job, node ? "--node" : NULL, node, NULL};
 	struct blocks blocks = {0};
-	int code = cli_helper(arguments, &blocks);
+	int code = find(arguments, &blocks);
 
 	if (code == 0 && blocks.count == 0)
 		code = say_none(job);

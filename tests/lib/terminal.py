@@ -5,6 +5,7 @@ usage: terminal.py [--size ROWSxCOLS] COMMAND…
 Lines of standard input, each waited for 60 s at most:
   expect TEXT    until the output that was not looked at before has TEXT
   send TEXT      type it; \\r, \\x03, … as in Python
+  type FILE      type what is in it
   size ROWSxCOLS resize the window
   wait SECONDS
   hangup         close the terminal
@@ -59,6 +60,18 @@ class Terminal:
                 sys.exit(f"\nterminal: did not come: {text!r}")
         self.new = self.new[self.new.index(text) + len(text):]
 
+    def type(self, data):
+        until = time.monotonic() + PATIENCE
+        os.set_blocking(self.fd, False)
+        while data:
+            if time.monotonic() > until:
+                sys.exit("\nterminal: cannot type on")
+            try:
+                data = data[os.write(self.fd, data[:1024]):]
+            except BlockingIOError:
+                self.read(0.05)
+        os.set_blocking(self.fd, True)
+
     def resize(self, rows, columns):
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
@@ -98,7 +111,10 @@ def follow(terminal, lines):
         if verb == "expect":
             terminal.expect(text)
         elif verb == "send":
-            os.write(terminal.fd, text)
+            terminal.type(text)
+        elif verb == "type":
+            with open(text, "rb") as file:
+                terminal.type(file.read())
         elif verb == "size":
             terminal.resize(*size(text.decode()))
         elif verb == "wait":
