@@ -141,7 +141,8 @@ static void start(struct run *run)
 		         strerror(errno));
 		return;
 	}
-	rc = run_spec_build(&run->options, environ, &run->terminal.found, &run->spec, &what);
+	run->options.terminal = &run->terminal.found;
+	rc = run_spec_build(&run->options, environ, &run->spec, &what);
 	if (rc == -E2BIG)
 		run_fail(run, EXIT_USAGE, "the command cannot be carried into the VM: with %s it is larger than %u MiB",
 		         what, WIRE_SPEC_MAX >> 20);

@@ -340,6 +340,7 @@ static void client_add(struct relay *relay, int fd)
 	if (sd_event_add_io(relay->event, &client->io, fd, 0, on_client, client) < 0)
 		goto fail;
 	relay->clients.all[relay->clients.count++] = client;
+	relay_client_touch(client);
 	if (relay->guest.phase == PHASE_READY)
 		client_ready(client);
 	return;

@@ -30,8 +30,9 @@ struct run_options {
 	const char *step;
 	char **argv; /* the task's, argv[0] included */
 	bool is_script;
-	bool tty;   /* srun's stderr is a terminal */
-	bool local; /* first task of its step on this node, as far as Slurm says */
+	bool tty;                        /* srun's stderr is a terminal */
+	const struct terminal *terminal; /* that stdout is; or NULL */
+	bool local;                      /* first task of its step on this node, as far as Slurm says */
 };
 
 /* wait.c: what to do about the machine's state */
@@ -138,8 +139,7 @@ void run_say_tail(struct run *run, const uint8_t *bytes, size_t length);
  * variables, cwd, umask, limits, terminal, script. Returns 0, or a negative errno with
  * *what (static) naming what could not be carried.
  */
-int run_spec_build(const struct run_options *options, char **env, const struct terminal *terminal, struct queue *spec,
-                   const char **what);
+int run_spec_build(const struct run_options *options, char **env, struct queue *spec, const char **what);
 
 /* terminal.c */
 

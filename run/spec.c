@@ -138,14 +138,13 @@ static int put_terminal(struct queue *spec, const struct terminal *terminal)
 {
 	uint8_t bytes[TERMINAL_BYTES];
 
-	if (!terminal->streams)
+	if (!terminal || !terminal->streams)
 		return 0;
 	terminal_pack(bytes, terminal);
 	return put(spec, WIRE_TERMINAL, bytes, sizeof(bytes));
 }
 
-int run_spec_build(const struct run_options *options, char **env, const struct terminal *terminal, struct queue *spec,
-                   const char **what)
+int run_spec_build(const struct run_options *options, char **env, struct queue *spec, const char **what)
 {
 	int rc;
 
@@ -164,7 +163,7 @@ int run_spec_build(const struct run_options *options, char **env, const struct t
 	if (rc == 0)
 		rc = put_limits(spec);
 	if (rc == 0)
-		rc = put_terminal(spec, terminal);
+		rc = put_terminal(spec, options->terminal);
 	if (rc < 0 || !options->is_script)
 		return rc;
 	*what = "the batch script";

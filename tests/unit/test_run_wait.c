@@ -150,7 +150,7 @@ static void spec_carries_the_task(void **state)
 
 	(void)state;
 	assert_non_null(getcwd(cwd, sizeof(cwd)));
-	assert_int_equal(run_spec_build(&options, env, &(struct terminal){0}, &spec, &what), 0);
+	assert_int_equal(run_spec_build(&options, env, &spec, &what), 0);
 	assert_attribute(&spec, WIRE_ARG, 0, "a b");
 	assert_attribute(&spec, WIRE_ARG, 1, "");
 	assert_attribute(&spec, WIRE_ARG, 2, "\xff\n");
@@ -166,6 +166,27 @@ static void spec_carries_the_task(void **state)
 	queue_free(&spec);
 }
 
+static void spec_carries_a_terminal(void **state)
+{
+	struct terminal terminal = {.streams = 7, .size = {.ws_row = 24}}, found;
+	char *argv[] = {"a", NULL}, *env[] = {NULL};
+	struct run_options options = {.argv = argv, .terminal = &terminal};
+	struct wire_attribute attribute;
+	struct queue spec = {0};
+	const char *what;
+	size_t offset = 0;
+	int count = 0;
+
+	(void)state;
+	assert_int_equal(run_spec_build(&options, env, &spec, &what), 0);
+	while (wire_next_attribute(queue_data(&spec), spec.used, &offset, &attribute) > 0)
+		if (attribute.tag == WIRE_TERMINAL && ++count)
+			assert_int_equal(terminal_unpack(attribute.bytes, attribute.length, &found), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(found.size.ws_row, 24);
+	queue_free(&spec);
+}
+
 static void spec_carries_a_script_and_no_more_than_fits(void **state)
 {
 	char path[] = "/tmp/wnodes-script.XXXXXX";
@@ -178,18 +199,18 @@ static void spec_carries_a_script_and_no_more_than_fits(void **state)
 
 	(void)state;
 	assert_int_equal(write(fd, "#!/bin/sh\n", 10), 10);
-	assert_int_equal(run_spec_build(&options, env, &(struct terminal){0}, &spec, &what), 0);
+	assert_int_equal(run_spec_build(&options, env, &spec, &what), 0);
 	assert_attribute(&spec, WIRE_SCRIPT, 0, "#!/bin/sh\n");
 	queue_free(&spec);
 	assert_int_equal(ftruncate(fd, 5 << 20), 0);
-	assert_int_equal(run_spec_build(&options, env, &(struct terminal){0}, &spec, &what), 0);
+	assert_int_equal(run_spec_build(&options, env, &spec, &what), 0);
 	queue_free(&spec);
 	assert_int_equal(ftruncate(fd, WIRE_SPEC_MAX), 0);
-	assert_int_equal(run_spec_build(&options, env, &(struct terminal){0}, &spec, &what), -E2BIG);
+	assert_int_equal(run_spec_build(&options, env, &spec, &what), -E2BIG);
 	assert_string_equal(what, "the batch script");
 	queue_free(&spec);
 	unlink(path);
-	assert_int_equal(run_spec_build(&options, env, &(struct terminal){0}, &spec, &what), -ENOENT);
+	assert_int_equal(run_spec_build(&options, env, &spec, &what), -ENOENT);
 	queue_free(&spec);
 	close(fd);
 }
@@ -203,6 +224,7 @@ int main(void)
 	        cmocka_unit_test(failure_is_passed_on),
 	        cmocka_unit_test(what_is_missing_or_unknown_fails_closed),
 	        cmocka_unit_test(spec_carries_the_task),
+	        cmocka_unit_test(spec_carries_a_terminal),
 	        cmocka_unit_test(spec_carries_a_script_and_no_more_than_fits),
 	};
 
