@@ -11,9 +11,10 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
-#define TERMINAL_STDIN 1U      /* bits of the streams that it is */
-#define TERMINAL_STDOUT 2U     /* always, where there is a terminal */
-#define TERMINAL_STREAMS 7U    /* the third is stderr */
+#define TERMINAL_STDIN 1U  /* bits of the streams that it is */
+#define TERMINAL_STDOUT 2U /* always, where there is a terminal */
+#define TERMINAL_STDERR 4U
+#define TERMINAL_STREAMS 7U
 #define TERMINAL_CONTROLS 19U  /* control characters that the kernel has */
 #define TERMINAL_SIZE_BYTES 8U /* of WINSIZE's payload */
 #define TERMINAL_BYTES 48U     /* of the attribute TERMINAL */

@@ -152,6 +152,9 @@ void run_terminal_raw(struct run *run);
 /** Tell the guest the window's size where it has changed since it was last told; whether it has. */
 bool run_terminal_resize(struct run *run);
 
+/** What ends a line on stderr: the terminal, if stderr is it, may no longer add the carriage return. Static. */
+const char *run_terminal_newline(const struct run *run);
+
 /** Give the terminal its modes back. */
 void run_terminal_restore(struct run *run);
 

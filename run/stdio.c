@@ -64,7 +64,8 @@ static void output_break(struct run_output *output, int error)
 	output->kind = OUTPUT_BROKEN;
 	queue_free(&output->queue);
 	consumed(output, length);
-	if (error != EPIPE && error != EBADF)
+	/* EIO: the terminal was hung up */
+	if (error != EPIPE && error != EBADF && (error != EIO || output->run->terminal.fd < 0))
 		run_say(output->run, "%s: %s", output->stream == WIRE_STDOUT ? "stdout" : "stderr", strerror(error));
 }
 

@@ -80,6 +80,14 @@ bool run_terminal_resize(struct run *run)
 	return true;
 }
 
+const char *run_terminal_newline(const struct run *run)
+{
+	const struct terminal *found = &run->terminal.found;
+	bool was_added = (found->modes.c_oflag & OPOST) && (found->modes.c_oflag & ONLCR);
+
+	return run->terminal.raw && (found->streams & TERMINAL_STDERR) && was_added ? "\r\n" : "\n";
+}
+
 void run_terminal_restore(struct run *run)
 {
 	struct run_terminal *terminal = &run->terminal;

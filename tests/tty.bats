@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Terminals: --pty, -u, salloc's interactive step, the console. What can be the
 # same bytes as on the host is compared with them.
+bats_require_minimum_version 1.5.0
 load lib/common
 
 setup_file()
@@ -115,6 +116,7 @@ guest_has()
 }
 
 @test "a terminal that is hung up: the guest's session gets SIGHUP, and is killed" {
+	in_job sh -c 'sleep 1001 & sleep 0.2; ps -o args' | grep -qxF 'sleep 1001'
 	for how in hangup 'kill KILL'; do
 		printf '%s\n' 'expect up' "$how" end |
 			at_terminal srun --jobid="$job" --overlap -n1 --pty sh -c 'trap "echo hup > /tmp/hup; sleep 1001" HUP; rm -f /tmp/hup; echo up; while :; do sleep 0.1; done' || true
@@ -151,6 +153,8 @@ SCRIPT
 	done
 	head -n 1 "$folder/u.vm" | grep -qx 'terminal 1'
 	cmp "$folder/u" "$folder/u.vm"
+	run -127 in_job -u /no/such/program
+	[[ "${lines[0]}" == 'wnodes: /no/such/program: No such file or directory' ]]
 	[ "$(seq 1 30000 | in_job -u cat | md5sum)" = "$(seq 1 30000 | md5sum)" ]
 }
 
@@ -208,7 +212,7 @@ SCRIPT
 	viewer=$!
 	exec {slow}< "$folder/slow"
 	wait_until 10 pgrep -u "$(id -u "$test_user")" -x wnodes
-	in_job su -c 'head -c 600000 /dev/zero | tr "\0" x > /dev/console'
+	in_job su -c 'head -c 450000 /dev/zero | tr "\0" x > /dev/console'
 	in_job true
 	cat <&$slow > "$folder/slow.out" &
 	reader=$!
