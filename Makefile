@@ -76,7 +76,7 @@ $(BUILD)/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # The agent runs in any guest: static, musl, and nothing of the host's libraries.
-AGENT_SOURCES := $(wildcard guest/*.c) common/wire.c common/str.c
+AGENT_SOURCES := $(wildcard guest/*.c) common/wire.c common/str.c common/terminal.c
 AGENT := $(patsubst %.c,$(BUILD)/musl/%.o,$(AGENT_SOURCES))
 $(BUILD)/musl/%.o: %.c
 	@mkdir -p $(@D)

@@ -11,6 +11,7 @@ static const struct verb {
 	int (*function)(char **argv);
 } verbs[] = {
         {"status", "[--json] [JOB]", "the virtual machines of your jobs on this node (root: of all jobs)", cli_status},
+        {"console", "[--node NODE] JOB", "the serial console of your job's virtual machine on this node", cli_console},
         {"sweep", "", "remove what jobs that are gone left on this node (root)", cli_sweep},
 };
 
@@ -20,7 +21,7 @@ static void usage(FILE *stream)
 {
 	fputs("usage: wnodes VERB …\n", stream);
 	for (size_t i = 0; i < VERBS; i++)
-		fprintf(stream, "  wnodes %-7s %-15s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+		fprintf(stream, "  wnodes %-7s %-17s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
 	fputs("See wnodes(1).\n", stream);
 }
 

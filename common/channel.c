@@ -99,6 +99,8 @@ int channel_from_client(struct channel *channel, const struct wire_frame *frame,
 		*why = is_output(frame->stream) ? take_credit(channel, frame, payload) : "CREDIT for its own stream";
 	else if (frame->type == WIRE_SIGNAL)
 		*why = wire_u32(payload) - 1 < SIGNAL_MAX ? NULL : "a SIGNAL that does not exist";
+	else if (frame->type == WIRE_WINSIZE)
+		*why = channel->start ? NULL : "WINSIZE before START";
 	else if (frame->type != WIRE_KILL)
 		*why = "a frame that a client does not send";
 	return *why ? -EPROTO : 0;

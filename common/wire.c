@@ -30,6 +30,9 @@ static const struct rule {
         [WIRE_PONG] = {"PONG", false, false, 8, 8},
         [WIRE_TAIL] = {"TAIL", false, false, 1, WIRE_PAYLOAD_MAX},
         [WIRE_UNFIT] = {"UNFIT", false, false, 5, 4 + WIRE_NOTE_MAX},
+        [WIRE_WINSIZE] = {"WINSIZE", true, false, 8, 8},
+        [WIRE_CONSOLE] = {"CONSOLE", true, false, 0, 0},
+        [WIRE_LOST] = {"LOST", true, false, 8, 8},
 };
 
 uint32_t wire_u32(const uint8_t *p)
@@ -75,7 +78,7 @@ int wire_get_header(const uint8_t *in, struct wire_frame *frame, const char **wh
 	frame->channel = wire_u32(in + 4);
 	frame->type = in[8];
 	frame->stream = in[9];
-	if (frame->type == 0 || frame->type >= WIRE_TYPES) {
+	if (frame->type >= WIRE_TYPES || !rules[frame->type].name) {
 		*why = "a frame of unknown type";
 		return -EPROTO;
 	}
@@ -93,7 +96,7 @@ int wire_get_header(const uint8_t *in, struct wire_frame *frame, const char **wh
 
 const char *wire_type_name(uint8_t type)
 {
-	return type > 0 && type < WIRE_TYPES ? rules[type].name : "?";
+	return type < WIRE_TYPES && rules[type].name ? rules[type].name : "?";
 }
 
 size_t wire_put_attribute(uint8_t *out, uint16_t tag, const void *bytes, size_t length)

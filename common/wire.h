@@ -46,6 +46,9 @@ enum wire_type {
 	WIRE_PONG,
 	WIRE_TAIL,
 	WIRE_UNFIT,
+	WIRE_WINSIZE = 20,
+	WIRE_CONSOLE,
+	WIRE_LOST,
 	WIRE_TYPES
 };
 
@@ -65,6 +68,7 @@ enum wire_tag {
 	WIRE_SHELL,
 	WIRE_GROUP,
 	WIRE_HOSTNAME,
+	WIRE_TERMINAL = 32,
 	WIRE_MOUNT = 40
 };
 

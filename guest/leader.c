@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -225,6 +226,11 @@ static void take_descriptors(const struct leader *leader)
 	for (int i = 0; i < 3; i++)
 		if (dup2(leader->std[i], i) < 0)
 			fail(leader, NOT_EXECUTABLE);
+	/* job control: the keys of the terminal that is stdin are this session's */
+	if ((leader->spec->terminal.streams & TERMINAL_STDIN) && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0) {
+		report_note(leader->report, 1, "the task cannot take its terminal: %s", strerror(errno));
+		fail(leader, NOT_EXECUTABLE);
+	}
 }
 
 _Noreturn void leader_run(const struct leader *leader)

@@ -17,6 +17,7 @@ struct counts {
 static const char *count(struct counts *counts, const struct wire_attribute *attribute)
 {
 	bool text = wire_is_text(attribute);
+	struct terminal terminal;
 
 	switch (attribute->tag) {
 	case WIRE_ARG:
@@ -32,6 +33,8 @@ static const char *count(struct counts *counts, const struct wire_attribute *att
 	case WIRE_RLIMIT:
 		counts->limits++;
 		return attribute->length == LIMIT_BYTES ? NULL : "a resource limit of a wrong length";
+	case WIRE_TERMINAL:
+		return terminal_unpack(attribute->bytes, attribute->length, &terminal) == 0 ? NULL : "a bad terminal";
 	default:
 		return NULL;
 	}
@@ -77,6 +80,9 @@ static void take(struct spec *spec, struct counts *at, const struct wire_attribu
 		spec->limits[at->limits++] = (struct spec_limit){
 		        .resource = wire_u32(bytes), .soft = wire_u64(bytes + 4), .hard = wire_u64(bytes + 12)};
 		break;
+	case WIRE_TERMINAL:
+		(void)terminal_unpack(bytes, attribute->length, &spec->terminal);
+		break;
 	case WIRE_SCRIPT:
 		spec->script = bytes;
 		spec->script_length = attribute->length;
@@ -116,6 +122,17 @@ int spec_parse(uint8_t *buffer, size_t size, struct spec *spec, const char **why
 	if (end)
 		*end = 0;
 	return 0;
+}
+
+void spec_terminal(const uint8_t *buffer, size_t size, struct terminal *terminal)
+{
+	struct wire_attribute attribute;
+	size_t offset = 0;
+
+	*terminal = (struct terminal){0};
+	while (wire_next_attribute(buffer, size, &offset, &attribute) > 0)
+		if (attribute.tag == WIRE_TERMINAL)
+			(void)terminal_unpack(attribute.bytes, attribute.length, terminal);
 }
 
 void spec_free(struct spec *spec)

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/terminal.h"
+
 struct spec_limit {
 	uint32_t resource;
 	uint64_t soft, hard; /* all ones: no limit */
@@ -21,6 +23,7 @@ struct spec {
 	mode_t umask;
 	struct spec_limit *limits;
 	size_t limit_count;
+	struct terminal terminal;
 	const uint8_t *script; /* or NULL */
 	size_t script_length;
 };
@@ -31,6 +34,9 @@ struct spec {
  * attributes that are not right; -ENOMEM. Free with spec_free().
  */
 int spec_parse(uint8_t *buffer, size_t size, struct spec *spec, const char **why);
+
+/** The terminal that a spec in buffer[size] asks for; .streams is 0 where it asks for none. */
+void spec_terminal(const uint8_t *buffer, size_t size, struct terminal *terminal);
 
 /** Free what spec_parse() allocated (not the buffer). */
 void spec_free(struct spec *spec);

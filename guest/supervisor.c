@@ -17,6 +17,7 @@
 #include "guest/leader.h"
 #include "guest/log.h"
 #include "guest/memory.h"
+#include "guest/pty.h"
 #include "guest/report.h"
 #include "guest/script.h"
 #include "guest/spec.h"
@@ -30,6 +31,8 @@
 #define PIPE_SIZE 65536U     /* bytes of a pipe that is left as the kernel made it */
 #define FILES 16384U         /* open files the agent wants: four for each of 1024 tasks, and some */
 #define OTHER_FILES 16       /* open files of the agent that are no task's pipes, at most */
+#define TERMINAL_MS 10L      /* for what the task has written to a terminal to arrive at its other end */
+#define HANGUP_MS 900U       /* for a session to end by the hang-up of its terminal, before it is killed */
 #define GROUP_MS 100U        /* for the end of the leader's process group */
 #define PLAIN_PASSES 4       /* of killing, before everything is stopped first */
 #define PAUSE_MAX_MS 100U    /* between two passes */
@@ -42,6 +45,7 @@ static struct rlimit given_files = {.rlim_cur = 1024, .rlim_max = 4096};
 struct supervisor {
 	int command, report; /* the other ends of struct supervised; command is -1 once all shall be killed */
 	int failed;          /* from the leader until it has executed the task; then -1 */
+	int terminal;        /* open while the leader lives, so that its terminal does not end before it; or -1 */
 	pid_t leader;        /* 0 once it has been reaped */
 	pid_t session;       /* where there is no subreaper: the leader's, else 0 */
 	bool children;       /* there are some */
@@ -108,12 +112,25 @@ static void leader_executed(struct supervisor *self)
 	}
 }
 
+/* Older kernels hand on what was written to a terminal a moment later, and nothing tells when. */
+static void terminal_settle(struct supervisor *self)
+{
+	struct timespec moment = {.tv_nsec = TERMINAL_MS * 1000000L};
+
+	if (self->terminal < 0)
+		return;
+	nanosleep(&moment, NULL);
+	close(self->terminal);
+	self->terminal = -1;
+}
+
 static void leader_ended(struct supervisor *self, int status)
 {
 	/* What the leader said before it ended comes first. */
 	if (self->failed >= 0)
 		leader_executed(self);
 	self->leader = 0;
+	terminal_settle(self);
 	if (WIFSIGNALED(status))
 		report_put(self->report, REPORT_ENDED, 1, (uint32_t)WTERMSIG(status));
 	else
@@ -152,6 +169,12 @@ static void kill_all(struct supervisor *self)
 	unsigned int pause = 1, empty = 0;
 	int found;
 
+	/* The agent has hung up: who wants to save his work can. */
+	if (self->leader && self->terminal >= 0) {
+		kill(-self->leader, SIGHUP);
+		kill(-self->leader, SIGCONT);
+		await_ends(self, HANGUP_MS);
+	}
 	/* Mostly this is all, and needs no look at every process there is. */
 	if (self->leader) {
 		kill(-self->leader, SIGKILL);
@@ -288,11 +311,11 @@ static void run_task(struct supervisor *self, const struct job *job, uint8_t *by
 }
 
 static _Noreturn void supervise(const struct job *job, uint8_t *bytes, size_t size, int command, int report,
-                                const int std[3])
+                                const int std[3], int terminal)
 {
 	struct sigaction action = {.sa_handler = on_child};
-	const int keep[] = {command, report, std[0], std[1], std[2]};
-	struct supervisor self = {.command = command, .report = report, .failed = -1};
+	const int keep[] = {command, report, std[0], std[1], std[2], terminal};
+	struct supervisor self = {.command = command, .report = report, .failed = -1, .terminal = terminal};
 	sigset_t all;
 
 	sigfillset(&all);
@@ -306,6 +329,11 @@ static _Noreturn void supervise(const struct job *job, uint8_t *bytes, size_t si
 	_exit(0);
 }
 
+static void note_highest(int fd)
+{
+	highest_pipe = fd > highest_pipe ? fd : highest_pipe;
+}
+
 /* The pipe's end that is the agent's does not block; of a pair, `agent` is its index. */
 static int make_pipe(int ends[2], int agent)
 {
@@ -314,52 +342,88 @@ static int make_pipe(int ends[2], int agent)
 		ends[1] = -1;
 		return -errno;
 	}
-	for (int i = 0; i < 2; i++)
-		highest_pipe = ends[i] > highest_pipe ? ends[i] : highest_pipe;
+	note_highest(ends[0]);
+	note_highest(ends[1]);
 	fcntl(ends[agent], F_SETFL, O_NONBLOCK);
 	return 0;
 }
 
-static void close_all(int ends[][2], int which)
+/* As make_pipe(), of the terminal. What the task writes to stderr comes out where stdout does. */
+static int share_terminal(int ends[2], int agent, const struct pty *pty, bool wanted)
 {
-	for (int i = 0; i < 5; i++)
-		if (ends[i][which] >= 0)
-			close(ends[i][which]);
+	ends[agent] = wanted ? fcntl(pty->master, F_DUPFD_CLOEXEC, 3) : -1;
+	ends[1 - agent] = fcntl(pty->slave, F_DUPFD_CLOEXEC, 3);
+	note_highest(ends[0]);
+	note_highest(ends[1]);
+	return ends[1 - agent] < 0 || (wanted && ends[agent] < 0) ? -errno : 0;
+}
+
+static int make_stream(int ends[2], int agent, const struct job *job, uint32_t size)
+{
+	int rc = make_pipe(ends, agent);
+
+	/* So that the task can open /dev/stdout, as it could on the host. */
+	if (rc == 0 && fchown(ends[0], job->uid, job->gid) < 0)
+		rc = -errno;
+	if (rc == 0 && size > PIPE_SIZE)
+		fcntl(ends[0], F_SETPIPE_SZ, size);
+	return rc;
+}
+
+static void shut(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/* 0 to 2: the task's streams, most of whose bytes come on stdout; 3: commands; 4: reports. [1] is written to, [0] is
+ * read. */
+static int make_ends(int ends[5][2], const int agents[5], const struct job *job, const struct terminal *terminal,
+                     uint32_t window, struct pty *pty)
+{
+	int rc = terminal->streams ? pty_open(pty, terminal, job->uid) : 0;
+
+	note_highest(pty->master);
+	note_highest(pty->slave);
+	for (int i = 0; i < 5 && rc == 0; i++) {
+		if (i < 3 && terminal->streams >> i & 1)
+			rc = share_terminal(ends[i], agents[i], pty, i < 2);
+		else if (i < 3)
+			rc = make_stream(ends[i], agents[i], job, i == 1 ? window : window / 4);
+		else
+			rc = make_pipe(ends[i], agents[i]);
+	}
+	return rc;
 }
 
 int supervisor_start(const struct job *job, uint8_t *spec, size_t size, uint32_t window, struct supervised *supervised)
 {
-	/* 0 to 2: the task's; 3: commands; 4: reports. [1] is written to, [0] is read. */
 	static const int agents[5] = {1, 0, 0, 1, 0};
-	int ends[5][2] = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}}, rc = 0;
+	int ends[5][2] = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}}, rc;
+	struct pty pty = {.master = -1, .slave = -1};
+	struct terminal terminal;
 
-	for (int i = 0; i < 5 && rc == 0; i++) {
-		rc = make_pipe(ends[i], agents[i]);
-		/* So that the task can open /dev/stdout, as it could on the host. */
-		if (rc == 0 && i < 3 && fchown(ends[i][0], job->uid, job->gid) < 0)
+	spec_terminal(spec, size, &terminal);
+	rc = make_ends(ends, agents, job, &terminal, window, &pty);
+	if (rc == 0) {
+		memory_inherit(spec, size + 1);
+		supervised->pid = fork();
+		if (supervised->pid == 0)
+			supervise(job, spec, size, ends[3][0], ends[4][1], (int[3]){ends[0][0], ends[1][1], ends[2][1]},
+			          pty.slave);
+		if (supervised->pid < 0)
 			rc = -errno;
-		/* fewer turns for the same bytes; most come on stdout */
-		if (rc == 0 && i < 3 && window / 4 > PIPE_SIZE)
-			fcntl(ends[i][0], F_SETPIPE_SZ, i == 1 ? window : window / 4);
 	}
-	if (rc < 0) {
-		close_all(ends, 0);
-		close_all(ends, 1);
-		return rc;
-	}
-	memory_inherit(spec, size + 1);
-	supervised->pid = fork();
-	if (supervised->pid == 0)
-		supervise(job, spec, size, ends[3][0], ends[4][1], (int[3]){ends[0][0], ends[1][1], ends[2][1]});
-	if (supervised->pid < 0)
-		rc = -errno;
+	shut(pty.master);
+	shut(pty.slave);
 	for (int i = 0; i < 5; i++) {
-		close(ends[i][1 - agents[i]]);
+		shut(ends[i][1 - agents[i]]);
 		if (rc < 0)
-			close(ends[i][agents[i]]);
+			shut(ends[i][agents[i]]);
 	}
 	for (int i = 0; i < 3; i++)
 		supervised->std[i] = ends[i][agents[i]];
+	supervised->terminal = terminal.streams;
 	supervised->command = ends[3][1];
 	supervised->report = ends[4][0];
 	return rc;

@@ -17,10 +17,11 @@
 
 /* The agent's ends, all close-on-exec and non-blocking. */
 struct supervised {
-	pid_t pid;   /* of the supervisor */
-	int std[3];  /* to write to the task's standard input; to read its output and errors */
-	int command; /* a byte is a signal's number for the leader; closing it kills all */
-	int report;  /* struct report; its end of file is the supervisor's */
+	pid_t pid;         /* of the supervisor */
+	int std[3];        /* to write to the task's standard input; to read its output and errors (-1: among output) */
+	uint32_t terminal; /* the bits of the streams that are a terminal's master */
+	int command;       /* a byte is a signal's number for the leader; closing it kills all */
+	int report;        /* struct report; its end of file is the supervisor's */
 };
 
 /**

@@ -21,6 +21,7 @@
 #define SIGNAL_MAX 64U
 #define NOT_EXECUTABLE 126U
 #define SPEC_MIN 65536U
+#define TERMINAL_LEFT 131072U /* bytes that a terminal may still hold at its leader's end; no kernel keeps more */
 
 enum task_state {
 	TASK_SPEC,  /* its spec is coming */
@@ -43,6 +44,7 @@ struct outgoing {
 	bool drop;       /* nobody wants it any more */
 	bool eof;        /* its end is still to be said */
 	bool counted;    /* only `left` bytes of it are the leader's */
+	bool terminal;   /* a terminal's master, which has no end of file */
 	size_t left;
 };
 
@@ -61,13 +63,15 @@ struct task {
 	struct incoming spec_in, input;
 	struct ring queue; /* for standard input */
 	int stdin_fd;
-	bool input_eof;  /* no more comes; close when the queue is empty */
-	bool input_lost; /* what comes is dropped */
+	uint32_t terminal; /* the streams that are one; 0 before START */
+	bool input_eof;    /* no more comes; close when the queue is empty */
+	bool input_lost;   /* what comes is dropped */
 	struct outgoing out[2];
 	pid_t supervisor;
 	int command, report;
 	uint64_t signals; /* came before there was a process */
 	uint32_t pid;     /* of the leader, still to be said */
+	pid_t leader;
 	bool executed;
 	struct note notes[NOTES_MAX];
 	size_t note_count;
@@ -99,6 +103,11 @@ static void spec_drop(struct tasks *tasks, struct task *task)
 	task->spec_size = 0;
 }
 
+static bool has_terminal(const struct task *task)
+{
+	return task->terminal & TERMINAL_STDIN;
+}
+
 /* Standard input comes to an end; what is still queued, or comes, is consumed unread. */
 static void input_close(struct task *task)
 {
@@ -106,6 +115,15 @@ static void input_close(struct task *task)
 	task->input_lost = true;
 	task->input.consumed += (uint32_t)task->queue.used;
 	ring_free(&task->queue);
+}
+
+/* The host's terminal is gone. Without its master the guest's is, too: its session hears of it from the kernel. */
+static void hang_up(struct task *task)
+{
+	input_close(task);
+	shut(&task->out[0].fd);
+	task->out[0].eof = true;
+	task->out[0].left = 0;
 }
 
 static void input_write(struct task *task)
@@ -121,7 +139,11 @@ static void input_write(struct task *task)
 		else if (rc != -EAGAIN)
 			input_close(task);
 	}
-	if (task->stdin_fd >= 0 && task->queue.used == 0 && task->input_eof)
+	if (task->stdin_fd < 0 || task->queue.used > 0 || !task->input_eof)
+		return;
+	if (has_terminal(task))
+		hang_up(task);
+	else
 		input_close(task);
 }
 
@@ -144,7 +166,9 @@ static void task_ended(struct tasks *tasks, struct task *task, uint32_t kind, ui
 		struct outgoing *out = &task->out[i];
 		int bytes = 0;
 
-		if (out->fd >= 0 && ioctl(out->fd, FIONREAD, &bytes) == 0 && bytes > 0)
+		if (out->terminal)
+			out->left = out->fd >= 0 ? TERMINAL_LEFT : 0; /* all that can be read without waiting */
+		else if (out->fd >= 0 && ioctl(out->fd, FIONREAD, &bytes) == 0 && bytes > 0)
 			out->left = (size_t)bytes;
 		out->counted = true;
 	}
@@ -168,6 +192,8 @@ static void task_refuse(struct tasks *tasks, struct task *task, const char *why)
 /* Kill the tree; the client is gone, so that nobody wants output, nor grants credit. */
 static void task_kill(struct tasks *tasks, struct task *task)
 {
+	if (has_terminal(task))
+		hang_up(task);
 	shut(&task->command);
 	task->out[0].drop = true;
 	task->out[1].drop = true;
@@ -235,6 +261,8 @@ static void take_supervised(struct task *task, const struct supervised *supervis
 	task->stdin_fd = supervised->std[0];
 	task->out[0].fd = supervised->std[1];
 	task->out[1].fd = supervised->std[2];
+	task->terminal = supervised->terminal;
+	task->out[0].terminal = task->terminal != 0;
 	task->command = supervised->command;
 	task->report = supervised->report;
 	for (uint32_t number = 1; number <= SIGNAL_MAX; number++)
@@ -359,6 +387,22 @@ static const char *take_credit(struct task *task, uint8_t stream, uint32_t bytes
 	return NULL;
 }
 
+/* As slurmstepd does, the leader is told, too; whom the kernel tells are those in the foreground. */
+static const char *take_winsize(struct task *task, const uint8_t *payload)
+{
+	struct winsize size;
+	int master = task->terminal ? task->out[0].fd : -1;
+
+	if (task->state == TASK_SPEC)
+		return "a window's size before START";
+	terminal_get_size(payload, &size);
+	if (master >= 0 && ioctl(master, TIOCSWINSZ, &size) < 0)
+		agent_log("a window's size cannot be set: %s", strerror(errno));
+	else if (master >= 0 && task->executed && tcgetpgrp(master) != task->leader)
+		task_signal(task, SIGWINCH);
+	return NULL;
+}
+
 static const char *take_open(struct tasks *tasks, const struct wire_frame *frame, const uint8_t *payload)
 {
 	struct task *task;
@@ -406,6 +450,8 @@ static const char *take_frame(struct tasks *tasks, struct task *task, const stru
 			return "a signal that does not exist";
 		task_signal(task, wire_u32(payload));
 		return NULL;
+	case WIRE_WINSIZE:
+		return take_winsize(task, payload);
 	case WIRE_KILL:
 		task_kill(tasks, task);
 		return NULL;
@@ -482,6 +528,20 @@ static void output_send(struct task *task, size_t which, struct port *port)
 	}
 }
 
+/* After its leader's end, what can be read of a terminal is all that the leader wrote. */
+static void terminal_drain(struct task *task, struct port *port)
+{
+	struct outgoing *out = &task->out[0];
+	struct pollfd poller = {.fd = out->fd, .events = POLLIN};
+
+	while (out->fd >= 0 && !out->drop && out->left > 0 && poll(&poller, 1, 0) > 0) {
+		if (out->credit < CREDIT_MIN || !port_has_room(port))
+			return;
+		output_send(task, 0, port);
+	}
+	out->left = 0;
+}
+
 static void output_ready(struct task *task, size_t which, struct port *port)
 {
 	struct outgoing *out = &task->out[which];
@@ -496,6 +556,7 @@ static void take_report(struct tasks *tasks, struct task *task, const struct rep
 {
 	if (report->kind == REPORT_STARTED) {
 		task->pid = report->value;
+		task->leader = (pid_t)report->value;
 		task->executed = true;
 	} else if (report->kind == REPORT_NOTE) {
 		task_note(task, (uint8_t)report->value, report->text);
@@ -612,6 +673,8 @@ static bool say_exited(struct port *port, struct task *task)
 {
 	uint8_t bytes[8];
 
+	if (task->out[0].terminal)
+		terminal_drain(task, port);
 	for (size_t i = 0; i < 2; i++)
 		if (task->out[i].fd >= 0 && !task->out[i].drop && task->out[i].left > 0)
 			return true; /* not yet */

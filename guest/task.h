@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/terminal.h"
 #include "common/wire.h"
 #include "guest/job.h"
 #include "guest/port.h"

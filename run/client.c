@@ -63,6 +63,7 @@ static void spec_pump(struct run *run)
 		if (part == 0) {
 			run_client_send(run, WIRE_START, 0, NULL, 0);
 			queue_free(&run->spec);
+			(void)run_terminal_resize(run);
 			break;
 		}
 		if (part > run->channel.credit[WIRE_SPEC])
@@ -98,6 +99,7 @@ static void take_ready(struct run *run)
 	if (run->shown_waiting)
 		run_say(run, "%s: ready after %.1f s", run->image,
 		        (double)(run_now() - run->wait.started) / (double)RUN_SECOND);
+	run_terminal_raw(run);
 	run->phase = RUN_RUNNING;
 	run_client_send(run, WIRE_OPEN, 0, run->options.step, strlen(run->options.step));
 	run_output_widen(run);

@@ -157,10 +157,7 @@ static void start(struct run *run)
 		         strerror(errno));
 		return;
 	}
-	if (isatty(STDIN_FILENO)) {
-		run_fail(run, EXIT_USAGE, "--pty is not yet available for VM jobs");
-		return;
-	}
+	run->options.terminal = &run->terminal.found;
 	rc = run_spec_build(&run->options, environ, &run->spec, &what);
 	if (rc == -E2BIG)
 		run_fail(run, EXIT_USAGE, "the command cannot be carried into the VM: with %s it is larger than %u MiB",
@@ -190,7 +187,7 @@ static int finish(const struct run *run)
 
 int main(int argc, char **argv)
 {
-	static struct run run = {.sock = -1, .dir_fd = -1, .value = EXIT_NODE};
+	static struct run run = {.sock = -1, .dir_fd = -1, .terminal.fd = -1, .value = EXIT_NODE};
 	int rc;
 
 	run_signals_default();
@@ -198,6 +195,7 @@ int main(int argc, char **argv)
 	fill_standard_fds(&run);
 	rc = sd_event_new(&run.event);
 	if (rc >= 0) {
+		run_terminal_open(&run);
 		run_stdio_open(&run);
 		if (parse_options(&run.options, argc, argv) < 0)
 			run_fail(&run, EXIT_USAGE, "wnodes-run is executed by the plugin alone, with its environment");
@@ -206,6 +204,7 @@ int main(int argc, char **argv)
 	}
 	if (rc >= 0)
 		rc = sd_event_loop(run.event);
+	run_terminal_restore(&run);
 	queue_free(&run.spec);
 	queue_free(&run.in);
 	queue_free(&run.outputs[0].queue);

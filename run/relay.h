@@ -26,7 +26,7 @@
 #define RELAY_GUEST_READ 262144U     /* bytes to read of the guest at a time */
 #define RELAY_NOTES_MAX 64U          /* notes of one task that are passed on */
 #define RELAY_STEP_NOTES 32U         /* notes of a step that are remembered */
-#define RELAY_RING 8192U             /* bytes kept of the console */
+#define RELAY_RING 65536U            /* bytes kept of the console */
 #define RELAY_TAIL_LINES 20U
 #define RELAY_TAIL_BYTES 4096U
 #define RELAY_SECOND UINT64_C(1000000) /* in the microseconds of sd-event */
@@ -60,6 +60,10 @@ struct relay_client {
 	struct relay_step *step; /* NULL before OPEN and after EXITED */
 	uint32_t notes;          /* passed on */
 	bool ready;              /* READY was sent */
+	bool held;               /* what it has said waits for READY */
+	bool viewer;             /* it looks at the console, and has no task */
+	size_t viewed;           /* bytes of the console it was sent, or has missed */
+	uint32_t credit;         /* bytes of the console it may still be sent */
 	bool is_dirty;           /* in relay->dirty */
 	struct relay_client *next_dirty;
 };
@@ -68,7 +72,7 @@ struct relay_clients {
 	int listen_fd;
 	sd_event_source *listener, *retry;
 	struct relay_client **all; /* all that exist; those with a channel are found by relay_client_find() */
-	size_t count;
+	size_t count, viewers;
 	struct relay_client **open; /* sorted by channel id */
 	size_t open_count;
 	struct relay_client *dirty; /* whom relay_settle() looks at */
@@ -181,6 +185,20 @@ void relay_step_leave(struct relay_client *client);
 
 /** Whether a note (a NOTE's payload) has not been said in client's step yet; from now on it has. */
 bool relay_step_is_news(struct relay_client *client, const uint8_t *note, size_t length);
+
+/* relay_viewer.c */
+
+/** Client's CONSOLE has come: it is sent the console from now on. */
+void relay_viewer_begin(struct relay_client *client);
+
+/** Take a later frame of it. Returns what is wrong with it (static), or NULL. */
+const char *relay_viewer_take(struct relay_client *client, const struct wire_frame *frame, const uint8_t *payload);
+
+/** Queue the next part of the console for client. Returns false where there is none, or no credit. */
+bool relay_viewer_feed(struct relay_client *client);
+
+/** The console has more: have all who look at it fed. */
+void relay_viewers_touch(struct relay *relay);
 
 /* relay_console.c */
 

@@ -18,6 +18,9 @@ static uint32_t client_events(const struct relay_client *client)
 	const struct relay *relay = client->relay;
 	uint32_t events = client->out.used > 0 ? EPOLLOUT : 0;
 
+	/* before READY, to see whether it wants the console alone */
+	if (!relay->ending && (client->viewer || (!client->ready && !client->held)))
+		events |= EPOLLIN;
 	/* what an ended task's client still says is read and dropped: unread bytes would reset its connection */
 	if (!relay->ending && client->ready && (client->channel.exited || !relay->guest.throttled))
 		events |= EPOLLIN;
@@ -44,6 +47,8 @@ static void client_gone(struct relay_client *client)
 	client->io = sd_event_source_disable_unref(client->io);
 	close(client->fd);
 	client->fd = -1;
+	client->relay->clients.viewers -= client->viewer;
+	client->viewer = false;
 	queue_free(&client->in);
 	queue_free(&client->out);
 	relay_step_leave(client);
@@ -131,6 +136,16 @@ static void take_frame(struct relay_client *client, struct wire_frame *frame, co
 {
 	const char *why = NULL;
 
+	if (client->viewer) {
+		why = relay_viewer_take(client, frame, payload);
+		if (why)
+			client_refuse(client, why);
+		return;
+	}
+	if (frame->type == WIRE_CONSOLE && frame->channel == 1 && !client->channel.opened) {
+		relay_viewer_begin(client);
+		return;
+	}
 	if (channel_from_client(&client->channel, frame, payload, &why) < 0) {
 		client_refuse(client, why);
 		return;
@@ -176,19 +191,35 @@ static void take_frames(struct relay_client *client)
 	queue_trim(&client->in);
 }
 
+/* A task's first frame waits for the machine, and what comes after it stays in the socket. */
+static void client_hold(struct relay_client *client)
+{
+	if (client->in.used < WIRE_HEADER)
+		return;
+	if (queue_data(&client->in)[8] == WIRE_CONSOLE)
+		take_frames(client);
+	else
+		client->held = true;
+}
+
 static void client_read(struct relay_client *client)
 {
-	uint8_t *room = queue_reserve(&client->in, RELAY_READ);
+	bool early = !client->ready && !client->viewer;
+	size_t most = early ? WIRE_HEADER - client->in.used : RELAY_READ;
+	uint8_t *room = queue_reserve(&client->in, most);
 	ssize_t n;
 
 	if (!room) {
 		client_refuse(client, "no memory for what it sends");
 		return;
 	}
-	n = read(client->fd, room, RELAY_READ);
+	n = read(client->fd, room, most);
 	if (n > 0) {
 		queue_commit(&client->in, (size_t)n);
-		take_frames(client);
+		if (early)
+			client_hold(client);
+		else
+			take_frames(client);
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		client_gone(client);
 	}
@@ -212,7 +243,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *dat
 
 static void client_flush(struct relay_client *client)
 {
-	while (client->fd >= 0 && client->out.used > 0) {
+	while (client->fd >= 0 && (client->out.used > 0 || relay_viewer_feed(client))) {
 		ssize_t n = send(client->fd, queue_data(&client->out), client->out.used, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && errno == EINTR)
@@ -264,6 +295,7 @@ static void client_ready(struct relay_client *client)
 {
 	client->ready = true;
 	relay_client_send(client, WIRE_READY, 0, NULL, 0);
+	take_frames(client);
 }
 
 void relay_clients_ready(struct relay *relay)
@@ -308,6 +340,7 @@ static void client_add(struct relay *relay, int fd)
 	if (sd_event_add_io(relay->event, &client->io, fd, 0, on_client, client) < 0)
 		goto fail;
 	relay->clients.all[relay->clients.count++] = client;
+	relay_client_touch(client);
 	if (relay->guest.phase == PHASE_READY)
 		client_ready(client);
 	return;

@@ -103,6 +103,7 @@ void relay_console_take(struct relay *relay, const uint8_t *bytes, size_t length
 	file_write(relay, bytes, length);
 	ring_put(&relay->console, bytes, length);
 	panic_scan(relay, bytes, length);
+	relay_viewers_touch(relay);
 	say_file_failed(relay);
 }
 
@@ -208,7 +209,7 @@ static size_t panic_line(const uint8_t *text, size_t end)
 
 size_t relay_console_tail(const struct relay *relay, uint8_t *out)
 {
-	uint8_t text[RELAY_RING];
+	static uint8_t text[RELAY_RING];
 	size_t end = ring_text(&relay->console, text);
 	size_t start, panic;
 

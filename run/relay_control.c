@@ -48,10 +48,13 @@ static void client_end(struct relay_client *client, uint32_t code, const char *t
 
 	if (client->fd < 0 || client->channel.exited)
 		return;
+	/* after all of the console that it can still be sent */
+	while (relay_viewer_feed(client))
+		;
 	wire_put_u32(payload, code);
 	memcpy(payload + 4, text, used);
 	relay_client_send(client, WIRE_END, 0, payload, 4 + used);
-	if (says && length > 0)
+	if (says && length > 0 && !client->viewer)
 		relay_client_send(client, WIRE_TAIL, 0, tail, length);
 }
 

@@ -16,6 +16,7 @@
 #include "common/frame.h"
 #include "common/kv.h"
 #include "common/queue.h"
+#include "common/terminal.h"
 
 #define RUN_SECOND UINT64_C(1000000) /* in the microseconds of sd-event */
 #define RUN_READ 65536U
@@ -27,9 +28,10 @@ struct run_options {
 	const char *step;
 	char **argv; /* the task's, argv[0] included */
 	bool is_script;
-	bool tty;     /* srun's stderr is a terminal */
-	bool local;   /* first task of its step on this node, as far as Slurm says */
-	size_t tasks; /* of its step on a node, at most */
+	bool tty;                        /* srun's stderr is a terminal */
+	bool local;                      /* first task of its step on this node, as far as Slurm says */
+	size_t tasks;                    /* of its step on a node, at most */
+	const struct terminal *terminal; /* that stdout is; or NULL */
 };
 
 /* wait.c: what to do about the machine's state */
@@ -67,6 +69,13 @@ struct run_input {
 	sd_event_source *source;
 };
 
+/* terminal.c: the terminal that stdout is, and maybe stdin and stderr are */
+struct run_terminal {
+	int fd;                /* of our own; -1: there is none */
+	struct terminal found; /* as it was at the start, its size as it was last told */
+	bool raw;              /* the guest's terminal does what this one did */
+};
+
 /* no connection; no READY yet; the task is the guest's; no connection any more; only output is left */
 enum run_phase { RUN_WAITING, RUN_CONNECTING, RUN_RUNNING, RUN_LOST, RUN_DRAINING };
 
@@ -93,6 +102,7 @@ struct run {
 	uint64_t lost_at; /* when the connection was lost, or the state said so first; 0: not */
 
 	bool was_closed[3]; /* fds 0 to 2 that were not open at the start */
+	struct run_terminal terminal;
 	struct run_input input;
 	struct run_output outputs[2]; /* stdout, stderr */
 
@@ -126,10 +136,27 @@ void run_say_tail(struct run *run, const uint8_t *bytes, size_t length);
 
 /**
  * Put the task's spec into *spec: argv, env without the plugin's own
- * variables, cwd, umask, limits, script. Returns 0, or a negative errno with
+ * variables, cwd, umask, limits, terminal, script. Returns 0, or a negative errno with
  * *what (static) naming what could not be carried.
  */
 int run_spec_build(const struct run_options *options, char **env, struct queue *spec, const char **what);
+
+/* terminal.c */
+
+/** Look whether stdout is a terminal, and which streams are the same one. */
+void run_terminal_open(struct run *run);
+
+/** From now on the guest's terminal echoes, edits lines and makes signals: this one only passes bytes. */
+void run_terminal_raw(struct run *run);
+
+/** Tell the guest the window's size where it has changed since it was last told; whether it has. */
+bool run_terminal_resize(struct run *run);
+
+/** What ends a line on stderr: the terminal, if stderr is it, may no longer add the carriage return. Static. */
+const char *run_terminal_newline(const struct run *run);
+
+/** Give the terminal its modes back. */
+void run_terminal_restore(struct run *run);
 
 /* wait.c */
 

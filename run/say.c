@@ -18,7 +18,7 @@ static void say(struct run *run, const char *format, va_list arguments)
 	(void)vsnprintf(text, sizeof(text), format, arguments);
 	str_printable(text);
 	run->spoke = true;
-	length = snprintf(line, sizeof(line), "wnodes: %s\n", text);
+	length = snprintf(line, sizeof(line), "wnodes: %s%s", text, run_terminal_newline(run));
 	if (length > 0)
 		(void)run_output_write(&run->outputs[1], (const uint8_t *)line, strlen(line), true);
 }

@@ -52,6 +52,9 @@ static int on_signal(sd_event_source *source, int fd, uint32_t events, void *dat
 	(void)source;
 	(void)events;
 	while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		/* the guest makes a signal of its own of a new size */
+		if (info.ssi_signo == SIGWINCH && run_terminal_resize(run))
+			continue;
 		wire_put_u32(payload, info.ssi_signo);
 		if (run->phase == RUN_RUNNING && !run->ended)
 			run_client_send(run, WIRE_SIGNAL, 0, payload, sizeof(payload));

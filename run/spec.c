@@ -134,6 +134,16 @@ static int put_script(struct queue *spec, const char *path)
 	return rc;
 }
 
+static int put_terminal(struct queue *spec, const struct terminal *terminal)
+{
+	uint8_t bytes[TERMINAL_BYTES];
+
+	if (!terminal || !terminal->streams)
+		return 0;
+	terminal_pack(bytes, terminal);
+	return put(spec, WIRE_TERMINAL, bytes, sizeof(bytes));
+}
+
 int run_spec_build(const struct run_options *options, char **env, struct queue *spec, const char **what)
 {
 	int rc;
@@ -152,6 +162,8 @@ int run_spec_build(const struct run_options *options, char **env, struct queue *
 		rc = put_umask(spec);
 	if (rc == 0)
 		rc = put_limits(spec);
+	if (rc == 0)
+		rc = put_terminal(spec, options->terminal);
 	if (rc < 0 || !options->is_script)
 		return rc;
 	*what = "the batch script";

@@ -64,7 +64,8 @@ static void output_break(struct run_output *output, int error)
 	output->kind = OUTPUT_BROKEN;
 	queue_free(&output->queue);
 	consumed(output, length);
-	if (error != EPIPE && error != EBADF)
+	/* EIO: the terminal was hung up */
+	if (error != EPIPE && error != EBADF && (error != EIO || output->run->terminal.fd < 0))
 		run_say(output->run, "%s: %s", output->stream == WIRE_STDOUT ? "stdout" : "stderr", strerror(error));
 }
 
@@ -225,6 +226,9 @@ void run_output_widen(struct run *run)
 	for (size_t i = 0; i < sizeof(run->outputs) / sizeof(run->outputs[0]); i++) {
 		struct run_output *output = &run->outputs[i];
 
+		/* what a key stops is to have soon stopped */
+		if (run->terminal.fd >= 0)
+			continue;
 		output->window = wire_window(run->options.tasks);
 		output->owed += output->window - WIRE_WINDOW_FIRST;
 		grant(output, 1);
@@ -343,7 +347,7 @@ static void input_open(struct run *run)
 		return;
 	}
 	input->is_socket = S_ISSOCK(st.st_mode);
-	if (S_ISFIFO(st.st_mode)) {
+	if (S_ISFIFO(st.st_mode) || isatty(STDIN_FILENO)) {
 		own = reopen(STDIN_FILENO, O_RDONLY);
 		input->fd = own >= 0 ? own : STDIN_FILENO;
 	}

@@ -103,14 +103,6 @@ fails()
 	fails 64 "multi-prog" -O -n2 --vm=tiny --multi-prog "$folder/multi"
 }
 
-@test "--pty: 64" {
-	code=0
-	as_user script -qec "srun --pty --vm=tiny true" /dev/null > "$folder/out" 2>&1 || code=$?
-	cat "$folder/out"
-	[ "$code" -eq 64 ]
-	grep -q 'wnodes: --pty' "$folder/out"
-}
-
 @test "a step that asks for a machine in a job that has none, or for another image: 64" {
 	run as_user salloc bash -c 'srun --vm=tiny cat /proc/sys/kernel/random/boot_id'
 	echo "$output"

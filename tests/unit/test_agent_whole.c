@@ -2,7 +2,7 @@
 /* links: guest/machine.o guest/task.o guest/supervisor.o guest/leader.o guest/tree.o guest/script.o guest/report.o */
 /* links: guest/oom.o guest/spec.o guest/accounts.o guest/job.o guest/ring.o guest/memory.o guest/port.o guest/log.o */
 /* links: guest/mounted.o */
-/* links: common/str.o common/wire.o */
+/* links: guest/pty.o common/str.o common/terminal.o common/wire.o */
 /*
  * The whole agent, in a process of its own, with a socket or a terminal for a
  * port; the test is the host, and real processes are run. Needs root, as the
@@ -28,6 +28,7 @@
 
 #include <cmocka.h>
 
+#include "common/terminal.h"
 #include "common/wire.h"
 #include "guest/log.h"
 #include "guest/machine.h"
@@ -944,6 +945,124 @@ static void a_port_is_opened_again(void **state)
 	close(port);
 }
 
+static void add_terminal(uint32_t streams)
+{
+	const struct terminal terminal = {
+	        .streams = streams,
+	        .size = {.ws_row = 30, .ws_col = 100},
+	        .modes = {.c_iflag = ICRNL, .c_oflag = 0, .c_cflag = CS8 | CREAD | B38400, .c_lflag = ISIG | ICANON}};
+	uint8_t bytes[TERMINAL_BYTES];
+
+	terminal_pack(bytes, &terminal);
+	spec_size += wire_put_attribute(spec + spec_size, WIRE_TERMINAL, bytes, sizeof(bytes));
+}
+
+static void start_at_terminal(const char *command, uint32_t streams)
+{
+	spec_begin((const char *[]){"sh", "-c", command, NULL});
+	spec_size += put_text(spec + spec_size, WIRE_CWD, "/");
+	add_terminal(streams);
+	spec_send("1.0");
+}
+
+#define WHICH "for i in 0 1 2; do test -t $i && echo $i; done; (: < /dev/tty) 2> /dev/null && echo controls;"
+
+static void a_terminal_is_as_it_was_on_the_host(void **state)
+{
+	(void)state;
+	need_root();
+	begin_session();
+	start_at_terminal(WHICH "stty size; stat -Lc %u /dev/stdin; echo err >&2; exit 3", 7);
+	finish(channel);
+	ended(0, 3);
+	assert_string_equal(task.out, "0\n1\n2\ncontrols\n30 100\n54321\nerr\n");
+	start_at_terminal(WHICH "echo err >&2", 2);
+	finish(channel);
+	assert_string_equal(task.out, "1\n");
+	assert_string_equal(task.err, "err\n");
+	/* one that is not right fails its task alone */
+	spec_begin((const char *[]){"true", NULL});
+	spec_size += wire_put_attribute(spec + spec_size, WIRE_TERMINAL, "\7\0\0\0", 4);
+	spec_send("1.0");
+	finish(channel);
+	ended(0, 126);
+	assert_non_null(strstr(task.note, "a bad terminal"));
+}
+
+static void keys_and_sizes_reach_a_terminal(void **state)
+{
+	const struct winsize size = {.ws_row = 50, .ws_col = 132};
+	uint8_t bytes[TERMINAL_SIZE_BYTES];
+
+	(void)state;
+	need_root();
+	begin_session();
+	start_at_terminal("trap 'stty size' WINCH; echo up; while [ \"$a\" != key ]; do read a; done; echo \"<$a>\"; "
+	                  "exec sleep 100",
+	                  7);
+	until_text("up");
+	terminal_put_size(bytes, &size);
+	say(channel, WIRE_WINSIZE, 0, bytes, sizeof(bytes));
+	until_text("50 132");
+	say(channel, WIRE_DATA, WIRE_STDIN, "\rkey\r", 5);
+	until_text("<key>");
+	say(channel, WIRE_DATA, WIRE_STDIN, "\3", 1); /* no VINTR among the modes */
+	pause_ms(100);
+	say_u32(channel, WIRE_SIGNAL, 0, SIGINT);
+	finish(channel);
+	ended(1, SIGINT);
+}
+
+static void what_was_written_to_a_terminal_comes(void **state)
+{
+	(void)state;
+	need_root();
+	begin_session();
+	for (int i = 0; i < 20; i++) {
+		start_at_terminal("sleep 300 & head -c 50000 /dev/zero | tr '\\0' x; printf end", i % 2 ? 7 : 2);
+		finish(channel);
+		assert_int_equal(task.out_size, 50003);
+		assert_string_equal(task.out + 50000, "end");
+	}
+}
+
+#define FOR_EVER "echo up; while :; do sleep 0.1; done"
+
+static void a_terminal_is_hung_up(void **state)
+{
+	char path[] = "/tmp/wnodes-hup-XXXXXX", command[256];
+	int fd = mkstemp(path);
+	struct stat st;
+
+	(void)state;
+	need_root();
+	begin_session();
+	start_at_terminal("trap 'exit 4' HUP; " FOR_EVER, 7);
+	until_text("up");
+	say(channel, WIRE_EOF, WIRE_STDIN, NULL, 0);
+	finish(channel);
+	ended(0, 4);
+	assert_int_equal(fchmod(fd, 0666), 0);
+	snprintf(command, sizeof(command), "trap 'echo hup > %s' HUP; " FOR_EVER, path);
+	start_at_terminal(command, 7);
+	until_text("up");
+	say(channel, WIRE_KILL, 0, NULL, 0);
+	finish(channel);
+	ended(1, SIGKILL);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 4);
+	/* who ignores it lives, until he is killed */
+	start_at_terminal("trap '' HUP; " FOR_EVER, 7);
+	until_text("up");
+	say(channel, WIRE_EOF, WIRE_STDIN, NULL, 0);
+	assert_false(get_within(300) && got.type == WIRE_EXITED);
+	say(channel, WIRE_KILL, 0, NULL, 0);
+	finish(channel);
+	ended(1, SIGKILL);
+	close(fd);
+	unlink(path);
+}
+
 static void nothing_outlives_the_agent(void **state)
 {
 	pid_t left;
@@ -990,6 +1109,10 @@ int main(void)
 	        TEST(pings_are_answered),
 	        TEST(violations_end_the_session),
 	        TEST(a_port_is_opened_again),
+	        TEST(a_terminal_is_as_it_was_on_the_host),
+	        TEST(keys_and_sizes_reach_a_terminal),
+	        TEST(what_was_written_to_a_terminal_comes),
+	        TEST(a_terminal_is_hung_up),
 	        TEST(nothing_outlives_the_agent),
 	};
 

@@ -167,6 +167,9 @@ static void frames_keep_to_their_rules(void **state)
 	assert_int_equal(header(0, 1, WIRE_READY, 0), -EPROTO);
 	assert_int_equal(header(0, 0, 0, 0), -EPROTO);
 	assert_int_equal(header(0, 0, WIRE_TYPES, 0), -EPROTO);
+	assert_int_equal(header(0, 0, WIRE_TAIL + 1, 0), -EPROTO); /* a gap */
+	assert_int_equal(header(8, 1, WIRE_WINSIZE, 0), 0);
+	assert_int_equal(header(7, 1, WIRE_WINSIZE, 0), -EPROTO);
 	assert_int_equal(header(3, 1, WIRE_SIGNAL, 0), -EPROTO);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: run/relay_client.o run/relay_console.o run/relay_control.o run/relay_guest.o run/relay_job.o */
-/* links: run/relay_step.o common/channel.o common/frame.o common/queue.o common/wire.o common/log.o common/str.o */
+/* links: run/relay_step.o run/relay_viewer.o common/channel.o common/frame.o common/queue.o common/wire.o */
+/* links: common/log.o common/str.o */
 /* libs: -lsystemd */
 /*
  * The relay in this process, with the test as monitor, guest and clients on
@@ -504,6 +505,113 @@ static void the_end_is_said_to_speakers_and_known_to_all(void **state)
 	bench_free(b);
 }
 
+static void console_write(struct bench *b, const char *text)
+{
+	assert_int_equal(write(b->console, text, strlen(text)), strlen(text));
+	turn(b);
+}
+
+/* The next frame of a viewer is DATA with that text. */
+static void expect_console(struct bench *b, int fd, const char *text)
+{
+	static uint8_t bytes[WIRE_PAYLOAD_MAX];
+	struct wire_frame frame = get(b, fd, bytes);
+
+	assert_string_equal(wire_type_name(frame.type), "DATA");
+	assert_int_equal(frame.stream, WIRE_STDOUT);
+	assert_int_equal(frame.channel, 1);
+	assert_int_equal(frame.length, strlen(text));
+	assert_memory_equal(bytes, text, frame.length);
+}
+
+static void the_console_is_shown_before_ready_too(void **state)
+{
+	struct bench *b = bench_new();
+	int fd = dial(b), late;
+	uint8_t bytes[512];
+
+	(void)state;
+	console_write(b, "one\n");
+	/* in two pieces */
+	assert_int_equal(write(fd, "\0\0\0\0\1\0\0\0", 8), 8);
+	turn(b);
+	assert_int_equal(get(b, fd, bytes).type, 0);
+	assert_int_equal(write(fd, "\25\0\0\0", 4), 4);
+	expect_console(b, fd, "one\n");
+	console_write(b, "two\n");
+	expect_console(b, fd, "two\n");
+	late = dial(b);
+	put(b, late, 1, WIRE_CONSOLE, 0, NULL, 0);
+	expect_console(b, late, "one\ntwo\n");
+	assert_int_equal(b->relay.clients.viewers, 2);
+	/* it is no task: its end is nothing to the guest */
+	close(late);
+	turn(b);
+	assert_int_equal(b->relay.clients.viewers, 1);
+	assert_int_equal(b->relay.clients.count, 1);
+	/* what it may not say */
+	put(b, fd, 1, WIRE_SIGNAL, 0, "\1\0\0\0", 4);
+	assert_int_equal(recv(fd, bytes, sizeof(bytes), 0), 0);
+	close(fd);
+	fd = dial(b);
+	put(b, fd, 1, WIRE_CONSOLE, 0, NULL, 0);
+	expect(b, fd, WIRE_DATA, 1);
+	put(b, fd, 1, WIRE_CREDIT, WIRE_STDOUT, "\11\0\0\0", 4); /* 8 were sent */
+	assert_int_equal(recv(fd, bytes, sizeof(bytes), 0), 0);
+	assert_int_equal(b->relay.clients.count, 0);
+	close(fd);
+	bench_free(b);
+}
+
+static void a_slow_viewer_loses_and_is_told(void **state)
+{
+	struct bench *b = bench_new();
+	static uint8_t bytes[WIRE_PAYLOAD_MAX];
+	static const uint8_t text[4096] = "x";
+	const size_t all = WIRE_WINDOW + 2 * (size_t)RELAY_RING;
+	size_t sent = 0, lost = 0;
+	struct wire_frame frame;
+	int fd = dial(b);
+
+	(void)state;
+	put(b, fd, 1, WIRE_CONSOLE, 0, NULL, 0);
+	for (size_t i = 0; i < all / sizeof(text); i++) {
+		relay_console_take(&b->relay, text, sizeof(text));
+		frame = get(b, fd, bytes);
+		sent += frame.length;
+	}
+	assert_int_equal(sent, WIRE_WINDOW); /* and no more without credit */
+	put(b, fd, 1, WIRE_CREDIT, WIRE_STDOUT, "\0\0\20\0", 4);
+	while ((frame = get(b, fd, bytes)).type != 0) {
+		if (frame.type == WIRE_LOST)
+			lost += wire_u64(bytes);
+		else
+			sent += frame.length;
+	}
+	assert_int_equal(lost, RELAY_RING);
+	assert_int_equal(sent + lost, all);
+	close(fd);
+	bench_free(b);
+}
+
+static void a_viewer_sees_all_before_the_end(void **state)
+{
+	struct bench *b = bench_ready();
+	int fd = dial(b);
+	uint8_t bytes[512];
+
+	(void)state;
+	expect(b, fd, WIRE_READY, 0);
+	put(b, fd, 1, WIRE_CONSOLE, 0, NULL, 0);
+	assert_int_equal(write(b->console, "last words", 10), 10);
+	assert_int_equal(send(b->control, "end 70 QEMU died", 16, 0), 16);
+	expect_console(b, fd, "last words");
+	expect(b, fd, WIRE_END, 0);
+	assert_int_equal(get(b, fd, bytes).type, 0); /* no TAIL: it has seen it */
+	close(fd);
+	bench_free(b);
+}
+
 static void job_is_packed_or_refused(void **state)
 {
 	struct relay_job job = {
@@ -610,6 +718,9 @@ int main(void)
 	        cmocka_unit_test(console_tail_is_short_and_printable),
 	        cmocka_unit_test(panic_is_seen_across_reads_and_once),
 	        cmocka_unit_test(the_end_is_said_to_speakers_and_known_to_all),
+	        cmocka_unit_test(the_console_is_shown_before_ready_too),
+	        cmocka_unit_test(a_slow_viewer_loses_and_is_told),
+	        cmocka_unit_test(a_viewer_sees_all_before_the_end),
 	        cmocka_unit_test(job_is_packed_or_refused),
 	        cmocka_unit_test(random_guests_break_nothing_but_themselves),
 	};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: run/wait.o run/client.o run/stdio.o run/say.o run/signals.o run/spec.o common/channel.o */
-/* links: common/frame.o common/queue.o common/wire.o common/kv.o common/str.o */
+/* links: run/wait.o run/client.o run/stdio.o run/say.o run/signals.o run/spec.o run/terminal.o common/channel.o */
+/* links: common/frame.o common/queue.o common/terminal.o common/wire.o common/kv.o common/str.o */
 /* libs: -lsystemd */
 #include <errno.h>
+#include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -166,6 +168,75 @@ static void spec_carries_the_task(void **state)
 	queue_free(&spec);
 }
 
+/* In a process of its own, whose streams are a terminal: its end is the verdict. */
+static int with_a_terminal(int slave, int master)
+{
+	static struct run run = {.terminal.fd = -1, .phase = RUN_RUNNING, .sock = -1};
+	const struct winsize size = {.ws_row = 50, .ws_col = 132};
+	struct termios before, now;
+
+	(void)dup2(slave, STDIN_FILENO);
+	(void)dup2(slave, STDOUT_FILENO);
+	run_terminal_open(&run);
+	if (run.terminal.found.streams != (TERMINAL_STDIN | TERMINAL_STDOUT) || run.terminal.found.size.ws_row != 24)
+		return 1;
+	before = run.terminal.found.modes;
+	run_terminal_raw(&run);
+	if (tcgetattr(slave, &now) < 0 || (now.c_lflag & (ECHO | ICANON | ISIG)) || (now.c_oflag & OPOST))
+		return 2;
+	if (strcmp(run_terminal_newline(&run), "\n") != 0)
+		return 3;
+	run.terminal.found.streams |= TERMINAL_STDERR;
+	if (strcmp(run_terminal_newline(&run), "\r\n") != 0)
+		return 4;
+	run.channel.start = true;
+	if (run_terminal_resize(&run) || ioctl(master, TIOCSWINSZ, &size) < 0 || !run_terminal_resize(&run) ||
+	    run_terminal_resize(&run))
+		return 5;
+	run_terminal_restore(&run);
+	if (tcgetattr(slave, &now) < 0 || now.c_lflag != before.c_lflag || now.c_oflag != before.c_oflag)
+		return 6;
+	return strcmp(run_terminal_newline(&run), "\n") == 0 ? 0 : 7;
+}
+
+static void a_terminal_is_raw_and_restored(void **state)
+{
+	struct winsize size = {.ws_row = 24, .ws_col = 80};
+	int master, slave, status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(openpty(&master, &slave, NULL, NULL, &size), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(with_a_terminal(slave, master));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0);
+	close(master);
+	close(slave);
+}
+
+static void spec_carries_a_terminal(void **state)
+{
+	struct terminal terminal = {.streams = 7, .size = {.ws_row = 24}}, found;
+	char *argv[] = {"a", NULL}, *env[] = {NULL};
+	struct run_options options = {.argv = argv, .terminal = &terminal};
+	struct wire_attribute attribute;
+	struct queue spec = {0};
+	const char *what;
+	size_t offset = 0;
+	int count = 0;
+
+	(void)state;
+	assert_int_equal(run_spec_build(&options, env, &spec, &what), 0);
+	while (wire_next_attribute(queue_data(&spec), spec.used, &offset, &attribute) > 0)
+		if (attribute.tag == WIRE_TERMINAL && ++count)
+			assert_int_equal(terminal_unpack(attribute.bytes, attribute.length, &found), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(found.size.ws_row, 24);
+	queue_free(&spec);
+}
+
 static void spec_carries_a_script_and_no_more_than_fits(void **state)
 {
 	char path[] = "/tmp/wnodes-script.XXXXXX";
@@ -203,6 +274,8 @@ int main(void)
 	        cmocka_unit_test(failure_is_passed_on),
 	        cmocka_unit_test(what_is_missing_or_unknown_fails_closed),
 	        cmocka_unit_test(spec_carries_the_task),
+	        cmocka_unit_test(a_terminal_is_raw_and_restored),
+	        cmocka_unit_test(spec_carries_a_terminal),
 	        cmocka_unit_test(spec_carries_a_script_and_no_more_than_fits),
 	};
 
