@@ -184,7 +184,7 @@ static int judge(const char *job, const struct kv *block)
 	if (is_state(block, "booting") || is_state(block, "ready"))
 		return 0;
 	if (is_state(block, "failed") || is_state(block, "ended")) {
-		fprintf(stderr, "wnodes: job %s: its virtual machine has ended%s%s\n", job, message ? ": " : "",
+		fprintf(stderr, "wnodes: job %s: its virtual machine has %s%s%s\n", job, state, message ? ": " : "",
 		        message ? message : "");
 		return EXIT_MACHINE;
 	}

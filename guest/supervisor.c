@@ -50,6 +50,7 @@ struct supervisor {
 	pid_t session;       /* where there is no subreaper: the leader's, else 0 */
 	bool children;       /* there are some */
 	bool started;
+	bool controls; /* terminal is the leader's controlling one */
 };
 
 void supervisor_take_files(void)
@@ -170,7 +171,7 @@ static void kill_all(struct supervisor *self)
 	int found;
 
 	/* The agent has hung up: who wants to save his work can. */
-	if (self->leader && self->terminal >= 0) {
+	if (self->leader && self->controls) {
 		kill(-self->leader, SIGHUP);
 		kill(-self->leader, SIGCONT);
 		await_ends(self, HANGUP_MS);
@@ -294,6 +295,7 @@ static void run_task(struct supervisor *self, const struct job *job, uint8_t *by
 		refuse(self, "the batch script cannot be stored in the guest", strerror(-rc));
 		return;
 	}
+	self->controls = spec.terminal.streams & TERMINAL_STDIN;
 	leader.spec = &spec;
 	leader.script = spec.script ? script : NULL;
 	rc = fork_leader(self, &leader);

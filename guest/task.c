@@ -120,10 +120,12 @@ static void input_close(struct task *task)
 /* The host's terminal is gone. Without its master the guest's is, too: its session hears of it from the kernel. */
 static void hang_up(struct task *task)
 {
+	struct outgoing *out = &task->out[0];
+
 	input_close(task);
-	shut(&task->out[0].fd);
-	task->out[0].eof = true;
-	task->out[0].left = 0;
+	out->eof = out->eof || out->fd >= 0; /* once */
+	out->left = 0;
+	shut(&out->fd);
 }
 
 static void input_write(struct task *task)

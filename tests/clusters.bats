@@ -52,3 +52,21 @@ teardown_file()
 	[ "$(node_state "${WNODES_CLUSTER_PREFIX}1")" = idle ]
 	[ "$(node_state "${WNODES_CLUSTER_PREFIX}2")" = idle ]
 }
+
+@test "two of a job's machines on one host: wnodes console wants to know which" {
+	id=$(machine -N2 --vm=tiny)
+	both_are_there()
+	{
+		[ "$(as_user wnodes status "$id" | grep -c "^job $id on")" -eq 2 ]
+	}
+	wait_until 20 both_are_there
+	run as_user wnodes console "$id"
+	[ "$status" -eq 64 ]
+	[[ "$output" == *"--node NODE"* ]]
+	# until timeout(1) ends it
+	run as_user timeout 3 wnodes console --node "${WNODES_CLUSTER_PREFIX}2" "$id"
+	echo "$output"
+	[ "$status" -eq 124 ]
+	as_user scancel "$id"
+	wait_for_nothing
+}

@@ -206,6 +206,18 @@ SCRIPT
 	done
 }
 
+@test "wnodes console of a machine that has failed: 70 and why" {
+	as_user salloc --no-shell --vm=no-such-image 2> "$folder/salloc"
+	id=$(sed -n 's/^salloc: Granted job allocation //p' "$folder/salloc")
+	wait_until 20 test -e "$(cluster_folder)/run/$node/$id/state"
+	run as_user wnodes console "$id"
+	as_user scancel "$id"
+	[ "$status" -eq 70 ]
+	[[ "$output" == "wnodes: job $id: its virtual machine has failed: "*no-such-image* ]]
+	refute as_user wnodes console
+	refute as_user wnodes console x
+}
+
 @test "a reader of the console that is too slow loses lines, and is told" {
 	mkfifo "$folder/slow"
 	as_user wnodes console "$job" > "$folder/slow" 2> "$folder/slow.err" &

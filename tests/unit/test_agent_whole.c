@@ -1051,6 +1051,15 @@ static void a_terminal_is_hung_up(void **state)
 	ended(1, SIGKILL);
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(st.st_size, 4);
+	/* one that does not control is not what the session lives by */
+	assert_int_equal(ftruncate(fd, 0), 0);
+	start_at_terminal(command, 2);
+	until_text("up");
+	say(channel, WIRE_KILL, 0, NULL, 0);
+	finish(channel);
+	ended(1, SIGKILL);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 0);
 	/* who ignores it lives, until he is killed */
 	start_at_terminal("trap '' HUP; " FOR_EVER, 7);
 	until_text("up");
