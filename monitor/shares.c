@@ -77,22 +77,20 @@ static char *read_mountinfo(void)
 /* The last row with that id (where it is not 0) or mount point: the one that a path leads to. */
 static bool find_row(const char *mountinfo, int id, const char *point, struct row *found)
 {
-	bool any = false;
 	struct row row;
 
+	*found = (struct row){0};
 	for (const char *line = mountinfo; line && *line; line = strchr(line, '\n'), line += line != NULL) {
 		if (!row_parse(line, &row))
 			continue;
 		if (id ? row.id == id : strcmp(row.point, point) == 0) {
-			if (any)
-				row_free(found);
+			row_free(found);
 			*found = row;
-			any = true;
 		} else {
 			row_free(&row);
 		}
 	}
-	return any;
+	return found->point != NULL;
 }
 
 /* File systems whose files are the kernel's, not the user's: they act on the host's processes and devices. */
