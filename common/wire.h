@@ -22,6 +22,7 @@
 #define WIRE_VERSION 1U
 #define WIRE_PORT "org.wnodes.agent.0" /* the virtio-serial port's name */
 #define WIRE_MOUNT_TAG "wnodes%u"      /* printf(3)'s: the mount tag of the device of a host directory */
+#define WIRE_MOUNT_OPTIONAL 2U         /* of a MOUNT's flags */
 #define WIRE_MOUNT_READ_ONLY 1U        /* of a MOUNT's flags */
 #define WIRE_PING_SECONDS 20U
 #define WIRE_SILENCE_SECONDS 120U

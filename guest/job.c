@@ -54,6 +54,7 @@ static int take_mount(struct job *job, const struct wire_attribute *attribute, c
 {
 	struct wire_attribute target = {.bytes = attribute->bytes + 8, .length = attribute->length - 8};
 	struct job_mount *mounts;
+	uint32_t flags;
 
 	if (attribute->length < 9 || attribute->bytes[8] != '/') {
 		*why = "a JOB with a mount that has no path";
@@ -63,9 +64,10 @@ static int take_mount(struct job *job, const struct wire_attribute *attribute, c
 	if (!mounts)
 		return -ENOMEM;
 	job->mounts = mounts;
-	mounts[job->mount_count] =
-	        (struct job_mount){.number = wire_u32(attribute->bytes),
-	                           .read_only = wire_u32(attribute->bytes + 4) & WIRE_MOUNT_READ_ONLY};
+	flags = wire_u32(attribute->bytes + 4);
+	mounts[job->mount_count] = (struct job_mount){.number = wire_u32(attribute->bytes),
+	                                              .read_only = flags & WIRE_MOUNT_READ_ONLY,
+	                                              .optional = flags & WIRE_MOUNT_OPTIONAL};
 	return take_text(&mounts[job->mount_count++].target, &target, why);
 }
 

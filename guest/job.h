@@ -18,6 +18,7 @@ struct job_mount {
 	char *target;
 	uint32_t number; /* of WIRE_MOUNT_TAG */
 	bool read_only;
+	bool optional; /* the guest may be without it where its kernel is */
 };
 
 struct job {

@@ -130,6 +130,12 @@ static bool make_one(struct mounted *mounted, const struct job_mount *wanted)
 		load_modules();
 		rc = mount_9p(wanted);
 	}
+	if (rc == -ENODEV && wanted->optional) {
+		agent_log("%s is left out: the kernel has no 9p", target);
+		/* made for nothing, or not empty */
+		(void)rmdir(target);
+		return false;
+	}
 	if (rc == -ENODEV)
 		return fail(mounted, EXIT_NODE,
 		            "%.480s cannot be mounted: the guest's kernel has no 9p (modules 9p and 9pnet_virtio)",

@@ -225,13 +225,13 @@ static void read_disk(struct reader *reader, struct machine *machine)
 		reader_fail(reader, "cmdline", "needs a kernel");
 }
 
-/* `mount.N.PART`; NULL where there is none. */
+/* `mount.N.PART`; NULL where there is none. Any bytes that a path may have: it goes into no XML. */
 static const char *read_mount_part(struct reader *reader, unsigned int number, const char *part)
 {
 	char key[32];
 
 	(void)str_print(key, sizeof(key), "mount.%u.%s", number, part);
-	return read_optional(reader, key);
+	return kv_get(reader->kv, key);
 }
 
 static int compare_targets(const void *one, const void *other)

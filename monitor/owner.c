@@ -19,6 +19,7 @@
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/str.h"
+#include "common/wire.h"
 #include "monitor/capabilities.h"
 #include "monitor/driver.h"
 #include "monitor/emulator.h"
@@ -254,8 +255,10 @@ static int owner_tell_mounts(struct owner *owner)
 	int rc = 0;
 
 	for (unsigned int i = 0; rc == 0 && i < mounts->count; i++)
-		rc = packet_send(owner->relay, "mount %u %s %s", i,
-		                 mounts->entries[i].flags & MOUNTS_READ_ONLY ? "ro" : "rw", mounts->entries[i].target);
+		rc = packet_send(owner->relay, "mount %u %u %s", i,
+		                 (mounts->entries[i].flags & MOUNTS_READ_ONLY ? WIRE_MOUNT_READ_ONLY : 0U) |
+		                         (mounts->entries[i].flags & MOUNTS_OPTIONAL ? WIRE_MOUNT_OPTIONAL : 0U),
+		                 mounts->entries[i].target);
 	return rc;
 }
 

@@ -77,22 +77,20 @@ static char *read_mountinfo(void)
 /* The last row with that id (where it is not 0) or mount point: the one that a path leads to. */
 static bool find_row(const char *mountinfo, int id, const char *point, struct row *found)
 {
-	bool any = false;
 	struct row row;
 
+	*found = (struct row){0};
 	for (const char *line = mountinfo; line && *line; line = strchr(line, '\n'), line += line != NULL) {
 		if (!row_parse(line, &row))
 			continue;
 		if (id ? row.id == id : strcmp(row.point, point) == 0) {
-			if (any)
-				row_free(found);
+			row_free(found);
 			*found = row;
-			any = true;
 		} else {
 			row_free(&row);
 		}
 	}
-	return any;
+	return found->point != NULL;
 }
 
 /* File systems whose files are the kernel's, not the user's: they act on the host's processes and devices. */
@@ -147,15 +145,18 @@ static bool is_in(const char *path, const char *folder)
 }
 
 /* Symlinks have been followed: what must not be given is told by what was found. */
-static int check_found(const struct shares *shares, int fd)
+static int check_found(struct shares *shares, int fd)
 {
 	char path[PATH_MAX];
 	struct row row;
 	bool kernels;
 	int rc = real_path(fd, path);
 
-	if (rc < 0)
-		return rc;
+	/* anew: an automounter may have mounted it when it was looked at */
+	free(shares->mountinfo);
+	shares->mountinfo = read_mountinfo();
+	if (rc < 0 || !shares->mountinfo)
+		return rc < 0 ? rc : -errno;
 	if (strcmp(path, "/") == 0 || strcmp(path, "/dev") == 0 || strcmp(path, "/run") == 0 ||
 	    is_in(path, WNODES_RUNDIR) || is_in(path, WNODES_STATEDIR))
 		return -EXDEV;
@@ -335,8 +336,7 @@ int shares_find(struct shares *shares, struct machine *machine, char *why)
 
 	if (machine->mounts.count == 0)
 		return 0;
-	shares->mountinfo = read_mountinfo();
-	if (!shares->mountinfo || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		(void)str_print(why, SHARES_WHY_MAX, "the host's directories: %s", strerror(errno));
 		return EXIT_NODE;
 	}
@@ -379,7 +379,10 @@ static int settle_row(const struct shares *shares, const struct row *row, const 
 	row_free(&original);
 	if (kernels)
 		return umount2(row->point, MNT_DETACH) < 0 && errno != EINVAL ? -errno : 0;
-	return mount(NULL, row->point, NULL, flags, NULL) < 0 ? -errno : 0;
+	if (mount(NULL, row->point, NULL, flags, NULL) == 0)
+		return 0;
+	/* below one that went, or under another: it stays as everything here is, read-only */
+	return !id && (errno == EINVAL || errno == ENOENT) ? 0 : -errno;
 }
 
 /* All mounts at and below target, which fd has been bound to. */

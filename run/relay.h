@@ -142,7 +142,7 @@ void relay_guest_flush(struct relay *relay);
 /** Tell the monitor that the machine cannot go on, and stop reading the guest. */
 void relay_guest_break(struct relay *relay, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/** Add a host directory, "NUMBER ro|rw TARGET". Returns 0, -EINVAL or -ENOMEM. */
+/** Add a host directory, "NUMBER FLAGS TARGET". Returns 0, -EINVAL or -ENOMEM. */
 int relay_job_mount(struct relay_job *job, const char *text);
 
 /** What of the job's JOB payload fits into out[WIRE_PAYLOAD_MAX]. Returns the length, or -E2BIG or -EINVAL. */

@@ -63,19 +63,18 @@ static int put_groups(uint8_t *out, size_t *used, const char *text)
 int relay_job_mount(struct relay_job *job, const char *text)
 {
 	uint8_t bytes[8 + 1024], *room;
-	unsigned int number;
+	unsigned int number, flags;
 	int used = 0;
 	size_t length;
 
-	if (sscanf(text, "%2u %n", &number, &used) != 1 || used == 0)
+	if (sscanf(text, "%2u %1u %n", &number, &flags, &used) != 2 || used == 0 || text[used] != '/')
 		return -EINVAL;
-	text += used;
-	if ((strncmp(text, "ro /", 4) != 0 && strncmp(text, "rw /", 4) != 0) || strlen(text + 3) > sizeof(bytes) - 8)
+	length = strlen(text + used);
+	if (length > sizeof(bytes) - 8)
 		return -EINVAL;
 	wire_put_u32(bytes, number);
-	wire_put_u32(bytes + 4, text[1] == 'o');
-	length = strlen(text + 3);
-	memcpy(bytes + 8, text + 3, length);
+	wire_put_u32(bytes + 4, flags);
+	memcpy(bytes + 8, text + used, length);
 	room = queue_reserve(&job->mounts, wire_attribute_size(8 + length));
 	if (!room)
 		return -ENOMEM;

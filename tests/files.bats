@@ -201,6 +201,16 @@ $(id -u "$test_user")
 	refused 64 "--vm-mount: $folder/team: the job's user may not enter" --vm-mount="$folder/team"
 }
 
+@test "as many directories as there may be" {
+	configure
+	mkdir "$folder"/many{1..16}
+	for i in {1..16}; do
+		echo "$i" > "$folder/many$i/file"
+		list=${list:+$list,}$folder/many$i:/mnt/m$i:ro
+	done
+	[ "$(as_user srun -Q --vm=tiny --vm-mount="$list" sh -c 'cat /mnt/*/file | sort -n | tr "\n" " "')" = "$(seq -s' ' 16) " ]
+}
+
 @test "the site's directories: what is wrong with them is the node's fault" {
 	configure "$folder/none = rw"
 	refused 75 "wnodes.conf, [mounts]: $folder/none: there is no such directory"
@@ -220,5 +230,7 @@ $(id -u "$test_user")
 		> "$(cluster_folder)/etc/wnodes/images.d/tiny-no9p.conf"
 	refused 75 "image tiny-no9p: $folder/work cannot be mounted: the guest's kernel has no 9p" \
 		--vm=tiny-no9p --vm-mount="$folder/work"
+	configure "$folder/read = /mnt/read ro optional"
+	[ "$(as_user srun -Q --vm=tiny-no9p sh -c 'ls /mnt | wc -l')" = 0 ]
 	rm "$(cluster_folder)/etc/wnodes/images.d/tiny-no9p.conf"
 }

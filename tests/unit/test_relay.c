@@ -622,13 +622,13 @@ static void job_is_packed_or_refused(void **state)
 
 	(void)state;
 	assert_int_equal(relay_job_pack(&job, out), 9 + 12 + 12 + 9 + 9 + 13 + 12);
-	assert_int_equal(relay_job_mount(&job, "3 ro /a b"), 0);
-	assert_int_equal(relay_job_mount(&job, "12 rw /c"), 0);
+	assert_int_equal(relay_job_mount(&job, "3 1 /a b"), 0);
+	assert_int_equal(relay_job_mount(&job, "12 0 /c"), 0);
 	assert_int_equal(relay_job_pack(&job, out), 9 + 12 + 12 + 9 + 9 + 13 + 12 + 20 + 18);
 	assert_memory_equal(out + 76, "\50\0\0\0\14\0\0\0\3\0\0\0\1\0\0\0/a b", 20);
-	assert_int_equal(relay_job_mount(&job, "x ro /a"), -EINVAL);
-	assert_int_equal(relay_job_mount(&job, "3 rx /a"), -EINVAL);
-	assert_int_equal(relay_job_mount(&job, "3 ro a"), -EINVAL);
+	assert_int_equal(relay_job_mount(&job, "x 1 /a"), -EINVAL);
+	assert_int_equal(relay_job_mount(&job, "3 /a"), -EINVAL);
+	assert_int_equal(relay_job_mount(&job, "3 1 a"), -EINVAL);
 	job.groups = "x:a";
 	assert_int_equal(relay_job_pack(&job, out), -EINVAL);
 	job.groups = "1,2:b";
