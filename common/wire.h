@@ -41,6 +41,7 @@ enum wire_type {
 	WIRE_PING,
 	WIRE_PONG,
 	WIRE_TAIL,
+	WIRE_CLOCK = 30,
 	WIRE_TYPES
 };
 
@@ -59,7 +60,8 @@ enum wire_tag {
 	WIRE_HOME,
 	WIRE_SHELL,
 	WIRE_GROUP,
-	WIRE_HOSTNAME
+	WIRE_HOSTNAME,
+	WIRE_UUID = 50
 };
 
 struct wire_frame {

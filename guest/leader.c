@@ -227,12 +227,24 @@ static void take_descriptors(const struct leader *leader)
 			fail(leader, NOT_EXECUTABLE);
 }
 
+/*
+ * As on the host: a process group whose parent is of its session. The kernel
+ * drops a SIGTSTP that would stop a group without one.
+ */
+static void begin_group(const struct leader *leader)
+{
+	if (leader->in_session && !isatty(leader->std[0]))
+		setpgid(0, 0);
+	else
+		setsid();
+}
+
 _Noreturn void leader_run(const struct leader *leader)
 {
 	const char *name = leader->script ? "slurm_script" : leader->spec->argv[0];
 	int error;
 
-	setsid();
+	begin_group(leader);
 	oom_expose();
 	take_descriptors(leader);
 	take_groups(leader);

@@ -19,7 +19,7 @@
 
 /**
  * Find the job's folders by the extern slurmstepd's pid and set kv's
- * `cgroup.NAME`. Returns 0 or -EIO with why.
+ * `cgroup.NAME`, and the file by which Slurm suspends the job under `freezer`. Returns 0 or -EIO with why.
  */
 int cgroup_find(pid_t extern_pid, uint32_t job, uid_t uid, struct kv *kv, struct failure *why);
 

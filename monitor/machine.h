@@ -42,6 +42,7 @@ struct machine {
 	const char *cgroup;        /* folder whose cgroup.procs are the machine's processes */
 	const char *cgroup_memory; /* folder with the memory controller's counters; NULL: unknown */
 	bool cgroup_unified;       /* both are of cgroup v2 */
+	const char *freezer;       /* file that tells whether the extern step is frozen; NULL: unknown */
 };
 
 /**

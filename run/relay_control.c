@@ -142,6 +142,10 @@ static int take_packet(struct relay *relay, char *packet, const int fds[2], size
 		return take_channel(relay, fds);
 	for (size_t i = 0; i < count && i < 2; i++)
 		close(fds[i]);
+	if (count == 0 && (strcmp(packet, "pause on") == 0 || strcmp(packet, "pause off") == 0)) {
+		relay_guest_pause(relay, strcmp(packet, "pause on") == 0);
+		return 0;
+	}
 	if (count == 0 && strncmp(packet, "end ", 4) == 0)
 		return take_end(relay, packet);
 	return -EBADMSG;

@@ -39,6 +39,7 @@ struct run_wait {
 	char state[32];   /* the last one seen; "" before */
 	uint64_t started; /* microseconds of CLOCK_MONOTONIC */
 	uint64_t changed; /* when state was first seen */
+	uint64_t looked;  /* when it was last looked at; 0: not yet */
 };
 
 /* A message and an exit code, where the machine has failed. */
@@ -131,6 +132,12 @@ void run_say_tail(struct run *run, const uint8_t *bytes, size_t length);
 int run_spec_build(const struct run_options *options, char **env, struct queue *spec, const char **what);
 
 /* wait.c */
+
+/**
+ * A process that looks every second and has not for much longer was frozen
+ * with its job: that time does not count for run_wait_judge().
+ */
+void run_wait_skip(struct run_wait *wait, uint64_t now);
 
 /**
  * Judge a state that was loaded with result rc (kv_load()'s) at time now:

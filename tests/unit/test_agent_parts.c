@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: guest/spec.o guest/accounts.o guest/job.o guest/ring.o guest/memory.o guest/port.o guest/log.o */
+/* links: guest/etc.o guest/names.o */
 /* links: common/str.o common/wire.o */
 /* The agent's parts that need no process: spec, job, account files, ring, frames. */
 #include <errno.h>
@@ -18,7 +19,9 @@
 
 #include "common/wire.h"
 #include "guest/accounts.h"
+#include "guest/etc.h"
 #include "guest/job.h"
+#include "guest/names.h"
 #include "guest/port.h"
 #include "guest/ring.h"
 #include "guest/spec.h"
@@ -365,6 +368,38 @@ static void a_port_that_nobody_reads_has_a_bound(void **state)
 	ring_free(&port.out);
 }
 
+static void the_hostname_is_known_in_hosts(void **state)
+{
+	char *text, *again;
+
+	(void)state;
+	assert_int_equal(names_hosts("127.0.0.1 localhost\n127.0.1.1 image", "n1-5", &text), 0);
+	assert_string_equal(text, "127.0.1.1 n1-5 # wnodes\n127.0.0.1 localhost\n127.0.1.1 image\n");
+	assert_int_equal(names_hosts(text, "n2.example.org", &again), 0);
+	assert_string_equal(again, "127.0.1.1 n2.example.org n2 # wnodes\n127.0.0.1 localhost\n127.0.1.1 image\n");
+	free(text);
+	free(again);
+}
+
+static void a_machine_is_named(void **state)
+{
+	struct job job = {.uuid = "4EBCF1D7-86b1-4e91-9ab7-330be9b2d4ff"}, broken = {.uuid = "4ebcf1d7"};
+	char folder[] = "/tmp/wnodes-names-XXXXXX", path[64];
+	char *text;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/machine-id", folder);
+	names_apply(&broken, folder);
+	assert_int_equal(access(path, F_OK), -1);
+	names_apply(&job, folder);
+	assert_int_equal(etc_read(path, &text), 0);
+	assert_string_equal(text, "4ebcf1d786b14e919ab7330be9b2d4ff\n");
+	free(text);
+	unlink(path);
+	rmdir(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,6 +409,8 @@ int main(void)
 	        cmocka_unit_test(users_are_known_by_number_and_name),
 	        cmocka_unit_test(groups_are_known_by_number_and_name),
 	        cmocka_unit_test(account_files_are_replaced_whole),
+	        cmocka_unit_test(the_hostname_is_known_in_hosts),
+	        cmocka_unit_test(a_machine_is_named),
 	        cmocka_unit_test(a_ring_keeps_order_over_its_end),
 	        cmocka_unit_test(frames_come_whole_however_they_are_cut),
 	        cmocka_unit_test(a_port_that_nobody_reads_has_a_bound),

@@ -194,6 +194,20 @@ static void spec_carries_a_script_and_no_more_than_fits(void **state)
 	close(fd);
 }
 
+static void time_frozen_with_the_job_does_not_count(void **state)
+{
+	struct run_wait wait = {.started = 1 * RUN_SECOND};
+
+	(void)state;
+	run_wait_skip(&wait, 1 * RUN_SECOND);
+	run_wait_skip(&wait, 2 * RUN_SECOND);
+	assert_int_equal(wait.started, 1 * RUN_SECOND);
+	wait.changed = 2 * RUN_SECOND;
+	run_wait_skip(&wait, 1002 * RUN_SECOND);
+	assert_int_equal(wait.started, 1001 * RUN_SECOND);
+	assert_int_equal(wait.changed, 1002 * RUN_SECOND);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +216,7 @@ int main(void)
 	        cmocka_unit_test(booting_has_its_own_time),
 	        cmocka_unit_test(failure_is_passed_on),
 	        cmocka_unit_test(what_is_missing_or_unknown_fails_closed),
+	        cmocka_unit_test(time_frozen_with_the_job_does_not_count),
 	        cmocka_unit_test(spec_carries_the_task),
 	        cmocka_unit_test(spec_carries_a_script_and_no_more_than_fits),
 	};
