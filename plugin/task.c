@@ -14,6 +14,7 @@
 #include "common/kv.h"
 #include "common/paths.h"
 #include "common/str.h"
+#include "common/taskenv.h"
 #include "plugin/job.h"
 #include "plugin/loader.h"
 #include "plugin/multiprog.h"
@@ -115,7 +116,7 @@ int task_init(spank_t spank)
 	char **argv = NULL;
 	uint32_t rank = 0;
 	int argc = 0;
-	bool batch, has_machine;
+	bool batch, has_machine, wrapped;
 
 	if (job_get(spank, &job) < 0)
 		return options_given()->image ? -1 : 0;
@@ -128,12 +129,18 @@ int task_init(spank_t spank)
 		refuse(spank, EXIT_NODE,
 		       "Slurm does not tell the task's program, so it cannot be run in the virtual machine");
 	(void)spank_get_item(spank, S_TASK_GLOBAL_ID, &rank);
-	if (!batch && multiprog_is(argc, argv, rank))
-		refuse(spank, EXIT_USAGE, "--multi-prog is not yet available for jobs with --vm");
+	wrapped = !batch && !spank_prepend_task_argv && argc >= 2 && multiprog_is_wrapped(argv[1], WNODES_RUN);
+	if (!batch && !spank_prepend_task_argv && !wrapped && multiprog_is(argc, argv, rank))
+		refuse(spank, EXIT_USAGE,
+		       "--multi-prog in a job with a virtual machine: give --vm to this srun too, and lines of `RANKS "
+		       "PROGRAM "
+		       "ARGUMENTS` below 4 KiB");
 	if (spank_setenv(spank, "WNODES_RUN_DIR", job.run_dir, 1) != ESPANK_SUCCESS ||
 	    spank_setenv(spank, "WNODES_RUN_STEP", step, 1) != ESPANK_SUCCESS ||
 	    (batch ? spank_setenv(spank, "WNODES_RUN_SCRIPT", "1", 1) != ESPANK_SUCCESS
 	           : (spank_unsetenv(spank, "WNODES_RUN_SCRIPT"), false)) ||
+	    (wrapped ? spank_setenv(spank, TASKENV_MULTIPROG, "1", 1) != ESPANK_SUCCESS
+	             : (spank_unsetenv(spank, TASKENV_MULTIPROG), false)) ||
 	    loader_set_aside(spank) < 0 || replace_program(spank, argv) < 0)
 		refuse(spank, EXIT_NODE, "the task cannot be given to wnodes-run");
 	return 0;
