@@ -9,9 +9,8 @@
 
 #define SECOND INT64_C(1000000000)
 #define MILLISECOND INT64_C(1000000)
-#define SOON (5 * MILLISECOND)      /* a round trip that leaves nothing to better */
-#define TOLERANCE (3 * MILLISECOND) /* a clock so far off is left alone */
-#define COARSE (50 * MILLISECOND)   /* of an answer whose way is not known: this much is no delay */
+#define SOON (5 * MILLISECOND)    /* a round trip that leaves nothing to better */
+#define COARSE (50 * MILLISECOND) /* of an answer whose way is not known: this much is no delay */
 #define ANSWERS_MAX 8U
 #define PATIENCE_MS 2000U
 #define LATEST (INT64_C(4102444800) * SECOND) /* the year 2100: what a host says beyond it is no time */
@@ -39,14 +38,22 @@ static void put_forward(int64_t by)
 
 static void finish(struct clock_check *check)
 {
-	if (check->answers > 0 && (check->ahead > TOLERANCE || check->ahead < -TOLERANCE))
+	int64_t tolerance = check->tolerance * MILLISECOND + (int64_t)check->round_trip / 2;
+
+	/* at the start half a round trip is the best there is; later it is no reason to set a clock */
+	if (check->tolerance == CLOCK_START_MS)
+		tolerance = check->tolerance * MILLISECOND;
+	if (check->answers > 0 && (check->ahead > tolerance || check->ahead < -tolerance))
 		put_forward(check->ahead);
 	*check = (struct clock_check){0};
 }
 
-void clock_check_begin(struct clock_check *check)
+void clock_check_begin(struct clock_check *check, unsigned int tolerance)
 {
-	*check = (struct clock_check){.running = true, .ask = true, .until = agent_now() + PATIENCE_MS};
+	if (check->running && check->tolerance <= tolerance)
+		return;
+	*check = (struct clock_check){
+	        .running = true, .ask = true, .tolerance = tolerance, .until = agent_now() + PATIENCE_MS};
 }
 
 uint64_t clock_check_question(struct clock_check *check)
@@ -66,7 +73,7 @@ void clock_check_answer(struct clock_check *check, uint64_t number, uint64_t hos
 	if (number == 0) {
 		if (ahead > COARSE || ahead < -COARSE)
 			put_forward(ahead);
-		clock_check_begin(check);
+		clock_check_begin(check, CLOCK_START_MS);
 		return;
 	}
 	if (number != check->sent)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "guest/clock.h"
+#include "guest/home.h"
 #include "guest/job.h"
 #include "guest/log.h"
 #include "guest/oom.h"
@@ -159,15 +160,19 @@ static const char *take_job(struct machine *machine, const uint8_t *payload, siz
 		return rc == -ENOMEM ? "a JOB for which there is no memory" : why;
 	machine->uid = machine->job.uid;
 	job_apply(&machine->job, machine->etc);
+	if (!is_standin(&machine->port))
+		home_make(&machine->job);
 	machine->known = true;
 	machine->say_ready = true;
 	if (!is_standin(&machine->port))
-		clock_check_begin(&machine->clock);
+		clock_check_begin(&machine->clock, CLOCK_START_MS);
 	return NULL;
 }
 
 static const char *take_ping(struct machine *machine, const uint8_t *payload)
 {
+	if (machine->known && !is_standin(&machine->port))
+		clock_check_begin(&machine->clock, CLOCK_KEEP_MS);
 	if (machine->pong_count == PONGS_MAX) /* the host does not read */
 		memmove(machine->pongs, machine->pongs + 1, --machine->pong_count * sizeof(*machine->pongs));
 	machine->pongs[machine->pong_count++] = wire_u64(payload);

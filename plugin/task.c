@@ -56,14 +56,24 @@ static char *image_of(const struct job *job)
 	return image;
 }
 
+static bool is_batch(spank_t spank)
+{
+	uint32_t step;
+
+	return spank_get_item(spank, S_JOB_STEPID, &step) == ESPANK_SUCCESS && step == SLURM_BATCH_SCRIPT;
+}
+
 /* What a step may say of the machine: nothing, or what its job said. */
-static void check_step_options(spank_t spank, const struct job *job, bool has_machine)
+static void check_step_options(spank_t spank, const struct job *job, bool has_machine, bool batch)
 {
 	const struct options *options = options_given();
 	char *image;
 
 	if (!options->image)
 		return;
+	if (!has_machine && batch)
+		refuse(spank, EXIT_NODE, "job %u has no virtual machine on %s: slurmd has not run its prolog", job->id,
+		       job->node);
 	if (!has_machine)
 		refuse(spank, EXIT_USAGE,
 		       "job %u has no virtual machine on %s: give --vm to the salloc, sbatch or srun that makes the "
@@ -79,14 +89,13 @@ static void check_step_options(spank_t spank, const struct job *job, bool has_ma
 	free(image);
 }
 
-static int step_name(spank_t spank, const struct job *job, char *name, size_t size, bool *batch)
+static int step_name(spank_t spank, const struct job *job, char *name, size_t size)
 {
 	uint32_t step;
 
 	if (spank_get_item(spank, S_JOB_STEPID, &step) != ESPANK_SUCCESS)
 		return -1;
-	*batch = step == SLURM_BATCH_SCRIPT;
-	if (*batch)
+	if (step == SLURM_BATCH_SCRIPT)
 		return str_print(name, size, "%u.batch", job->id);
 	if (step == SLURM_INTERACTIVE_STEP)
 		return str_print(name, size, "%u.interactive", job->id);
@@ -121,11 +130,12 @@ int task_init(spank_t spank)
 	if (job_get(spank, &job) < 0)
 		return options_given()->image ? -1 : 0;
 	has_machine = job_has_machine(&job);
-	check_step_options(spank, &job, has_machine);
+	batch = is_batch(spank);
+	check_step_options(spank, &job, has_machine, batch);
 	if (!has_machine)
 		return 0;
 	if (spank_get_item(spank, S_JOB_ARGV, &argc, &argv) != ESPANK_SUCCESS || argc < 1 || !argv || !argv[0] ||
-	    step_name(spank, &job, step, sizeof(step), &batch) < 0)
+	    step_name(spank, &job, step, sizeof(step)) < 0)
 		refuse(spank, EXIT_NODE,
 		       "Slurm does not tell the task's program, so it cannot be run in the virtual machine");
 	(void)spank_get_item(spank, S_TASK_GLOBAL_ID, &rank);

@@ -97,12 +97,6 @@ fails()
 	fails 70 "protocol|restarted" --vm=tiny-endless sh -c 'sleep 100'
 }
 
-@test "--multi-prog: 64, nothing runs on the host" {
-	printf '0 cat /proc/sys/kernel/random/boot_id\n1 cat /proc/sys/kernel/random/boot_id\n' > "$folder/multi"
-	chmod 0644 "$folder/multi"
-	fails 64 "multi-prog" -O -n2 --vm=tiny --multi-prog "$folder/multi"
-}
-
 @test "--pty: 64" {
 	code=0
 	as_user script -qec "srun --pty --vm=tiny true" /dev/null > "$folder/out" 2>&1 || code=$?
