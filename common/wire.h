@@ -61,7 +61,8 @@ enum wire_tag {
 	WIRE_SHELL,
 	WIRE_GROUP,
 	WIRE_HOSTNAME,
-	WIRE_UUID = 50
+	WIRE_UUID = 50,
+	WIRE_AFFINITY
 };
 
 struct wire_frame {

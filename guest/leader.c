@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,19 @@ static void set_limits(const struct leader *leader)
 	setrlimit(RLIMIT_NOFILE, &files);
 	for (size_t i = 0; i < leader->spec->limit_count; i++)
 		set_limit(&leader->spec->limits[i]);
+}
+
+/* Where the guest has not all of the CPUs, those that it has; where it has none of them, all. */
+static void bind_to_cpus(const struct spec *spec)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (size_t i = 0; i < 8 * spec->affinity_length; i++)
+		if (spec->affinity[i / 8] & 1U << i % 8)
+			CPU_SET(i, &set);
+	if (spec->affinity_length > 0)
+		sched_setaffinity(0, sizeof(set), &set);
 }
 
 /* Before the limits: with those there may be no memory to be had. */
@@ -249,6 +263,7 @@ _Noreturn void leader_run(const struct leader *leader)
 	take_descriptors(leader);
 	take_groups(leader);
 	umask(leader->spec->has_umask ? leader->spec->umask : 022);
+	bind_to_cpus(leader->spec);
 	set_limits(leader);
 	become_user(leader);
 	enter_folder(leader);

@@ -23,6 +23,8 @@ struct spec {
 	size_t limit_count;
 	const uint8_t *script; /* or NULL */
 	size_t script_length;
+	const uint8_t *affinity; /* a bit for each CPU; or NULL: all */
+	size_t affinity_length;
 };
 
 /**

@@ -109,6 +109,18 @@ unsigned int cgroup_cpus(const struct kv *kv)
 	return 0;
 }
 
+void cgroup_note_cpus(struct kv *kv)
+{
+	char text[4096];
+
+	if (!cgroup_read(kv_get(kv, "cgroup.cpuset"), "cpuset.cpus", text, sizeof(text)) &&
+	    !cgroup_read(kv_get(kv, "cgroup.unified"), "cpuset.cpus.effective", text, sizeof(text)))
+		return;
+	text[strcspn(text, "\n")] = 0;
+	if (cgroup_count_cpus(text) > 0)
+		(void)kv_set(kv, "cpuset", text);
+}
+
 uint64_t cgroup_memory(const struct kv *kv)
 {
 	static const char key[] = "hierarchical_memory_limit ";

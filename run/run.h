@@ -7,6 +7,7 @@
 #ifndef WNODES_RUN_RUN_H
 #define WNODES_RUN_RUN_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -121,6 +122,18 @@ void run_fail(struct run *run, int code, const char *format, ...) __attribute__(
 
 /** The console's last lines, to stderr. */
 void run_say_tail(struct run *run, const uint8_t *bytes, size_t length);
+
+/* affinity.c */
+
+/**
+ * Translate bound into the guest's numbers: cpus is the list of the job's
+ * CPUs on this node, mask[128] a bit for each of them. Returns the bytes of
+ * mask that matter; 0 where all are bound, none is, or the list is not one.
+ */
+size_t run_affinity_map(const char *cpus, const cpu_set_t *bound, uint8_t *mask);
+
+/** Add the CPUs that this process is bound to to the spec, where they are not all of the job's. */
+void run_affinity_add(struct run *run);
 
 /* spec.c */
 

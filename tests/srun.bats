@@ -8,8 +8,8 @@ setup_file()
 {
 	export BATS_TEST_TIMEOUT=120
 	make_folder
-	job=$(machine --vm=tiny -n2 -c2)
-	plain=$(submit -n2 -c2 --wrap 'sleep 900')
+	job=$(machine --vm=tiny -n2)
+	plain=$(submit -n2 --wrap 'sleep 900')
 	# looked at in the last tests: these take Slurm half a minute
 	signalled=$(submit --vm=tiny --time=10 --signal=B:USR1@60 --output="$folder/signalled" \
 		--wrap 'trap "echo got USR1; exit 4" USR1; echo up; while :; do sleep 0.2; done')
@@ -37,7 +37,7 @@ both()
 	for name in host guest; do
 		id=$plain
 		[ $name = host ] || id=$job
-		as_user env VM_TEST=$name srun --jobid="$id" --overlap -O "$@" > "$folder/$name" 2> "$folder/$name.err" < /dev/null \
+		as_user env VM_TEST=$name srun --jobid="$id" --overlap ${overcommit--O} "$@" > "$folder/$name" 2> "$folder/$name.err" < /dev/null \
 			&& code=0 || code=$?
 		echo "exit code $code" >> "$folder/$name"
 		sort -o "$folder/$name" "$folder/$name"
@@ -88,7 +88,7 @@ same()
 @test "SLURM_ variables have the host's values, SLURM_CPUS_PER_TASK among them" {
 	both -n2 -c1 sh -c 'env | grep ^SLURM_ | sed "s/^/$SLURM_PROCID /"'
 	for name in host guest; do
-		grep -vE ' SLURM_(JOB_?ID|JOB_UID|STEP_?ID|STEP_LAUNCHER_PORT|SRUN_COMM_PORT|TASK_PID|LAUNCH_NODE_IPADDR|SPANK_.*|JOB_NAME|GTIDS)=' "$folder/$name" > "$folder/$name.kept"
+		grep -vE ' SLURM_(JOB_?ID|JOB_UID|STEP_?ID|STEP_LAUNCHER_PORT|SRUN_COMM_PORT|TASK_PID|LAUNCH_NODE_IPADDR|SPANK_.*|JOB_NAME|GTIDS|CPU_BIND|CPU_BIND_LIST)=' "$folder/$name" > "$folder/$name.kept"
 	done
 	diff "$folder/host.kept" "$folder/guest.kept"
 	grep -q '^1 SLURM_CPUS_PER_TASK=1$' "$folder/guest.kept"
@@ -147,10 +147,20 @@ same()
 	done
 }
 
+@test "a task is bound to as many CPUs as on the host" {
+	overcommit='' same -n2 -c1 nproc
+	overcommit='' same -n1 -c1 --exact nproc
+	grep -qx 1 "$folder/guest"
+	same -n2 --cpu-bind=none nproc
+	grep -qx 2 "$folder/guest"
+	# each rank's own
+	[ "$(as_user srun --jobid="$job" --overlap -n2 -c1 grep Cpus_allowed_list /proc/self/status | sort -u | wc -l)" -eq 2 ]
+}
+
 @test "the guest has the job's CPUs and its memory" {
-	[ "$(in_job nproc)" -eq 4 ]
+	[ "$(in_job nproc)" -eq 2 ]
 	memory=$(in_job awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
-	full=$((4 * $(mem_per_cpu) - $(reserve)))
+	full=$((2 * $(mem_per_cpu) - $(reserve)))
 	[ "$memory" -le "$full" ] && [ "$memory" -gt $((full * 85 / 100)) ]
 }
 
