@@ -15,6 +15,7 @@
 
 #include "guest/clock.h"
 #include "guest/home.h"
+#include "guest/hostkeys.h"
 #include "guest/job.h"
 #include "guest/log.h"
 #include "guest/oom.h"
@@ -160,8 +161,10 @@ static const char *take_job(struct machine *machine, const uint8_t *payload, siz
 		return rc == -ENOMEM ? "a JOB for which there is no memory" : why;
 	machine->uid = machine->job.uid;
 	job_apply(&machine->job, machine->etc);
-	if (!is_standin(&machine->port))
+	if (!is_standin(&machine->port)) {
 		home_make(&machine->job);
+		hostkeys_renew("", machine->job.uuid);
+	}
 	machine->known = true;
 	machine->say_ready = true;
 	if (!is_standin(&machine->port))
