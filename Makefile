@@ -93,14 +93,14 @@ $(BUILD)/wnodes-agent: $(AGENT)
 .PHONY: install
 install: all
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBEXECDIR) $(SPANKDIR) $(SYSCONFDIR)/images.d \
-		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8)
+		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8)
 	install -d -m 0711 $(DESTDIR)$(STATEDIR)
 	install -m 0755 $(BUILD)/wnodes $(DESTDIR)$(BINDIR)/
 	install -m 0755 $(addprefix $(BUILD)/,wnodes-monitor wnodes-run wnodes-relay wnodes-agent) $(DESTDIR)$(LIBEXECDIR)/
 	install -m 4755 $(BUILD)/wnodes-helper $(DESTDIR)$(LIBEXECDIR)/
 	install -m 0755 $(BUILD)/wnodes.so $(DESTDIR)$(SPANKDIR)/
 	[ -e $(DESTDIR)$(SYSCONFDIR)/wnodes.conf ] || install -m 0644 etc/wnodes.conf $(DESTDIR)$(SYSCONFDIR)/
-	for section in 1 5 8; do for page in man/*.$$section; do [ ! -e "$$page" ] || \
+	for section in 1 5 7 8; do for page in man/*.$$section; do [ ! -e "$$page" ] || \
 		install -m 0644 "$$page" $(DESTDIR)$(MANDIR)/man$$section/ || exit 1; done; done
 
 # A unit test names in its first lines what it links: `/* links: common/kv.o */`,

@@ -48,6 +48,15 @@ static void since(const struct kv *block, char *text, size_t size)
 		snprintf(text, size, "-");
 }
 
+/* A machine that stands still with its suspended job is paused, whatever it was at. */
+static const char *shown_state(const struct kv *block)
+{
+	const char *state = get(block, "state"), *paused = kv_get(block, "paused");
+	bool runs = strcmp(state, "ready") == 0 || strcmp(state, "booting") == 0;
+
+	return runs && paused && strcmp(paused, "on") == 0 ? "paused" : state;
+}
+
 static void print_table(const struct blocks *blocks)
 {
 	char when[32];
@@ -58,7 +67,7 @@ static void print_table(const struct blocks *blocks)
 
 		since(block, when, sizeof(when));
 		printf("%-10s %-12s %-20s %-10s %-19s %5s %8s\n", get(block, "job"), get(block, "node"),
-		       get(block, "image"), get(block, "state"), when, get(block, "vcpus"), get(block, "memory_mib"));
+		       get(block, "image"), shown_state(block), when, get(block, "vcpus"), get(block, "memory_mib"));
 		if (kv_get(block, "message"))
 			printf("           %s\n", kv_get(block, "message"));
 	}
@@ -72,7 +81,7 @@ static void print_one(const struct kv *block)
 
 	since(block, when, sizeof(when));
 	printf("job %s on %s: image %s, %s CPUs, %s MiB, %s since %s\n", get(block, "job"), get(block, "node"),
-	       get(block, "image"), get(block, "vcpus"), get(block, "memory_mib"), get(block, "state"), when);
+	       get(block, "image"), get(block, "vcpus"), get(block, "memory_mib"), shown_state(block), when);
 	if (kv_get(block, "message"))
 		printf("  %s\n", kv_get(block, "message"));
 	for (size_t i = 0; i < PHASES; i++) {

@@ -50,6 +50,7 @@ enum wire_type {
 	WIRE_WINSIZE = 20,
 	WIRE_CONSOLE,
 	WIRE_LOST,
+	WIRE_CLOCK = 30,
 	WIRE_TYPES
 };
 
@@ -70,7 +71,9 @@ enum wire_tag {
 	WIRE_GROUP,
 	WIRE_HOSTNAME,
 	WIRE_TERMINAL = 32,
-	WIRE_MOUNT = 40
+	WIRE_MOUNT = 40,
+	WIRE_UUID = 50,
+	WIRE_AFFINITY
 };
 
 struct wire_frame {

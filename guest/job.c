@@ -4,13 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/wire.h"
 #include "guest/accounts.h"
-#include "guest/log.h"
-
-#define HOSTNAME_MAX 63U
+#include "guest/names.h"
 
 static int take_text(char **to, const struct wire_attribute *attribute, const char **why)
 {
@@ -90,6 +87,8 @@ static int take(struct job *job, const struct wire_attribute *attribute, uint32_
 		return take_text(&job->hostname, attribute, why);
 	case WIRE_MOUNT:
 		return take_mount(job, attribute, why);
+	case WIRE_UUID:
+		return take_text(&job->uuid, attribute, why);
 	default:
 		return 0;
 	}
@@ -131,23 +130,12 @@ void job_free(struct job *job)
 	free(job->home);
 	free(job->shell);
 	free(job->hostname);
+	free(job->uuid);
 	*job = (struct job){0};
-}
-
-static void set_hostname(const char *name)
-{
-	size_t length = strlen(name);
-
-	if (length < 1 || length > HOSTNAME_MAX ||
-	    strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-") != length)
-		agent_log("the host gave no fit hostname");
-	else if (sethostname(name, length) < 0)
-		agent_log("the hostname cannot be set: %s", strerror(errno));
 }
 
 void job_apply(const struct job *job, const char *etc)
 {
 	accounts_apply(job, etc);
-	if (job->hostname)
-		set_hostname(job->hostname);
+	names_apply(job, etc);
 }

@@ -26,6 +26,7 @@ struct job {
 	char *home;
 	char *shell;
 	char *hostname;
+	char *uuid; /* the machine's */
 	uid_t uid;
 	gid_t gid;
 	struct job_group *groups;
@@ -46,7 +47,7 @@ void job_free(struct job *job);
 
 /**
  * Make user and groups known in the files passwd and group of the folder etc,
- * and set the hostname where one is given. What cannot be done is logged: a
+ * and name the machine (guest/names.h). What cannot be done is logged: a
  * task runs with numbers alone, too.
  */
 void job_apply(const struct job *job, const char *etc);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,19 @@ static void set_limits(const struct leader *leader)
 	setrlimit(RLIMIT_NOFILE, &files);
 	for (size_t i = 0; i < leader->spec->limit_count; i++)
 		set_limit(&leader->spec->limits[i]);
+}
+
+/* Where the guest has not all of the CPUs, those that it has; where it has none of them, all. */
+static void bind_to_cpus(const struct spec *spec)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (size_t i = 0; i < 8 * spec->affinity_length; i++)
+		if (spec->affinity[i / 8] & 1U << i % 8)
+			CPU_SET(i, &set);
+	if (spec->affinity_length > 0)
+		sched_setaffinity(0, sizeof(set), &set);
 }
 
 /* Before the limits: with those there may be no memory to be had. */
@@ -233,16 +247,29 @@ static void take_descriptors(const struct leader *leader)
 	}
 }
 
+/*
+ * As on the host: a process group whose parent is of its session. The kernel
+ * drops a SIGTSTP that would stop a group without one.
+ */
+static void begin_group(const struct leader *leader)
+{
+	if (leader->in_session && !isatty(leader->std[0]))
+		setpgid(0, 0);
+	else
+		setsid();
+}
+
 _Noreturn void leader_run(const struct leader *leader)
 {
 	const char *name = leader->script ? "slurm_script" : leader->spec->argv[0];
 	int error;
 
-	setsid();
+	begin_group(leader);
 	oom_expose();
 	take_descriptors(leader);
 	take_groups(leader);
 	umask(leader->spec->has_umask ? leader->spec->umask : 022);
+	bind_to_cpus(leader->spec);
 	set_limits(leader);
 	become_user(leader);
 	enter_folder(leader);

@@ -3,6 +3,7 @@
 #ifndef WNODES_GUEST_LEADER_H
 #define WNODES_GUEST_LEADER_H
 
+#include <stdbool.h>
 #include <sys/resource.h>
 
 #include "guest/job.h"
@@ -13,6 +14,7 @@ struct leader {
 	const struct spec *spec;
 	const char *script;       /* path of the file to execute instead of argument 0, or NULL */
 	int std[3];               /* become descriptors 0, 1, 2 */
+	bool in_session;          /* be a group of the caller's session rather than a session */
 	int report;               /* pipe to the agent; closed by execve(2) */
 	int failed;               /* pipe to the supervisor, likewise: one byte says that the task was not executed */
 	rlim_t files, files_hard; /* the limit of open files that the agent itself was given */

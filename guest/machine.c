@@ -13,6 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guest/clock.h"
+#include "guest/home.h"
+#include "guest/hostkeys.h"
 #include "guest/job.h"
 #include "guest/log.h"
 #include "guest/mounted.h"
@@ -37,6 +40,7 @@ struct machine {
 	struct port port;
 	struct job job;
 	struct tasks tasks;
+	struct clock_check clock;
 	const char *etc;
 	bool greeted; /* the host's HELLO has come */
 	bool known;   /* its JOB has come */
@@ -95,6 +99,7 @@ static void forget(struct machine *machine)
 	job_free(&machine->job);
 	machine->known = false;
 	machine->say_ready = false;
+	machine->clock = (struct clock_check){0};
 	machine->pong_count = 0;
 	machine->ready_by = agent_now() + FORGOTTEN_MS;
 }
@@ -143,6 +148,12 @@ static const char *take_hello(struct machine *machine, const uint8_t *payload)
 	return NULL;
 }
 
+/* Behind a stand-in for the port the clock is the host's own. */
+static bool is_standin(const struct port *port)
+{
+	return port->given || port->path;
+}
+
 static const char *take_job(struct machine *machine, const uint8_t *payload, size_t length)
 {
 	const char *why = NULL;
@@ -157,16 +168,33 @@ static const char *take_job(struct machine *machine, const uint8_t *payload, siz
 	/* first: the user's home may be in one of them */
 	machine->unfit = mounted_make(&machine->mounted, &machine->job);
 	job_apply(&machine->job, machine->etc);
+	if (!is_standin(&machine->port)) {
+		home_make(&machine->job);
+		hostkeys_renew("", machine->job.uuid);
+	}
 	machine->known = true;
 	machine->say_ready = !machine->unfit;
+	if (!is_standin(&machine->port))
+		clock_check_begin(&machine->clock, CLOCK_START_MS);
 	return NULL;
 }
 
 static const char *take_ping(struct machine *machine, const uint8_t *payload)
 {
+	if (machine->known && !is_standin(&machine->port))
+		clock_check_begin(&machine->clock, CLOCK_KEEP_MS);
 	if (machine->pong_count == PONGS_MAX) /* the host does not read */
 		memmove(machine->pongs, machine->pongs + 1, --machine->pong_count * sizeof(*machine->pongs));
 	machine->pongs[machine->pong_count++] = wire_u64(payload);
+	return NULL;
+}
+
+static const char *take_clock(struct machine *machine, const uint8_t *payload, size_t length)
+{
+	if (length != 16)
+		return "a CLOCK that is none of a host's";
+	if (machine->known && !is_standin(&machine->port))
+		clock_check_answer(&machine->clock, wire_u64(payload), wire_u64(payload + 8));
 	return NULL;
 }
 
@@ -183,6 +211,8 @@ static const char *take_frame(struct machine *machine, const struct wire_frame *
 		return take_job(machine, payload, frame->length);
 	if (frame->type == WIRE_PING)
 		return take_ping(machine, payload);
+	if (frame->type == WIRE_CLOCK)
+		return take_clock(machine, payload, frame->length);
 	if (frame->channel == 0)
 		return "a frame that is not for a guest";
 	if (!machine->known)
@@ -239,6 +269,27 @@ static bool say_hello(struct machine *machine)
 	return say(machine, WIRE_HELLO, bytes, sizeof(bytes));
 }
 
+static void ask_time(struct machine *machine, uint64_t now)
+{
+	struct clock_check next;
+	uint8_t bytes[8];
+
+	clock_check_tick(&machine->clock, now);
+	next = machine->clock;
+	if (!next.ask)
+		return;
+	wire_put_u64(bytes, clock_check_question(&next));
+	if (say(machine, WIRE_CLOCK, bytes, sizeof(bytes)))
+		machine->clock = next;
+}
+
+/* READY waits for the clock, and for the end of an earlier job's tasks, each for a time. */
+static bool may_say_ready(const struct machine *machine, uint64_t now)
+{
+	return machine->say_ready && !machine->clock.running &&
+	       (!tasks_forgotten_live(&machine->tasks) || now >= machine->ready_by);
+}
+
 /* What channel 0 has to say, then the tasks. */
 static void speak(struct machine *machine, uint64_t now)
 {
@@ -246,8 +297,8 @@ static void speak(struct machine *machine, uint64_t now)
 
 	if (machine->say_hello && say_hello(machine))
 		machine->say_hello = false;
-	if (machine->say_ready && (!tasks_forgotten_live(&machine->tasks) || now >= machine->ready_by) &&
-	    say(machine, WIRE_READY, NULL, 0))
+	ask_time(machine, now);
+	if (may_say_ready(machine, now) && say(machine, WIRE_READY, NULL, 0))
 		machine->say_ready = false;
 	if (machine->unfit && say(machine, WIRE_UNFIT, machine->mounted.why, machine->mounted.why_length))
 		machine->unfit = false;
@@ -273,6 +324,8 @@ static struct timespec *time_left(const struct machine *machine, uint64_t now, s
 		at = machine->port.retry_at;
 	if (machine->say_ready && now < machine->ready_by && machine->ready_by < at)
 		at = machine->ready_by;
+	if (machine->clock.running && machine->clock.until < at)
+		at = machine->clock.until;
 	if (at == UINT64_MAX)
 		return NULL;
 	ms = at > now ? at - now : 0;

@@ -8,6 +8,7 @@
 #include "common/wire.h"
 
 #define LIMIT_BYTES 20U
+#define AFFINITY_BYTES 128U /* 1024 CPUs */
 
 struct counts {
 	size_t arguments, variables, limits;
@@ -30,6 +31,8 @@ static const char *count(struct counts *counts, const struct wire_attribute *att
 		return text && attribute->length ? NULL : "a working directory that is empty or has a NUL";
 	case WIRE_UMASK:
 		return attribute->length == 4 ? NULL : "a umask that has not four bytes";
+	case WIRE_AFFINITY:
+		return attribute->length <= AFFINITY_BYTES ? NULL : "more CPUs than there can be";
 	case WIRE_RLIMIT:
 		counts->limits++;
 		return attribute->length == LIMIT_BYTES ? NULL : "a resource limit of a wrong length";
@@ -86,6 +89,10 @@ static void take(struct spec *spec, struct counts *at, const struct wire_attribu
 	case WIRE_SCRIPT:
 		spec->script = bytes;
 		spec->script_length = attribute->length;
+		break;
+	case WIRE_AFFINITY:
+		spec->affinity = bytes;
+		spec->affinity_length = attribute->length;
 		break;
 	default:
 		break;

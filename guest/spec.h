@@ -26,6 +26,8 @@ struct spec {
 	struct terminal terminal;
 	const uint8_t *script; /* or NULL */
 	size_t script_length;
+	const uint8_t *affinity; /* a bit for each CPU; or NULL: all */
+	size_t affinity_length;
 };
 
 /**

@@ -276,6 +276,7 @@ static void run_task(struct supervisor *self, const struct job *job, uint8_t *by
 {
 	struct leader leader = {.job = job,
 	                        .std = {std[0], std[1], std[2]},
+	                        .in_session = !self->session,
 	                        .report = self->report,
 	                        .files = given_files.rlim_cur,
 	                        .files_hard = given_files.rlim_max};
@@ -327,6 +328,7 @@ static _Noreturn void supervise(const struct job *job, uint8_t *bytes, size_t si
 	prctl(PR_SET_NAME, "wnodes-task");
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		self.session = 1; /* any but 0, until there is one */
+	setsid();
 	run_task(&self, job, bytes, size, std);
 	_exit(0);
 }

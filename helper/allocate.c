@@ -101,6 +101,7 @@ static int allocate_size(struct record *record, const struct allocation *allocat
 	if (rc < 0)
 		return rc;
 	memory.vcpus = allocate_cpus(record);
+	cgroup_note_cpus(kv);
 	if (memory.vcpus == 0)
 		return failure_set(why, EXIT_NODE, "neither a cpuset nor --cpus says how many CPUs the job has");
 	rc = policy_memory(config, &image, &memory, &mib, why);

@@ -42,6 +42,17 @@ static bool cgroup_is_folder(const char *path)
 	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* The file that tells whether Slurm has suspended the job: of its extern step, under `freezer`. */
+static void cgroup_note_freezer(const char *mountinfo, const struct cgroup_layout *layout, struct kv *kv)
+{
+	const char *file = layout->unified ? "user/cgroup.freeze" : "freezer.state";
+	char relative[CGROUP_PATH], path[CGROUP_PATH];
+
+	if (str_print(relative, sizeof(relative), "%s/step_extern/%s", layout->job, file) == 0 &&
+	    cgroup_locate(mountinfo, layout->unified ? "unified" : "freezer", relative, path) == 0)
+		(void)kv_set(kv, "freezer", path);
+}
+
 int cgroup_find(pid_t extern_pid, uint32_t job, uid_t uid, struct kv *kv, struct failure *why)
 {
 	struct cgroup_layout layout;
@@ -72,6 +83,7 @@ int cgroup_find(pid_t extern_pid, uint32_t job, uid_t uid, struct kv *kv, struct
 		if (kv_set(kv, key, path) == 0)
 			found++;
 	}
+	cgroup_note_freezer(mountinfo, &layout, kv);
 	free(mountinfo);
 	if (found == 0)
 		return failure_set(why, EXIT_NODE, "the job's cgroup %s is not mounted", layout.job);
@@ -95,6 +107,18 @@ unsigned int cgroup_cpus(const struct kv *kv)
 	    cgroup_read(kv_get(kv, "cgroup.unified"), "cpuset.cpus.effective", text, sizeof(text)))
 		return cgroup_count_cpus(text);
 	return 0;
+}
+
+void cgroup_note_cpus(struct kv *kv)
+{
+	char text[4096];
+
+	if (!cgroup_read(kv_get(kv, "cgroup.cpuset"), "cpuset.cpus", text, sizeof(text)) &&
+	    !cgroup_read(kv_get(kv, "cgroup.unified"), "cpuset.cpus.effective", text, sizeof(text)))
+		return;
+	text[strcspn(text, "\n")] = 0;
+	if (cgroup_count_cpus(text) > 0)
+		(void)kv_set(kv, "cpuset", text);
 }
 
 uint64_t cgroup_memory(const struct kv *kv)

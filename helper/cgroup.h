@@ -19,12 +19,15 @@
 
 /**
  * Find the job's folders by the extern slurmstepd's pid and set kv's
- * `cgroup.NAME`. Returns 0 or -EIO with why.
+ * `cgroup.NAME`, and the file by which Slurm suspends the job under `freezer`. Returns 0 or -EIO with why.
  */
 int cgroup_find(pid_t extern_pid, uint32_t job, uid_t uid, struct kv *kv, struct failure *why);
 
 /** The CPUs that the job's cpuset allows; 0 where it has none. */
 unsigned int cgroup_cpus(const struct kv *kv);
+
+/** Set kv's `cpuset` to the list of the CPUs that the job's cpuset allows; nothing where it has none. */
+void cgroup_note_cpus(struct kv *kv);
 
 /** The bytes of memory that the job's cgroup allows; UINT64_MAX where it does not limit. */
 uint64_t cgroup_memory(const struct kv *kv);

@@ -17,7 +17,7 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-enum kind { KIND_PATH, KIND_SIZE, KIND_SECONDS, KIND_LIST, KIND_NAME, KIND_ACCELERATOR };
+enum kind { KIND_PATH, KIND_SIZE, KIND_SECONDS, KIND_LIST, KIND_NAME, KIND_HOSTNAME, KIND_ACCELERATOR };
 
 static const struct key {
 	const char *section, *name;
@@ -31,6 +31,7 @@ static const struct key {
         {"site", "qemu_img", KIND_PATH, AT(qemu_img), 0, 0},
         {"site", "slurmd_spool_dir", KIND_PATH, AT(slurmd_spool_dir), 0, 0},
         {"site", "overlay_dir", KIND_PATH, AT(overlay_dir), 0, 0},
+        {"site", "hostname", KIND_HOSTNAME, AT(hostname), 0, 0},
         {"site", "memory_reserve", KIND_SIZE, AT(memory_reserve), 64 * MIB, 65536 * MIB},
         {"site", "tb_cache", KIND_SIZE, AT(tb_cache), 8 * MIB, 4096 * MIB},
         {"site", "memory_per_cpu", KIND_SIZE, AT(memory_per_cpu), 0, UINT64_C(1) << 44},
@@ -49,6 +50,7 @@ void config_default(struct config *config)
 	        .qemu_img = "/usr/bin/qemu-img",
 	        .slurmd_spool_dir = "/var/spool/slurmd",
 	        .overlay_dir = WNODES_STATEDIR "/overlays",
+	        .hostname = "%n-%j",
 	        .memory_reserve = 256 * MIB,
 	        .tb_cache = 64 * MIB,
 	        .boot_timeout = 300,
@@ -88,6 +90,13 @@ static const char *config_text(struct ini_file *file, const struct key *key, cha
 		if (!str_is_path(value))
 			return ini_file_error(file, "%s: '%.64s' is not an absolute path", key->name, value);
 		(void)str_print(text, PATH_MAX, "%s", value);
+	} else if (key->kind == KIND_HOSTNAME) {
+		if (!config_is_hostname(value) ||
+		    str_print(text, sizeof(((struct config *)0)->hostname), "%s", value) < 0)
+			return ini_file_error(
+			        file,
+			        "%s: '%.64s' is not a hostname: letters, digits, - and . with %%n (node) and %%j (job)",
+			        key->name, value);
 	} else if (key->kind == KIND_NAME) {
 		if (!str_is_name(value))
 			return ini_file_error(file, "%s: '%.64s' is not a name", key->name, value);
@@ -250,6 +259,27 @@ const struct config_network *config_network(const struct config *config, const c
 		if (strcmp(builtin[i].name, name) == 0)
 			return &builtin[i];
 	return NULL;
+}
+
+bool config_is_hostname(const char *text)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	const char *p = text;
+
+	if (!*p || *p == '-' || *p == '.')
+		return false;
+	while (*p) {
+		size_t plain = strspn(p, letters), joint = strspn(p, "-.");
+
+		if (joint > 1 || (joint && !p[1]))
+			return false;
+		if (*p == '%' && p[1] != 'n' && p[1] != 'j')
+			return false;
+		if (!plain && !joint && *p != '%')
+			return false;
+		p += *p == '%' ? 2 : plain ? plain : joint;
+	}
+	return true;
 }
 
 int config_spool(const struct config *config, const char *node, char *spool)

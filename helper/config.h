@@ -4,6 +4,7 @@
 #define WNODES_HELPER_CONFIG_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -27,6 +28,7 @@ struct config {
 	char qemu_img[PATH_MAX];
 	char slurmd_spool_dir[PATH_MAX]; /* %n: the node's name */
 	char overlay_dir[PATH_MAX];
+	char hostname[65]; /* a machine's; %n: the node, %j: the job */
 	uint64_t memory_reserve, tb_cache, memory_per_cpu;
 	uint64_t boot_timeout, boot_timeout_max;
 	char allow_users[CONFIG_LIST], allow_groups[CONFIG_LIST]; /* separated by commas; "" allows everybody */
@@ -47,6 +49,9 @@ int config_load(struct config *config, struct failure *why);
 
 /** The network called name; "user" and "none" are there without a section. NULL where there is none. */
 const struct config_network *config_network(const struct config *config, const char *name);
+
+/** Whether text is a pattern of a hostname: letters, digits, - and . with %n and %j. */
+bool config_is_hostname(const char *text);
 
 /** slurmd_spool_dir with its %n expanded into spool[PATH_MAX]; 0 or -ENAMETOOLONG or -EINVAL. */
 int config_spool(const struct config *config, const char *node, char *spool);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -35,9 +36,9 @@ static int machine_set_uuid(struct kv *machine)
 /* What the record knows under the description's own names. */
 static int machine_copy_record(const struct record *record, struct kv *machine)
 {
-	static const char *const keys[] = {"job",        "restart", "node",         "uid",        "gid",
-	                                   "user",       "home",    "shell",        "groups",     "vcpus",
-	                                   "memory_mib", "console", "boot_timeout", "accelerator"};
+	static const char *const keys[] = {"job",        "restart", "node",         "uid",         "gid",
+	                                   "user",       "home",    "shell",        "groups",      "vcpus",
+	                                   "memory_mib", "console", "boot_timeout", "accelerator", "freezer"};
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -57,14 +58,50 @@ static int machine_copy_record(const struct record *record, struct kv *machine)
 	return rc;
 }
 
-/* The guest is called as its node is, where that is a host's name. */
-static int machine_set_hostname(const struct record *record, struct kv *machine)
+/* The node's name with what a hostname cannot have made a dash, at most room bytes of it. */
+static size_t machine_put_node(char *to, size_t room, const char *node)
 {
-	const char *node = record->id.node;
+	size_t length = strnlen(node, room);
 
-	if (strpbrk(node, ":_") || node[strlen(node) - 1] == '.')
-		return 0;
-	return kv_set(machine, "hostname", node);
+	for (size_t i = 0; i < length; i++)
+		to[i] = node[i] == ':' || node[i] == '_' ? '-' : node[i];
+	return length;
+}
+
+int machine_hostname(const char *pattern, const char *node, uint32_t job, char *hostname)
+{
+	char id[16];
+	size_t digits = (size_t)snprintf(id, sizeof(id), "%" PRIu32, job), fixed = 0, nodes = 0, used = 0, room;
+
+	for (const char *p = pattern; *p; p++) {
+		bool is_key = *p == '%' && *++p;
+
+		nodes += is_key && *p == 'n';
+		fixed += is_key ? (*p == 'j' ? digits : 0) : 1;
+	}
+	if (fixed + nodes > MACHINE_HOSTNAME_MAX)
+		return -ENAMETOOLONG;
+	room = nodes ? (MACHINE_HOSTNAME_MAX - fixed) / nodes : 0;
+	for (const char *p = pattern; *p; p++) {
+		if (*p != '%') {
+			hostname[used++] = *p;
+		} else if (*++p == 'j') {
+			memcpy(hostname + used, id, digits);
+			used += digits;
+		} else {
+			used += machine_put_node(hostname + used, room, node);
+		}
+	}
+	hostname[used] = 0;
+	return 0;
+}
+
+static int machine_set_hostname(const struct record *record, const struct config *config, struct kv *machine)
+{
+	char hostname[MACHINE_HOSTNAME_MAX + 1];
+	int rc = machine_hostname(config->hostname, record->id.node, record->id.job, hostname);
+
+	return rc == 0 ? kv_set(machine, "hostname", hostname) : rc;
 }
 
 static int machine_set_boot(const struct image *image, struct kv *machine)
@@ -105,7 +142,7 @@ int machine_describe(const struct record *record, const struct config *config, c
 	if (rc == 0)
 		rc = machine_set_uuid(machine);
 	if (rc == 0)
-		rc = machine_set_hostname(record, machine);
+		rc = machine_set_hostname(record, config, machine);
 	if (rc == 0)
 		rc = kv_set(machine, "emulator", config->emulator);
 	if (rc == 0)

@@ -281,6 +281,7 @@ static void read_place(struct reader *reader, struct machine *machine)
 	machine->cache_dir = read_path(reader, "cache_dir", false);
 	machine->lock = read_path(reader, "lock", false);
 	machine->cgroup_memory = read_path(reader, "cgroup.memory", true);
+	machine->freezer = read_path(reader, "freezer", true);
 	machine->cgroup = machine->cgroup_memory;
 	if (!machine->cgroup_memory && unified) {
 		machine->cgroup_unified = true;

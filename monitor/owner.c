@@ -26,6 +26,7 @@
 #include "monitor/locks.h"
 #include "monitor/namespace.h"
 #include "monitor/packet.h"
+#include "monitor/pause.h"
 #include "monitor/privilege.h"
 #include "monitor/relay.h"
 #include "monitor/watch.h"
@@ -193,6 +194,7 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 	if (rc < 0)
 		(void)packet_send(owner->reaper, "log libvirt's capability cache %s: %s", machine->cache_dir,
 		                  strerror(-rc));
+	pause_open(owner);
 	readable = owner_copy_emulator(owner);
 	if (namespace_unshare(why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
@@ -292,17 +294,17 @@ _Noreturn void owner_run(const struct machine *machine, const struct counters *c
 	        .parent = parent,
 	        .relay = -1,
 	        .log = -1,
+	        .freezer = -1,
 	        .boot_timer = -1,
 	        .end_timer = -1,
 	        .panic_timer = -1,
 	};
 	struct capabilities capabilities;
-	virDomainPtr domain;
 	int rc;
 
 	owner_begin(&owner);
 	owner_prepare(&owner, &capabilities);
-	domain = owner_create(&owner);
+	owner.domain = owner_create(&owner);
 	capabilities_close(&capabilities);
 	owner_hand_over(&owner);
 	owner_open_log(&owner);
@@ -311,7 +313,7 @@ _Noreturn void owner_run(const struct machine *machine, const struct counters *c
 	if (rc < 0)
 		owner_fail(&owner, "the monitor cannot give up root", strerror(-rc));
 	owner.running = true;
-	if (virDomainResume(domain) < 0)
+	if (virDomainResume(owner.domain) < 0)
 		owner_fail_driver(&owner, "libvirt cannot start the guest");
 	(void)packet_send(reaper, "state booting");
 	rc = watch_run(&owner);

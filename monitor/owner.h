@@ -6,7 +6,9 @@
 #ifndef WNODES_MONITOR_OWNER_H
 #define WNODES_MONITOR_OWNER_H
 
+#include <libvirt/libvirt.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "monitor/counters.h"
@@ -26,7 +28,11 @@ struct owner {
 	struct shares shares; /* the host directories that were found */
 	bool running;         /* the guest has been started */
 	bool ready;
-	bool ended;                             /* owner_end() has been called */
+	virDomainPtr domain;
+	int freezer;               /* tells whether the job is suspended; -1: unknown */
+	bool paused, pause_failed; /* pause.h */
+	int64_t boot_by; /* ms of CLOCK_MONOTONIC by which the guest must be ready; while paused, what is left */
+	bool ended;      /* owner_end() has been called */
 	int boot_timer, end_timer, panic_timer; /* libvirt's ids; -1: none */
 };
 

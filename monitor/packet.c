@@ -26,6 +26,7 @@ static const struct packet_form {
         {"time", FROM_OWNER, PACKET_TIME, TEXT_WORD, (const char *const[]){"libvirt", "created", "hello", NULL}},
         {"end", FROM_OWNER, PACKET_END, TEXT_SOME, NULL},
         {"log", FROM_OWNER, PACKET_LOG, TEXT_SOME, NULL},
+        {"pause", FROM_OWNER, PACKET_PAUSE, TEXT_WORD, (const char *const[]){"on", "off", NULL}},
         {"hello", FROM_RELAY, PACKET_HELLO, TEXT_ANY, NULL},
         {"ready", FROM_RELAY, PACKET_READY, TEXT_NONE, NULL},
         {"broken", FROM_RELAY, PACKET_BROKEN, TEXT_SOME, NULL},

@@ -19,6 +19,7 @@ enum packet_kind {
 	PACKET_TIME,  /* TEXT: libvirt, created, hello */
 	PACKET_END,   /* CODE, TEXT: the machine has failed */
 	PACKET_LOG,   /* TEXT: a line for the site's log */
+	PACKET_PAUSE, /* TEXT: on, off: the machine stands still with its job */
 	/* relay to owner */
 	PACKET_HELLO, /* TEXT: the agent's version */
 	PACKET_READY,

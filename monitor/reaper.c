@@ -25,6 +25,7 @@
 #define REAPER_END_MS ((int)OWNER_RELAY_SECONDS * 1000 + 2000) /* from the owner's "end" to its exit */
 #define REAPER_KILL_SECONDS 10U
 #define REAPER_LOG_LINES 32U
+#define REAPER_PAUSES 100000U
 
 struct reaper {
 	const struct machine *machine;
@@ -35,6 +36,7 @@ struct reaper {
 	bool running;        /* the guest has been started */
 	int64_t deadline;    /* ms of CLOCK_MONOTONIC by which the owner must do its next step; 0: none */
 	unsigned int logged; /* lines, bounded: the owner has the user's rights */
+	unsigned int pauses; /* changes to and from, bounded likewise */
 	unsigned int times;  /* bits of the times already written */
 };
 
@@ -60,6 +62,18 @@ static void reaper_mark(struct reaper *reaper, const char *state, const char *ti
 
 	if (rc == 0 && time)
 		rc = state_time(&changes, time);
+	if (rc == 0)
+		rc = state_save(reaper->machine->run_dir, &changes);
+	reaper_saved(reaper, rc);
+	kv_free(&changes);
+}
+
+/* paused=on where the machine stands still with its job */
+static void reaper_paused(const struct reaper *reaper, const char *paused)
+{
+	struct kv changes = {0};
+	int rc = kv_set(&changes, "paused", paused);
+
 	if (rc == 0)
 		rc = state_save(reaper->machine->run_dir, &changes);
 	reaper_saved(reaper, rc);
@@ -107,6 +121,10 @@ static void reaper_packet(struct reaper *reaper, const struct packet *packet)
 		reaper->deadline = now_ms() + REAPER_END_MS;
 		reaper->running = true;
 		reaper_failed(reaper, packet->code, packet->text);
+		break;
+	case PACKET_PAUSE:
+		if (!reaper->ended && reaper->pauses++ < REAPER_PAUSES)
+			reaper_paused(reaper, packet->text);
 		break;
 	case PACKET_LOG:
 		if (reaper->logged++ < REAPER_LOG_LINES)

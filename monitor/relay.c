@@ -106,6 +106,8 @@ static void relay_arguments(const struct machine *machine, struct ids *ids, cons
 	arguments[n++] = machine->shell;
 	arguments[n++] = "--groups";
 	arguments[n++] = machine->groups;
+	arguments[n++] = "--uuid";
+	arguments[n++] = machine->uuid;
 	if (machine->hostname) {
 		arguments[n++] = "--hostname";
 		arguments[n++] = machine->hostname;

@@ -2,10 +2,12 @@
 #include "monitor/watch.h"
 
 #include <errno.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/exitcode.h"
 #include "monitor/packet.h"
+#include "monitor/pause.h"
 
 /* From the console's "Kernel panic" to the end: what follows it on the console names the culprit. */
 #define WATCH_PANIC_MS 500
@@ -116,6 +118,35 @@ static void watch_on_boot_timer(int timer, void *opaque)
 	watch_finish(owner);
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now = {0};
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The guest has so many ms to become ready. */
+static int watch_boot(struct owner *owner, int64_t ms)
+{
+	owner->boot_by = now_ms() + ms;
+	owner->boot_timer = virEventAddTimeout((int)ms, watch_on_boot_timer, owner, NULL);
+	return owner->boot_timer < 0 ? -EIO : 0;
+}
+
+void watch_hold_boot(struct owner *owner, bool hold)
+{
+	if (owner->ready)
+		return;
+	if (hold && owner->boot_timer >= 0) {
+		(void)virEventRemoveTimeout(owner->boot_timer);
+		owner->boot_timer = -1;
+		owner->boot_by -= now_ms();
+	} else if (!hold && owner->boot_timer < 0) {
+		(void)watch_boot(owner, owner->boot_by > 0 ? owner->boot_by : 0);
+	}
+}
+
 static void watch_on_panic_timer(int timer, void *opaque)
 {
 	struct owner *owner = opaque;
@@ -217,9 +248,8 @@ int watch_run(struct owner *owner)
 {
 	const int events = VIR_EVENT_HANDLE_READABLE | VIR_EVENT_HANDLE_ERROR | VIR_EVENT_HANDLE_HANGUP;
 
-	owner->boot_timer =
-	        virEventAddTimeout((int)owner->machine->boot_timeout * 1000, watch_on_boot_timer, owner, NULL);
-	if (owner->boot_timer < 0 || virEventAddHandle(owner->relay, events, watch_on_relay, owner, NULL) < 0 ||
+	if (watch_boot(owner, (int64_t)owner->machine->boot_timeout * 1000) < 0 || pause_watch(owner) < 0 ||
+	    virEventAddHandle(owner->relay, events, watch_on_relay, owner, NULL) < 0 ||
 	    virEventAddHandle(owner->reaper, events, watch_on_reaper, owner, NULL) < 0)
 		return -EIO;
 	for (;;)

@@ -28,6 +28,9 @@ int watch_domain(struct owner *owner, virConnectPtr connection);
  */
 int watch_run(struct owner *owner);
 
+/** Stop the boot timer with a paused machine, and let it go on with what was left. */
+void watch_hold_boot(struct owner *owner, bool hold);
+
 /** Why QEMU died: 70's message, static. */
 const char *watch_death(const struct owner *owner);
 

@@ -6,8 +6,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/paths.h"
 #include "common/taskenv.h"
+#include "plugin/multiprog.h"
 #include "plugin/options.h"
+
+/* From Slurm 23.11 on. */
+#pragma weak spank_prepend_task_argv
+extern spank_err_t spank_prepend_task_argv(spank_t spank, int argc, const char *argv[]);
 
 /*
  * srun takes a closed standard input's number for a socket of its own and then
@@ -34,5 +40,21 @@ int client_check_options(void)
 		(void)setenv(TASKENV_TTY, "1", 1);
 	else
 		(void)unsetenv(TASKENV_TTY);
+	return 0;
+}
+
+int client_wrap_multiprog(spank_t spank)
+{
+	char **argv = NULL;
+	char *wrapped;
+	int argc = 0;
+
+	if (!options_given()->image || spank_prepend_task_argv ||
+	    spank_get_item(spank, S_JOB_ARGV, &argc, &argv) != ESPANK_SUCCESS || !argv ||
+	    !multiprog_is_read(argc, argv))
+		return 0;
+	wrapped = multiprog_wrap(argv[1], WNODES_RUN);
+	if (wrapped)
+		argv[1] = wrapped; /* srun's, which never frees it */
 	return 0;
 }

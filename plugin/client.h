@@ -3,11 +3,20 @@
 #ifndef WNODES_PLUGIN_CLIENT_H
 #define WNODES_PLUGIN_CLIENT_H
 
+#include <slurm/spank.h>
+
 /**
  * Refuse a bad option before anything is submitted: one line on stderr and
  * exit with EXIT_USAGE. Slurm would turn a failing hook into its own exit
  * code, hence the exit from here. Returns 0 where all is well.
  */
 int client_check_options(void);
+
+/**
+ * In srun --multi-prog of a job with --vm, put wnodes-run into the file's
+ * text, where slurmstepd's Slurm cannot do so for each task. What cannot be
+ * changed is refused on the node. Returns 0.
+ */
+int client_wrap_multiprog(spank_t spank);
 
 #endif

@@ -36,6 +36,13 @@ int slurm_spank_init_post_opt(spank_t spank, int argc, char **argv)
 	}
 }
 
+int slurm_spank_local_user_init(spank_t spank, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return client_wrap_multiprog(spank);
+}
+
 int slurm_spank_job_prolog(spank_t spank, int argc, char **argv)
 {
 	(void)argc;

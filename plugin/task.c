@@ -14,6 +14,7 @@
 #include "common/kv.h"
 #include "common/paths.h"
 #include "common/str.h"
+#include "common/taskenv.h"
 #include "plugin/job.h"
 #include "plugin/loader.h"
 #include "plugin/multiprog.h"
@@ -55,14 +56,24 @@ static char *image_of(const struct job *job)
 	return image;
 }
 
+static bool is_batch(spank_t spank)
+{
+	uint32_t step;
+
+	return spank_get_item(spank, S_JOB_STEPID, &step) == ESPANK_SUCCESS && step == SLURM_BATCH_SCRIPT;
+}
+
 /* What a step may say of the machine: nothing, or what its job said. */
-static void check_step_options(spank_t spank, const struct job *job, bool has_machine)
+static void check_step_options(spank_t spank, const struct job *job, bool has_machine, bool batch)
 {
 	const struct options *options = options_given();
 	char *image;
 
 	if (!options->image)
 		return;
+	if (!has_machine && batch)
+		refuse(spank, EXIT_NODE, "job %u has no virtual machine on %s: slurmd has not run its prolog", job->id,
+		       job->node);
 	if (!has_machine)
 		refuse(spank, EXIT_USAGE,
 		       "job %u has no virtual machine on %s: give --vm to the salloc, sbatch or srun that makes the "
@@ -78,14 +89,13 @@ static void check_step_options(spank_t spank, const struct job *job, bool has_ma
 	free(image);
 }
 
-static int step_name(spank_t spank, const struct job *job, char *name, size_t size, bool *batch)
+static int step_name(spank_t spank, const struct job *job, char *name, size_t size)
 {
 	uint32_t step;
 
 	if (spank_get_item(spank, S_JOB_STEPID, &step) != ESPANK_SUCCESS)
 		return -1;
-	*batch = step == SLURM_BATCH_SCRIPT;
-	if (*batch)
+	if (step == SLURM_BATCH_SCRIPT)
 		return str_print(name, size, "%u.batch", job->id);
 	if (step == SLURM_INTERACTIVE_STEP)
 		return str_print(name, size, "%u.interactive", job->id);
@@ -115,25 +125,32 @@ int task_init(spank_t spank)
 	char **argv = NULL;
 	uint32_t rank = 0;
 	int argc = 0;
-	bool batch, has_machine;
+	bool batch, has_machine, wrapped;
 
 	if (job_get(spank, &job) < 0)
 		return options_given()->image ? -1 : 0;
 	has_machine = job_has_machine(&job);
-	check_step_options(spank, &job, has_machine);
+	batch = is_batch(spank);
+	check_step_options(spank, &job, has_machine, batch);
 	if (!has_machine)
 		return 0;
 	if (spank_get_item(spank, S_JOB_ARGV, &argc, &argv) != ESPANK_SUCCESS || argc < 1 || !argv || !argv[0] ||
-	    step_name(spank, &job, step, sizeof(step), &batch) < 0)
+	    step_name(spank, &job, step, sizeof(step)) < 0)
 		refuse(spank, EXIT_NODE,
 		       "Slurm does not tell the task's program, so it cannot be run in the virtual machine");
 	(void)spank_get_item(spank, S_TASK_GLOBAL_ID, &rank);
-	if (!batch && multiprog_is(argc, argv, rank))
-		refuse(spank, EXIT_USAGE, "--multi-prog is not yet available for jobs with --vm");
+	wrapped = !batch && !spank_prepend_task_argv && argc >= 2 && multiprog_is_wrapped(argv[1], WNODES_RUN);
+	if (!batch && !spank_prepend_task_argv && !wrapped && multiprog_is(argc, argv, rank))
+		refuse(spank, EXIT_USAGE,
+		       "--multi-prog in a job with a virtual machine: give --vm to this srun too, and lines of `RANKS "
+		       "PROGRAM "
+		       "ARGUMENTS` below 4 KiB");
 	if (spank_setenv(spank, "WNODES_RUN_DIR", job.run_dir, 1) != ESPANK_SUCCESS ||
 	    spank_setenv(spank, "WNODES_RUN_STEP", step, 1) != ESPANK_SUCCESS ||
 	    (batch ? spank_setenv(spank, "WNODES_RUN_SCRIPT", "1", 1) != ESPANK_SUCCESS
 	           : (spank_unsetenv(spank, "WNODES_RUN_SCRIPT"), false)) ||
+	    (wrapped ? spank_setenv(spank, TASKENV_MULTIPROG, "1", 1) != ESPANK_SUCCESS
+	             : (spank_unsetenv(spank, TASKENV_MULTIPROG), false)) ||
 	    loader_set_aside(spank) < 0 || replace_program(spank, argv) < 0)
 		refuse(spank, EXIT_NODE, "the task cannot be given to wnodes-run");
 	return 0;

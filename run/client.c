@@ -90,6 +90,8 @@ static void take_ready(struct run *run)
 {
 	int rc = run_signals_forward(run);
 
+	run_affinity_add(run);
+
 	if (rc < 0) {
 		run_fail(run, EXIT_NODE, "cannot forward signals: %s", strerror(-rc));
 		return;

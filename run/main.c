@@ -101,6 +101,10 @@ static int parse_options(struct run_options *options, int argc, char **argv)
 		options->step = "step";
 	if (argc < 1 || !options->run_dir || strlen(options->step) > WIRE_STEP_MAX)
 		return -EINVAL;
+	/* a --multi-prog file's own words begin with the two; those of a program in its place cannot: see plugin/task.c
+	 */
+	if (is_set(TASKENV_MULTIPROG) && argc >= 3 && strcmp(argv[1], "--") == 0)
+		name = NULL;
 	if (name) {
 		argv[0] = name;
 		options->argv = argv;

@@ -68,6 +68,9 @@ static int parse_option(struct relay_job *job, int option)
 	case 'H':
 		job->hostname = optarg;
 		return 0;
+	case 'i':
+		job->uuid = optarg;
+		return 0;
 	case 'c':
 		job->console = optarg;
 		return 0;
@@ -78,17 +81,13 @@ static int parse_option(struct relay_job *job, int option)
 
 static int parse_command_line(struct relay_job *job, int argc, char **argv)
 {
-	static const struct option options[] = {{"machine-name", required_argument, NULL, 'm'},
-	                                        {"job", required_argument, NULL, 'j'},
-	                                        {"uid", required_argument, NULL, 'u'},
-	                                        {"gid", required_argument, NULL, 'g'},
-	                                        {"user", required_argument, NULL, 'n'},
-	                                        {"home", required_argument, NULL, 'h'},
-	                                        {"shell", required_argument, NULL, 's'},
-	                                        {"groups", required_argument, NULL, 'G'},
-	                                        {"hostname", required_argument, NULL, 'H'},
-	                                        {"console", required_argument, NULL, 'c'},
-	                                        {NULL, 0, NULL, 0}};
+	static const struct option options[] = {
+	        {"machine-name", required_argument, NULL, 'm'}, {"job", required_argument, NULL, 'j'},
+	        {"uid", required_argument, NULL, 'u'},          {"gid", required_argument, NULL, 'g'},
+	        {"user", required_argument, NULL, 'n'},         {"home", required_argument, NULL, 'h'},
+	        {"shell", required_argument, NULL, 's'},        {"groups", required_argument, NULL, 'G'},
+	        {"hostname", required_argument, NULL, 'H'},     {"uuid", required_argument, NULL, 'i'},
+	        {"console", required_argument, NULL, 'c'},      {NULL, 0, NULL, 0}};
 	static uint8_t packed[WIRE_PAYLOAD_MAX];
 	int option;
 

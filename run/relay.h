@@ -35,7 +35,7 @@ struct relay;
 
 /* The job, as the command line tells it; strings of argv. */
 struct relay_job {
-	const char *machine, *job, *user, *home, *shell, *groups, *hostname, *console;
+	const char *machine, *job, *user, *home, *shell, *groups, *hostname, *console, *uuid;
 	uint32_t uid, gid;
 	struct queue mounts; /* MOUNT attributes, as the monitor names the directories */
 };
@@ -88,6 +88,7 @@ struct relay_guest {
 	struct queue in, out;
 	enum relay_phase phase; /* what the relay sent last, or READY */
 	bool broken;            /* nothing of it is read any more */
+	bool paused;            /* the machine stands still with its job: it is not asked to answer */
 	bool throttled;         /* no client is read */
 	bool wants_out;
 	uint64_t pinged, ponged; /* numbers of the last PING and PONG */
@@ -135,6 +136,12 @@ void relay_guest_close(struct relay *relay);
 /** Queue a frame for the guest. Without memory, the guest is given up. */
 void relay_guest_send(struct relay *relay, const struct wire_frame *frame, const void *payload);
 void relay_guest_send_u32(struct relay *relay, uint32_t channel, enum wire_type type, uint8_t stream, uint32_t number);
+
+/** Tell the guest the time: the answer to its question number; 0: it did not ask, and its clock is wrong. */
+void relay_guest_clock(struct relay *relay, uint64_t number);
+
+/** The machine is paused, or goes on. */
+void relay_guest_pause(struct relay *relay, bool paused);
 
 /** Write what the guest takes, and set the throttle. */
 void relay_guest_flush(struct relay *relay);

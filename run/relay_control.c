@@ -147,6 +147,10 @@ static int take_packet(struct relay *relay, char *packet, const int fds[2], size
 		close(fds[i]);
 	if (count == 0 && strncmp(packet, "mount ", 6) == 0)
 		return relay_job_mount(&relay->job, packet + 6);
+	if (count == 0 && (strcmp(packet, "pause on") == 0 || strcmp(packet, "pause off") == 0)) {
+		relay_guest_pause(relay, strcmp(packet, "pause on") == 0);
+		return 0;
+	}
 	if (count == 0 && strncmp(packet, "end ", 4) == 0)
 		return take_end(relay, packet);
 	return -EBADMSG;

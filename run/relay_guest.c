@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/exitcode.h"
@@ -147,7 +148,7 @@ static int on_ping(sd_event_source *source, uint64_t usec, void *data)
 
 	(void)usec;
 	/* counted, not timed: a relay that was itself stopped must not blame the guest */
-	if (guest->pinged - guest->ponged >= PINGS_MAX) {
+	if (!guest->paused && guest->pinged - guest->ponged >= PINGS_MAX) {
 		relay_control_say(relay, "silent");
 		guest->ping = sd_event_source_disable_unref(guest->ping);
 		await_verdict(relay);
@@ -155,8 +156,10 @@ static int on_ping(sd_event_source *source, uint64_t usec, void *data)
 		stop_reading(guest);
 		return relay_settle(relay);
 	}
-	wire_put_u64(payload, ++guest->pinged);
-	relay_guest_send(relay, &frame, payload);
+	if (!guest->paused) {
+		wire_put_u64(payload, ++guest->pinged);
+		relay_guest_send(relay, &frame, payload);
+	}
 	if (sd_event_source_set_time_relative(source, WIRE_PING_SECONDS * RELAY_SECOND) < 0 ||
 	    sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) < 0)
 		relay_guest_break(relay, "no memory to watch its channel");
@@ -236,6 +239,36 @@ static void take_pong(struct relay *relay, const uint8_t *payload)
 		relay->guest.ponged = number;
 }
 
+void relay_guest_clock(struct relay *relay, uint64_t number)
+{
+	const struct wire_frame frame = {16, 0, WIRE_CLOCK, 0};
+	struct timespec now = {0};
+	uint8_t payload[16];
+
+	if (relay->guest.phase < PHASE_JOB)
+		return;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	wire_put_u64(payload, number);
+	wire_put_u64(payload + 8, (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec);
+	relay_guest_send(relay, &frame, payload);
+}
+
+void relay_guest_pause(struct relay *relay, bool paused)
+{
+	relay->guest.paused = paused;
+	if (!paused)
+		relay_guest_clock(relay, 0);
+}
+
+/* The agent asks for the time. */
+static void take_clock(struct relay *relay, const uint8_t *payload, size_t length)
+{
+	if (relay->guest.phase < PHASE_JOB || length != 8)
+		relay_guest_break(relay, length != 8 ? "a CLOCK that asks nothing" : "a CLOCK before JOB");
+	else
+		relay_guest_clock(relay, wire_u64(payload));
+}
+
 static void take_machine_frame(struct relay *relay, const struct wire_frame *frame, const uint8_t *payload)
 {
 	if (frame->type == WIRE_HELLO)
@@ -246,6 +279,8 @@ static void take_machine_frame(struct relay *relay, const struct wire_frame *fra
 		take_unfit(relay, payload, frame->length);
 	else if (frame->type == WIRE_PONG)
 		take_pong(relay, payload);
+	else if (frame->type == WIRE_CLOCK)
+		take_clock(relay, payload, frame->length);
 	else
 		relay_guest_break(relay, "a %s frame, which a guest does not send", wire_type_name(frame->type));
 }

@@ -97,6 +97,8 @@ int relay_job_pack(const struct relay_job *job, uint8_t *out)
 		return rc;
 	if (job->hostname)
 		put(out, &used, WIRE_HOSTNAME, job->hostname, strlen(job->hostname));
+	if (job->uuid)
+		put(out, &used, WIRE_UUID, job->uuid, strlen(job->uuid));
 	if (used > WIRE_PAYLOAD_MAX || job->mounts.used > WIRE_PAYLOAD_MAX - used)
 		return -E2BIG;
 	if (job->mounts.used)

@@ -7,6 +7,7 @@
 #ifndef WNODES_RUN_RUN_H
 #define WNODES_RUN_RUN_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,6 +42,7 @@ struct run_wait {
 	char state[32];   /* the last one seen; "" before */
 	uint64_t started; /* microseconds of CLOCK_MONOTONIC */
 	uint64_t changed; /* when state was first seen */
+	uint64_t looked;  /* when it was last looked at; 0: not yet */
 };
 
 /* A message and an exit code, where the machine has failed. */
@@ -132,6 +134,18 @@ void run_fail(struct run *run, int code, const char *format, ...) __attribute__(
 /** The console's last lines, to stderr. */
 void run_say_tail(struct run *run, const uint8_t *bytes, size_t length);
 
+/* affinity.c */
+
+/**
+ * Translate bound into the guest's numbers: cpus is the list of the job's
+ * CPUs on this node, mask[128] a bit for each of them. Returns the bytes of
+ * mask that matter; 0 where all are bound, none is, or the list is not one.
+ */
+size_t run_affinity_map(const char *cpus, const cpu_set_t *bound, uint8_t *mask);
+
+/** Add the CPUs that this process is bound to to the spec, where they are not all of the job's. */
+void run_affinity_add(struct run *run);
+
 /* spec.c */
 
 /**
@@ -159,6 +173,12 @@ const char *run_terminal_newline(const struct run *run);
 void run_terminal_restore(struct run *run);
 
 /* wait.c */
+
+/**
+ * A process that looks every second and has not for much longer was frozen
+ * with its job: that time does not count for run_wait_judge().
+ */
+void run_wait_skip(struct run_wait *wait, uint64_t now);
 
 /**
  * Judge a state that was loaded with result rc (kv_load()'s) at time now:

@@ -15,6 +15,7 @@
 
 #define POLL_USEC RUN_SECOND         /* inotify may miss a change; a second is soon enough */
 #define RETRY_USEC (RUN_SECOND / 10) /* the relay's socket may appear at any moment */
+#define FROZEN_USEC (5 * RUN_SECOND)
 #define PREPARED_SECONDS 10U
 #define START_SECONDS 120U
 #define BOOT_SECONDS_MAX 86400U
@@ -105,6 +106,17 @@ enum run_verdict run_wait_judge(struct run_wait *wait, const struct kv *state, i
 	return fail(failure, EXIT_NODE, "this node has no extern step: PrologFlags=Contain is required in slurm.conf");
 }
 
+void run_wait_skip(struct run_wait *wait, uint64_t now)
+{
+	uint64_t gap = wait->looked ? now - wait->looked : 0;
+
+	if (gap > FROZEN_USEC) {
+		wait->started += gap;
+		wait->changed += wait->changed ? gap : 0;
+	}
+	wait->looked = now;
+}
+
 /* kv_load()'s result, or -ESTALE where the run folder was removed. */
 static int load_state(struct run *run, struct kv *state)
 {
@@ -154,6 +166,7 @@ static uint64_t look(struct run *run)
 	int rc = load_state(run, &state);
 
 	memcpy(before, run->wait.state, sizeof(before));
+	run_wait_skip(&run->wait, run_now());
 	switch (run_wait_judge(&run->wait, &state, rc, run_now(), &failure)) {
 	case RUN_FAIL:
 		again = fail_or_listen(run, &failure);

@@ -32,10 +32,14 @@ teardown_file()
 
 @test "a job over two nodes has a machine on each" {
 	cluster up --nodes 2
-	as_user srun -N2 -n4 -O --vm=tiny cat /proc/sys/kernel/random/boot_id > "$BATS_TEST_TMPDIR/out"
+	# shellcheck disable=SC2016
+	as_user srun -N2 --ntasks-per-node=2 -O -l --vm=tiny sh -c 'echo "$(cat /proc/sys/kernel/random/boot_id) $(hostname) $SLURM_NODEID"' > "$BATS_TEST_TMPDIR/out"
 	cat "$BATS_TEST_TMPDIR/out"
 	[ "$(wc -l < "$BATS_TEST_TMPDIR/out")" -eq 4 ]
-	[ "$(sort -u "$BATS_TEST_TMPDIR/out" | wc -l)" -eq 2 ]
+	[ "$(cut -d' ' -f2 "$BATS_TEST_TMPDIR/out" | sort -u | wc -l)" -eq 2 ]
+	for i in 0 1; do
+		[ "$(sed -n "s/^\([0-3]\): [^ ]* ${WNODES_CLUSTER_PREFIX}$((i + 1))-[0-9]* $i\$/\1/p" "$BATS_TEST_TMPDIR/out" | sort | xargs)" = "$((2 * i)) $((2 * i + 1))" ]
+	done
 	wait_for_nothing
 	# each has the CPUs that the job has on its node
 	# shellcheck disable=SC2016

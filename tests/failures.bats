@@ -97,12 +97,6 @@ fails()
 	fails 70 "protocol|restarted" --vm=tiny-endless sh -c 'sleep 100'
 }
 
-@test "--multi-prog: 64, nothing runs on the host" {
-	printf '0 cat /proc/sys/kernel/random/boot_id\n1 cat /proc/sys/kernel/random/boot_id\n' > "$folder/multi"
-	chmod 0644 "$folder/multi"
-	fails 64 "multi-prog" -O -n2 --vm=tiny --multi-prog "$folder/multi"
-}
-
 @test "a step that asks for a machine in a job that has none, or for another image: 64" {
 	run as_user salloc bash -c 'srun --vm=tiny cat /proc/sys/kernel/random/boot_id'
 	echo "$output"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: guest/spec.o guest/accounts.o guest/job.o guest/ring.o guest/memory.o guest/port.o guest/log.o */
+/* links: guest/etc.o guest/hostkeys.o guest/names.o */
 /* links: common/str.o common/terminal.o common/wire.o */
 /* The agent's parts that need no process: spec, job, account files, ring, frames. */
 #include <errno.h>
@@ -12,13 +13,17 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "common/wire.h"
 #include "guest/accounts.h"
+#include "guest/etc.h"
+#include "guest/hostkeys.h"
 #include "guest/job.h"
+#include "guest/names.h"
 #include "guest/port.h"
 #include "guest/ring.h"
 #include "guest/spec.h"
@@ -378,6 +383,84 @@ static void a_port_that_nobody_reads_has_a_bound(void **state)
 	ring_free(&port.out);
 }
 
+static void the_hostname_is_known_in_hosts(void **state)
+{
+	char *text, *again;
+
+	(void)state;
+	assert_int_equal(names_hosts("127.0.0.1 localhost\n127.0.1.1 image", "n1-5", &text), 0);
+	assert_string_equal(text, "127.0.1.1 n1-5 # wnodes\n127.0.0.1 localhost\n127.0.1.1 image\n");
+	assert_int_equal(names_hosts(text, "n2.example.org", &again), 0);
+	assert_string_equal(again, "127.0.1.1 n2.example.org n2 # wnodes\n127.0.0.1 localhost\n127.0.1.1 image\n");
+	free(text);
+	free(again);
+}
+
+static void a_machine_is_named(void **state)
+{
+	struct job job = {.uuid = "4EBCF1D7-86b1-4e91-9ab7-330be9b2d4ff"}, broken = {.uuid = "4ebcf1d7"};
+	char folder[] = "/tmp/wnodes-names-XXXXXX", path[64];
+	char *text;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/machine-id", folder);
+	names_apply(&broken, folder);
+	assert_int_equal(access(path, F_OK), -1);
+	names_apply(&job, folder);
+	assert_int_equal(etc_read(path, &text), 0);
+	assert_string_equal(text, "4ebcf1d786b14e919ab7330be9b2d4ff\n");
+	free(text);
+	unlink(path);
+	rmdir(folder);
+}
+
+/* hostkeys_renew(), and its child's end; then the key of that type, or "" */
+static void renew(const char *folder, const char *uuid, char *key, int room)
+{
+	char path[128];
+	FILE *file;
+
+	hostkeys_renew(folder, uuid);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	snprintf(path, sizeof(path), "%s/etc/ssh/ssh_host_ed25519_key.pub", folder);
+	file = fopen(path, "r");
+	if (!file || !fgets(key, room, file))
+		key[0] = 0;
+	if (file)
+		fclose(file);
+}
+
+static void host_keys_are_the_machines_own(void **state)
+{
+	char folder[] = "/tmp/wnodes-keys-XXXXXX", command[512], key[512], second[512];
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(command, sizeof(command),
+	         "cd %s && mkdir -p etc/ssh sys/class/dmi/id run && echo ABC > sys/class/dmi/id/product_uuid", folder);
+	assert_int_equal(system(command), 0);
+	renew(folder, "abc", key, sizeof(key));
+	assert_string_equal(key, ""); /* no server */
+	snprintf(command, sizeof(command),
+	         "cd %s/etc/ssh && touch sshd_config && echo image > ssh_host_ed25519_key.pub && touch -d '2020-01-01' "
+	         "ssh_host_*",
+	         folder);
+	assert_int_equal(system(command), 0);
+	renew(folder, "abc", key, sizeof(key));
+	assert_int_equal(strncmp(key, "ssh-ed25519 ", 12), 0);
+	/* made since the boot, by this machine: it stays */
+	renew(folder, "abc", second, sizeof(second));
+	assert_string_equal(key, second);
+	/* the machine has been handed on */
+	renew(folder, "def", second, sizeof(second));
+	assert_int_equal(strncmp(second, "ssh-ed25519 ", 12), 0);
+	assert_string_not_equal(key, second);
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +470,9 @@ int main(void)
 	        cmocka_unit_test(users_are_known_by_number_and_name),
 	        cmocka_unit_test(groups_are_known_by_number_and_name),
 	        cmocka_unit_test(account_files_are_replaced_whole),
+	        cmocka_unit_test(the_hostname_is_known_in_hosts),
+	        cmocka_unit_test(a_machine_is_named),
+	        cmocka_unit_test(host_keys_are_the_machines_own),
 	        cmocka_unit_test(a_ring_keeps_order_over_its_end),
 	        cmocka_unit_test(frames_come_whole_however_they_are_cut),
 	        cmocka_unit_test(a_port_that_nobody_reads_has_a_bound),

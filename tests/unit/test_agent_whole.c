@@ -3,6 +3,7 @@
 /* links: guest/oom.o guest/spec.o guest/accounts.o guest/job.o guest/ring.o guest/memory.o guest/port.o guest/log.o */
 /* links: guest/mounted.o */
 /* links: guest/pty.o common/str.o common/terminal.o common/wire.o */
+/* links: guest/clock.o guest/etc.o guest/home.o guest/hostkeys.o guest/names.o */
 /*
  * The whole agent, in a process of its own, with a socket or a terminal for a
  * port; the test is the host, and real processes are run. Needs root, as the

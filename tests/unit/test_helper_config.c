@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/config.o helper/ini_file.o helper/failure.o helper/fs.o helper/list.o common/str.o common/mounts.o */
 /* links: helper/network/network.o helper/network/user.o helper/network/none.o helper/image/catalogue.o common/kv.o */
+/* links: helper/machine.o helper/state.o helper/record.o helper/journal.o */
 /* libs: -linih */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,7 @@
 #include "helper/config.h"
 #include "helper/image/catalogue.h"
 #include "helper/list.h"
+#include "helper/machine.h"
 
 static struct config config;
 static struct image image;
@@ -182,6 +184,31 @@ static void an_images_name_is_checked(void **state)
 	}
 }
 
+static void a_machines_hostname(void **state)
+{
+	static const char *const good[] = {"%n-%j", "vm%j", "%n", "a", "wn.%n.example.org", "a-b%j"};
+	static const char *const bad[] = {"", "-a", ".a", "a-", "a.", "a..b", "%x", "a%", "a b", "a_b", "%n/%j", "a%%"};
+	const char *long_node = "a-node-whose-name-is-quite-as-long-as-a-hostname-can-ever-be-123";
+	char name[MACHINE_HOSTNAME_MAX + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(config_is_hostname(good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(config_is_hostname(bad[i]));
+	assert_string_equal(config_says(""), "");
+	assert_int_equal(machine_hostname(config.hostname, "n1", 42, name), 0);
+	assert_string_equal(name, "n1-42");
+	assert_int_equal(machine_hostname("%j.%n", "my_node:1", 7, name), 0);
+	assert_string_equal(name, "7.my-node-1");
+	assert_int_equal(machine_hostname("%n-%j", long_node, 4294967294U, name), 0);
+	assert_int_equal(strlen(name), MACHINE_HOSTNAME_MAX);
+	assert_string_equal(strrchr(name, '-'), "-4294967294");
+	assert_string_equal(config_says("[site]\nhostname = %n_%j\n"),
+	                    "F:2: hostname: '%n_%j' is not a hostname: letters, digits, - and . with %n (node) and %j "
+	                    "(job)");
+}
+
 static void the_spool_folder_is_the_nodes(void **state)
 {
 	char spool[PATH_MAX];
@@ -243,6 +270,7 @@ int main(void)
 	        cmocka_unit_test(continued_values),
 	        cmocka_unit_test(images),
 	        cmocka_unit_test(an_images_name_is_checked),
+	        cmocka_unit_test(a_machines_hostname),
 	        cmocka_unit_test(the_spool_folder_is_the_nodes),
 	        cmocka_unit_test(lists),
 	        cmocka_unit_test(the_hosts_directories),

@@ -44,9 +44,10 @@ static void each_sender_has_its_packets(void **state)
 static void only_known_words_are_taken(void **state)
 {
 	static const char *const wrong[] = {
-	        "",        " ",           "stat",         "state",   "state ",   "state ended",
-	        "time x",  "times hello", "state  ready", "log",     "end",      "end 70",
-	        "end 70 ", "end 0 fine",  "end 300 x",    "end x y", "end -1 x", "end 71 x"};
+	        "",         " ",           "stat",         "state",      "state ",    "state ended",
+	        "time x",   "times hello", "state  ready", "log",        "pause",     "pause x",
+	        "end",      "end 70",      "end 70 ",      "end 0 fine", "end 300 x", "end x y",
+	        "end -1 x", "end 71 x"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: monitor/watch.o monitor/packet.o monitor/counters.o common/str.o */
-/* libs: -lvirt */
+/* links: monitor/pause.o monitor/driver.o monitor/domain.o monitor/namespace.o */
+/* libs: -lvirt -lxml2 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "common/exitcode.h"
+#include "monitor/pause.h"
 #include "monitor/watch.h"
 
 /* Of the owner's nothing but the verdicts is tested here. */
@@ -53,11 +56,33 @@ static void the_rest_ends_nothing(void **state)
 	expect(-1, -1, 0, NULL);
 }
 
+static void a_freezer_is_read(void **state)
+{
+	static const struct {
+		const char *text;
+		bool frozen;
+	} cases[] = {{"FROZEN\n", true}, {"FREEZING\n", true}, {"THAWED\n", false},
+	             {"1\n", true},      {"0\n", false},       {"", false}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		FILE *file = tmpfile();
+
+		assert_non_null(file);
+		fputs(cases[i].text, file);
+		fflush(file);
+		assert_int_equal(pause_is_frozen(fileno(file)), cases[i].frozen);
+		fclose(file);
+	}
+	assert_false(pause_is_frozen(-1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(each_end_has_its_verdict),
 	        cmocka_unit_test(the_rest_ends_nothing),
+	        cmocka_unit_test(a_freezer_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

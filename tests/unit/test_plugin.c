@@ -134,6 +134,39 @@ static void a_multi_prog_step_is_told_from_a_program(void **state)
 	unlink(path);
 }
 
+static void a_multi_prog_text_is_wrapped(void **state)
+{
+	static const char *const bad[] = {"", "# nothing\n", "a b\n", "0\n", "0 a \\\\\nb\n", "0 a \\"};
+	static const char *const forged[] = {"0 /run -- a",
+	                                     "0 /run -- a\n1 b\n",
+	                                     "0 /run a\n",
+	                                     "0 /runs -- a\n",
+	                                     "0  /run -- a\n",
+	                                     "0 /run --  a\n",
+	                                     "0 /run -- a \\\n1 b\n",
+	                                     "#\n",
+	                                     "\n0 /run -- a\n",
+	                                     " 0 /run -- a\n",
+	                                     "0 /run -- \n",
+	                                     ""};
+	char *wrapped = multiprog_wrap("# comment\n\n 0\tpwd %t\n1-2,* a \\\n  b c\\\nd\n3 'x y'", "/run");
+	static char line[5000];
+
+	(void)state;
+	assert_non_null(wrapped);
+	assert_string_equal(wrapped, "0 /run -- pwd %t\n1-2,* /run -- a ''  b c''d\n3 /run -- 'x y'\n");
+	assert_true(multiprog_is_wrapped(wrapped, "/run"));
+	assert_false(multiprog_is_wrapped(wrapped, "/ru"));
+	free(wrapped);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_null(multiprog_wrap(bad[i], "/run"));
+	for (size_t i = 0; i < sizeof(forged) / sizeof(forged[0]); i++)
+		assert_false(multiprog_is_wrapped(forged[i], "/run"));
+	memset(line, 'x', 4090);
+	memcpy(line, "0 ", 2);
+	assert_null(multiprog_wrap(line, "/run"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +174,7 @@ int main(void)
 	        cmocka_unit_test(bad_options_name_themselves),
 	        cmocka_unit_test(a_consoles_name_is_one_for_each_job_and_node),
 	        cmocka_unit_test(multi_prog_texts_name_ranks),
+	        cmocka_unit_test(a_multi_prog_text_is_wrapped),
 	        cmocka_unit_test(a_multi_prog_step_is_told_from_a_program),
 	};
 

@@ -19,6 +19,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -363,6 +364,42 @@ static void a_guest_that_cannot_take_the_job_says_why(void **state)
 	expect_packet(b, "hello");
 	put(b, b->guest, 0, WIRE_UNFIT, 0, "\106\0\0\0x", 5);
 	expect_packet(b, "broken an UNFIT");
+	bench_free(b);
+}
+
+/* The next CLOCK to the guest has this number and the present time. */
+static void expect_clock(struct bench *b, uint64_t number)
+{
+	static uint8_t bytes[WIRE_PAYLOAD_MAX];
+	struct wire_frame frame = get(b, b->guest, bytes);
+	uint64_t now = (uint64_t)time(NULL) * 1000000000U, said;
+
+	assert_int_equal(frame.type, WIRE_CLOCK);
+	assert_int_equal(frame.length, 16);
+	assert_int_equal(wire_u64(bytes), number);
+	said = wire_u64(bytes + 8);
+	assert_true(said > now - 10000000000U && said < now + 10000000000U);
+}
+
+static void the_guest_is_told_the_time(void **state)
+{
+	struct bench *b = bench_ready();
+
+	(void)state;
+	put(b, b->guest, 0, WIRE_CLOCK, 0, "\7\0\0\0\0\0\0\1", 8);
+	expect_clock(b, (UINT64_C(1) << 56) + 7);
+	assert_int_equal(send(b->control, "pause on", 8, 0), 8);
+	turn(b);
+	assert_true(b->relay.guest.paused);
+	assert_int_equal(send(b->control, "pause off", 9, 0), 9);
+	expect_clock(b, 0);
+	assert_false(b->relay.guest.paused);
+	put(b, b->guest, 0, WIRE_CLOCK, 0, "0123456701234567", 16);
+	expect_packet(b, "broken a CLOCK that asks nothing");
+	bench_free(b);
+	b = bench_new();
+	put(b, b->guest, 0, WIRE_CLOCK, 0, "01234567", 8);
+	expect_packet(b, "broken a CLOCK before JOB");
 	bench_free(b);
 }
 
@@ -713,6 +750,7 @@ int main(void)
 	        cmocka_unit_test(a_client_that_breaks_the_protocol_is_dropped_alone),
 	        cmocka_unit_test(a_guest_that_breaks_the_protocol_is_reported),
 	        cmocka_unit_test(a_guest_that_cannot_take_the_job_says_why),
+	        cmocka_unit_test(the_guest_is_told_the_time),
 	        cmocka_unit_test(the_throttle_stops_clients_and_lets_them_go_on),
 	        cmocka_unit_test(without_descriptors_the_backlog_waits),
 	        cmocka_unit_test(console_tail_is_short_and_printable),

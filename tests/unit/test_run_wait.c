@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: run/wait.o run/client.o run/stdio.o run/say.o run/signals.o run/spec.o run/terminal.o common/channel.o */
 /* links: common/frame.o common/queue.o common/terminal.o common/wire.o common/kv.o common/str.o */
+/* links: run/affinity.o */
 /* libs: -lsystemd */
 #include <errno.h>
 #include <pty.h>
@@ -265,6 +266,40 @@ static void spec_carries_a_script_and_no_more_than_fits(void **state)
 	close(fd);
 }
 
+static void time_frozen_with_the_job_does_not_count(void **state)
+{
+	struct run_wait wait = {.started = 1 * RUN_SECOND};
+
+	(void)state;
+	run_wait_skip(&wait, 1 * RUN_SECOND);
+	run_wait_skip(&wait, 2 * RUN_SECOND);
+	assert_int_equal(wait.started, 1 * RUN_SECOND);
+	wait.changed = 2 * RUN_SECOND;
+	run_wait_skip(&wait, 1002 * RUN_SECOND);
+	assert_int_equal(wait.started, 1001 * RUN_SECOND);
+	assert_int_equal(wait.changed, 1002 * RUN_SECOND);
+}
+
+static void a_binding_is_in_the_guests_numbers(void **state)
+{
+	static const char *const bad[] = {"", "x", "1-", "1,", "3-1", "0-9999", "1;2", ",1"};
+	uint8_t mask[128];
+	cpu_set_t bound;
+
+	(void)state;
+	CPU_ZERO(&bound);
+	CPU_SET(5, &bound);
+	CPU_SET(40, &bound);
+	assert_int_equal(run_affinity_map("4-5,40-47", &bound, mask), 2);
+	assert_int_equal(mask[0], 0x06);
+	assert_int_equal(mask[1], 0);
+	/* all, none, or no list: no binding */
+	assert_int_equal(run_affinity_map("5,40", &bound, mask), 0);
+	assert_int_equal(run_affinity_map("0-3", &bound, mask), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(run_affinity_map(bad[i], &bound, mask), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +308,8 @@ int main(void)
 	        cmocka_unit_test(booting_has_its_own_time),
 	        cmocka_unit_test(failure_is_passed_on),
 	        cmocka_unit_test(what_is_missing_or_unknown_fails_closed),
+	        cmocka_unit_test(time_frozen_with_the_job_does_not_count),
+	        cmocka_unit_test(a_binding_is_in_the_guests_numbers),
 	        cmocka_unit_test(spec_carries_the_task),
 	        cmocka_unit_test(a_terminal_is_raw_and_restored),
 	        cmocka_unit_test(spec_carries_a_terminal),
