@@ -20,6 +20,7 @@ static const struct rule {
         [WIRE_STARTED] = {"STARTED", true, false, 4, 4},  [WIRE_NOTE] = {"NOTE", true, false, 2, 1 + WIRE_NOTE_MAX},
         [WIRE_EXITED] = {"EXITED", true, false, 8, 8},    [WIRE_PING] = {"PING", false, false, 8, 8},
         [WIRE_PONG] = {"PONG", false, false, 8, 8},       [WIRE_TAIL] = {"TAIL", false, false, 1, WIRE_PAYLOAD_MAX},
+        [WIRE_COMMAND] = {"COMMAND", true, false, 4, 4},
 };
 
 uint32_t wire_u32(const uint8_t *p)
@@ -65,7 +66,7 @@ int wire_get_header(const uint8_t *in, struct wire_frame *frame, const char **wh
 	frame->channel = wire_u32(in + 4);
 	frame->type = in[8];
 	frame->stream = in[9];
-	if (frame->type == 0 || frame->type >= WIRE_TYPES) {
+	if (frame->type >= WIRE_TYPES || !rules[frame->type].name) {
 		*why = "a frame of unknown type";
 		return -EPROTO;
 	}
@@ -83,7 +84,7 @@ int wire_get_header(const uint8_t *in, struct wire_frame *frame, const char **wh
 
 const char *wire_type_name(uint8_t type)
 {
-	return type > 0 && type < WIRE_TYPES ? rules[type].name : "?";
+	return type < WIRE_TYPES && rules[type].name ? rules[type].name : "?";
 }
 
 size_t wire_put_attribute(uint8_t *out, uint16_t tag, const void *bytes, size_t length)

@@ -41,6 +41,7 @@ enum wire_type {
 	WIRE_PING,
 	WIRE_PONG,
 	WIRE_TAIL,
+	WIRE_COMMAND = 24,
 	WIRE_TYPES
 };
 
@@ -59,7 +60,8 @@ enum wire_tag {
 	WIRE_HOME,
 	WIRE_SHELL,
 	WIRE_GROUP,
-	WIRE_HOSTNAME
+	WIRE_HOSTNAME,
+	WIRE_COMMANDS = 44
 };
 
 struct wire_frame {

@@ -67,6 +67,8 @@ static int take(struct job *job, const struct wire_attribute *attribute, uint32_
 		return take_group(job, attribute, why);
 	case WIRE_HOSTNAME:
 		return take_text(&job->hostname, attribute, why);
+	case WIRE_COMMANDS:
+		return take_text(&job->commands, attribute, why);
 	default:
 		return 0;
 	}
@@ -105,6 +107,7 @@ void job_free(struct job *job)
 	free(job->home);
 	free(job->shell);
 	free(job->hostname);
+	free(job->commands);
 	*job = (struct job){0};
 }
 

@@ -17,6 +17,7 @@ struct job {
 	char *home;
 	char *shell;
 	char *hostname;
+	char *commands; /* of Slurm that work here, separated by commas */
 	uid_t uid;
 	gid_t gid;
 	struct job_group *groups;

@@ -71,6 +71,9 @@ static int parse_option(struct relay_job *job, int option)
 	case 'c':
 		job->console = optarg;
 		return 0;
+	case 'C':
+		job->commands = optarg;
+		return 0;
 	default:
 		return -EINVAL;
 	}
@@ -88,6 +91,7 @@ static int parse_command_line(struct relay_job *job, int argc, char **argv)
 	                                        {"groups", required_argument, NULL, 'G'},
 	                                        {"hostname", required_argument, NULL, 'H'},
 	                                        {"console", required_argument, NULL, 'c'},
+	                                        {"slurm-commands", required_argument, NULL, 'C'},
 	                                        {NULL, 0, NULL, 0}};
 	static uint8_t packed[WIRE_PAYLOAD_MAX];
 	int option;

@@ -74,5 +74,7 @@ int relay_job_pack(const struct relay_job *job, uint8_t *out)
 		return rc;
 	if (job->hostname)
 		put(out, &used, WIRE_HOSTNAME, job->hostname, strlen(job->hostname));
+	if (job->commands)
+		put(out, &used, WIRE_COMMANDS, job->commands, strlen(job->commands));
 	return used > WIRE_PAYLOAD_MAX ? -E2BIG : (int)used;
 }

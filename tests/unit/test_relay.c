@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: run/relay_client.o run/relay_console.o run/relay_control.o run/relay_guest.o run/relay_job.o */
-/* links: run/relay_step.o common/channel.o common/frame.o common/queue.o common/wire.o common/log.o common/str.o */
+/* links: run/relay_step.o run/relay_command.o common/command.o common/channel.o common/frame.o common/queue.o common/wire.o common/log.o common/str.o */
 /* libs: -lsystemd */
 /*
  * The relay in this process, with the test as monitor, guest and clients on

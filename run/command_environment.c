@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/taskenv.h"
+#include "run/command.h"
+
+#define VALUE_MAX 1024U
+
+/* Of the task's own: what Slurm gave it, and whose it is. The guest had no say in these. */
+static const char *const kept[] = {"SLURM_", "_SLURM_", "HOME=", "USER=", "LOGNAME=", "SHELL=", "LANG=", "LC_"};
+
+/* Of the guest's: what options these commands would take as well, and how they write. */
+static const char *const taken[] = {
+        "SLURM_CPUS_PER_GPU",
+        "SLURM_CPUS_PER_TASK",
+        "SLURM_CPU_BIND",
+        "SLURM_DISABLE_STATUS",
+        "SLURM_DISTRIBUTION",
+        "SLURM_EXACT",
+        "SLURM_EXIT_ERROR",
+        "SLURM_EXIT_IMMEDIATE",
+        "SLURM_GPUS_PER_TASK",
+        "SLURM_GPU_BIND",
+        "SLURM_HINT",
+        "SLURM_KILL_BAD_EXIT",
+        "SLURM_LABELIO",
+        "SLURM_MEM_BIND",
+        "SLURM_MEM_PER_CPU",
+        "SLURM_MEM_PER_NODE",
+        "SLURM_MPI_TYPE",
+        "SLURM_NPROCS",
+        "SLURM_NTASKS",
+        "SLURM_NTASKS_PER_CORE",
+        "SLURM_NTASKS_PER_NODE",
+        "SLURM_NTASKS_PER_SOCKET",
+        "SLURM_OVERCOMMIT",
+        "SLURM_OVERLAP",
+        "SLURM_THREADS_PER_CORE",
+        "SLURM_TIME_FORMAT",
+        "SLURM_UNBUFFEREDIO",
+        "SLURM_WAIT",
+        "SQUEUE_FORMAT",
+        "SQUEUE_FORMAT2",
+        "SQUEUE_SORT",
+        "SQUEUE_STATES",
+        "SQUEUE_USERS",
+        "SINFO_FORMAT",
+        "SINFO_SORT",
+        "SACCT_FORMAT",
+};
+
+/* The guest's, and for the command alone; what it does not set is not set, whatever Slurm gave the task. */
+static bool is_taken(const char *variable)
+{
+	size_t length = strcspn(variable, "=");
+
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		if (strlen(taken[i]) == length && strncmp(variable, taken[i], length) == 0)
+			return true;
+	return false;
+}
+
+static bool is_kept(const char *variable)
+{
+	/* the guest has obeyed this one: all it sent is for the tasks */
+	if (strncmp(variable, "SLURM_EXPORT_ENV=", 17) == 0 || is_taken(variable))
+		return false;
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if (strncmp(variable, kept[i], strlen(kept[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool is_fit(const char *value)
+{
+	size_t length = 0;
+
+	for (; value[length]; length++)
+		if (!isprint((unsigned char)value[length]) || value[length] == '/' || length == VALUE_MAX)
+			return false;
+	return true;
+}
+
+/* Variables that the guest's tasks get from Slurm anew. */
+static bool is_slurms(const char *variable)
+{
+	return strncmp(variable, "SLURM_", 6) == 0 || strncmp(variable, "_SLURM_", 7) == 0 ||
+	       strncmp(variable, TASKENV_PREFIX, strlen(TASKENV_PREFIX)) == 0;
+}
+
+static char *guests(const char *variable)
+{
+	char *text = NULL;
+
+	if (is_taken(variable))
+		return is_fit(strchr(variable, '=') + 1) ? strdup(variable) : strdup("");
+	return asprintf(&text, TASKENV_ASIDE "%s", variable) < 0 ? NULL : text;
+}
+
+/* Append text, owned from here on; NULL ends it all. */
+static bool add(char **env, size_t *count, char *text)
+{
+	if (text && !*text) {
+		free(text);
+		return true;
+	}
+	env[*count] = text;
+	*count += text != NULL;
+	return text != NULL;
+}
+
+char **command_environment(const struct command_spec *spec, char **own)
+{
+	size_t room = spec->env_count + 4, count = 0;
+	bool done = true;
+	char **env;
+
+	for (char **p = own; *p; p++)
+		room++;
+	env = calloc(room, sizeof(*env));
+	if (!env)
+		return NULL;
+	for (char **p = own; *p && done; p++)
+		if (is_kept(*p))
+			done = add(env, &count, strdup(*p));
+	for (size_t i = 0; i < spec->env_count && done; i++)
+		if (strchr(spec->env[i], '=') && spec->env[i][0] != '=' &&
+		    (is_taken(spec->env[i]) || !is_slurms(spec->env[i])))
+			done = add(env, &count, guests(spec->env[i]));
+	done = done && add(env, &count, strdup("PATH=/usr/bin:/bin:/usr/sbin:/sbin"));
+	/* a job that is submitted begins in its own folder */
+	if (done && spec->cwd && strcmp(spec->argv[0], "sbatch") != 0) {
+		char *text = NULL;
+
+		if (asprintf(&text, TASKENV_CWD "=%s", spec->cwd) < 0)
+			text = NULL;
+		done = add(env, &count, text);
+	}
+	if (done)
+		return env;
+	slurm_argv_free(env);
+	return NULL;
+}
