@@ -30,8 +30,7 @@ struct request {
 	char cwd[PATH_MAX];
 	char program[PATH_MAX]; /* srun's, as a path; "" where it is not found */
 	char copy[PATH_MAX];    /* sbcast's destination */
-	char tasks[24];
-	const char *export; /* its value; NULL: everything */
+	char tasks[24], mode[8];
 	char *why;
 };
 
@@ -66,73 +65,13 @@ static int put_text(struct queue *spec, uint16_t tag, const char *text)
 
 /* --- environment ------------------------------------------------------------ */
 
-/* Whether the list, NAME[=VALUE],…, has that variable's name, as it is in the environment. */
-static bool exports(const char *list, const char *variable)
-{
-	size_t name = strcspn(variable, "=");
-
-	while (*list) {
-		size_t length = strcspn(list, ",");
-
-		if (length == name && strncmp(list, variable, name) == 0)
-			return true;
-		if (length > name && list[name] == '=' && strncmp(list, variable, name) == 0)
-			return false; /* with a value of its own */
-		list += length + (list[length] == ',');
-	}
-	return false;
-}
-
-static bool has_word(const char *list, const char *word)
-{
-	return exports(list, word);
-}
-
-static bool sets(const char *list, const char *variable)
-{
-	size_t name = strcspn(variable, "=") + 1;
-
-	while (*list) {
-		size_t length = strcspn(list, ",");
-
-		if (length >= name && strncmp(list, variable, name) == 0)
-			return true;
-		list += length + (list[length] == ',');
-	}
-	return false;
-}
-
-static int put_listed(struct request *request, const char *list)
-{
-	int rc = 0;
-
-	while (*list && rc == 0) {
-		size_t length = strcspn(list, ",");
-
-		if (memchr(list, '=', length))
-			rc = put(request->spec, WIRE_ENV, list, length);
-		list += length + (list[length] == ',');
-	}
-	return rc;
-}
-
-/* As srun and sbatch read --export: ALL, NONE, or names, some with values. */
 static int put_environment(struct request *request)
 {
-	const char *list = request->export;
-	bool all = !list || has_word(list, "ALL");
 	int rc = 0;
 
-	if (list && strcmp(list, "NONE") == 0)
-		list = "";
-	for (char **p = environ; *p && rc == 0; p++) {
-		bool slurms = strncmp(*p, "SLURM_", 6) == 0 || strncmp(*p, "SQUEUE_", 7) == 0 ||
-		              strncmp(*p, "SINFO_", 6) == 0 || strncmp(*p, "SACCT_", 6) == 0;
-
-		if ((slurms || all || exports(list, *p)) && !(list && sets(list, *p)))
-			rc = put_text(request->spec, WIRE_ENV, *p);
-	}
-	return rc == 0 && list ? put_listed(request, list) : rc;
+	for (char **p = environ; *p && rc == 0; p++)
+		rc = put_text(request->spec, WIRE_ENV, *p);
+	return rc;
 }
 
 /* --- streams ---------------------------------------------------------------- */
@@ -260,6 +199,7 @@ static void find_program(struct request *request)
 static int prepare_srun(struct request *request)
 {
 	const struct slurm_word *folder = slurm_line_find(&request->line, SLURM_FOLDER);
+	const char *list = getenv("SLURM_EXPORT_ENV");
 	int code = open_streams(request);
 
 	if (code == 0 && folder &&
@@ -269,6 +209,10 @@ static int prepare_srun(struct request *request)
 	slurm_line_drop(&request->line, SLURM_FOLDER);
 	if (code == 0 && request->line.operand_count > 0)
 		find_program(request);
+	/* a job that was submitted with --export has its steps obey the same */
+	if (code == 0 && list && !slurm_line_find(&request->line, SLURM_EXPORT) &&
+	    slurm_line_add(&request->line, request->command, "export", list) < 0)
+		code = refuse(request, "no memory");
 	return code;
 }
 
@@ -282,13 +226,12 @@ static int add(struct request *request, const char *name, const char *value)
 static int prepare_sbcast(struct request *request)
 {
 	static const char *const script =
-	        "p=$(umask); umask 077; t=$1.$$; { [ $3 = yes ] || [ ! -e \"$1\" ]; } || "
+	        "umask 077; t=$1.$$; { [ $3 = yes ] || [ ! -e \"$1\" ]; } || "
 	        "{ echo \"sbcast: $1: File exists\" >&2; cat > /dev/null; exit 1; }; "
-	        "cat > \"$t\" && chmod \"$2\" \"$t\" && mv -f \"$t\" \"$1\" || { rm -f \"$t\"; exit 1; }; : $p";
+	        "cat > \"$t\" && chmod \"$2\" \"$t\" && mv -f \"$t\" \"$1\" || { rm -f \"$t\"; exit 1; }";
 	const char *nodes = getenv("SLURM_JOB_NUM_NODES");
 	bool force = slurm_line_named(&request->line, "force") != NULL;
-	static const char *operands[6];
-	static char mode[8];
+	const char *const operands[7] = {"/bin/sh", "-c", script, "sbcast"};
 	struct stat st;
 	int fd, rc;
 
@@ -303,7 +246,7 @@ static int prepare_sbcast(struct request *request)
 	              request->line.operands[1][0] == '/' ? "" : request->cwd,
 	              request->line.operands[1][0] == '/' ? "" : "/", request->line.operands[1]) < 0)
 		return refuse(request, "the destination's name is too long");
-	snprintf(mode, sizeof(mode), "%04o", (unsigned int)(st.st_mode & 0777));
+	snprintf(request->mode, sizeof(request->mode), "%04o", (unsigned int)(st.st_mode & 0777));
 	str_print(request->tasks, sizeof(request->tasks), "%.20s", nodes ? nodes : "1");
 	slurm_line_free(&request->line);
 	request->command = slurm_command_find("srun");
@@ -312,16 +255,12 @@ static int prepare_sbcast(struct request *request)
 	rc = rc < 0 ? rc : add(request, "ntasks-per-node", "1");
 	rc = rc < 0 ? rc : add(request, "overlap", NULL);
 	rc = rc < 0 ? rc : add(request, "quiet", NULL);
-	operands[0] = "/bin/sh";
-	operands[1] = "-c";
-	operands[2] = script;
-	operands[3] = "sbcast";
-	request->line.operands = calloc(7, sizeof(*request->line.operands));
+	request->line.operands = malloc(sizeof(operands));
 	if (rc < 0 || !request->line.operands)
 		return refuse(request, "no memory");
-	memcpy(request->line.operands, operands, 4 * sizeof(*operands));
+	memcpy(request->line.operands, operands, sizeof(operands));
 	request->line.operands[4] = request->copy;
-	request->line.operands[5] = mode;
+	request->line.operands[5] = request->mode;
 	request->line.operands[6] = force ? "yes" : "no";
 	request->line.operand_count = 7;
 	return 0;
@@ -441,13 +380,6 @@ static int put_all(struct request *request)
 	return rc < 0 ? refuse(request, "the command cannot be sent to the host: %s", strerror(-rc)) : 0;
 }
 
-static const char *exported(const struct slurm_line *line)
-{
-	const struct slurm_word *word = slurm_line_find(line, SLURM_EXPORT);
-
-	return word ? word->value : getenv("SLURM_EXPORT_ENV");
-}
-
 int request_build(int argc, char **argv, struct queue *spec, char why[REQUEST_WHY_MAX])
 {
 	struct request request = {.command = slurm_command_find(argv[0]), .spec = spec, .why = why};
@@ -456,10 +388,6 @@ int request_build(int argc, char **argv, struct queue *spec, char why[REQUEST_WH
 
 	if (!getcwd(request.cwd, sizeof(request.cwd)))
 		request.cwd[0] = 0;
-	if (code == 0) {
-		request.export = exported(&request.line);
-		slurm_line_drop(&request.line, SLURM_EXPORT);
-	}
 	if (code == 0 && strcmp(argv[0], "srun") == 0)
 		code = prepare_srun(&request);
 	else if (code == 0 && strcmp(argv[0], "sbcast") == 0)

@@ -304,7 +304,6 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *data)
 /* All that a child has to know. */
 struct execution {
 	char **argv, **env;
-	char cwd[PATH_MAX];
 	int std[3];
 	const struct command_spec *spec;
 };
@@ -339,8 +338,6 @@ static _Noreturn void become_command(const struct execution *execution, pid_t pa
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	if (execution->spec->has_umask)
 		(void)umask(execution->spec->umask);
-	if (chdir(execution->cwd) < 0 && chdir("/") < 0)
-		_exit(126);
 	set_limits(execution->spec);
 	if (str_print(path, sizeof(path), "%s/%s", WNODES_SLURM_BINDIR, execution->argv[0]) == 0)
 		(void)execve(path, execution->argv, execution->env);
@@ -429,16 +426,12 @@ static int watch(struct run_command *command)
 /* What the guest is held against: the state is root's word, the rest Slurm's. */
 static int make_context(struct run *run, struct kv *state, struct command_context *context)
 {
-	static char folder[PATH_MAX];
 	int rc = kv_load(state, run->dir_fd, "state");
 	const char *names = rc == 0 ? kv_get(state, "slurm_commands") : NULL;
 
 	*context = (struct command_context){.names = names ? names : "",
 	                                    .job = rc == 0 ? kv_get(state, "job") : NULL,
-	                                    .image = rc == 0 ? kv_get(state, "image") : NULL,
-	                                    .folder = folder};
-	if (!getcwd(folder, sizeof(folder)) || folder[0] != '/')
-		(void)str_print(folder, sizeof(folder), "/");
+	                                    .image = rc == 0 ? kv_get(state, "image") : NULL};
 	return rc < 0 ? rc : context->job && context->image ? 0 : -ENOENT;
 }
 
@@ -460,7 +453,7 @@ static void start(struct run_command *command)
 		(void)snprintf(why, sizeof(why), "%s: the VM's state cannot be read", spec.argv[0]);
 	}
 	if (rc == 0) {
-		code = command_policy(&spec, &context, &execution.argv, execution.cwd, why);
+		code = command_policy(&spec, &context, &execution.argv, why);
 		rc = code == 0 ? 0 : -EACCES;
 	}
 	if (rc == 0) {

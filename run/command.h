@@ -25,7 +25,8 @@ struct wire_frame;
 struct command_spec {
 	char **argv, **env; /* NULL-ended */
 	size_t argc, env_count;
-	char *cwd; /* the caller's; NULL: unknown */
+	char *cwd;      /* where the tasks begin in the guest: the caller's; NULL: unknown */
+	char *exported; /* what of env the tasks get, as --export has it; NULL: all */
 	bool has_umask;
 	mode_t umask;
 	struct {
@@ -42,19 +43,18 @@ void command_spec_free(struct command_spec *spec);
 
 /* What a command is held against. */
 struct command_context {
-	const char *names;  /* of commands that work in this machine, separated by commas */
-	const char *job;    /* its number */
-	const char *image;  /* that its machine was booted from */
-	const char *folder; /* the task's working directory on the host, without symlinks */
+	const char *names; /* of commands that work in this machine, separated by commas */
+	const char *job;   /* its number */
+	const char *image; /* that its machine was booted from */
 };
 
 /**
  * Judge what spec asks. Returns 0 with *argv, to be executed (free with
- * slurm_argv_free(); its [0] is the command's name) and the working directory
- * in cwd; spec's script is then without directives, which argv has. Else an
- * exit code, with one line in why.
+ * slurm_argv_free(); its [0] is the command's name); spec's cwd, exported and
+ * script are then as the options have them, the script without directives.
+ * Else an exit code, with one line in why.
  */
-int command_policy(struct command_spec *spec, const struct command_context *context, char ***argv, char cwd[PATH_MAX],
+int command_policy(struct command_spec *spec, const struct command_context *context, char ***argv,
                    char why[COMMAND_WHY_MAX]);
 
 /**

@@ -100,6 +100,32 @@ static char *guests(const char *variable)
 	return asprintf(&text, TASKENV_ASIDE "%s", variable) < 0 ? NULL : text;
 }
 
+/* Whether the list of --export names the variable; with_value: gives it one. */
+static bool is_listed(const char *list, const char *variable, bool with_value)
+{
+	size_t name = strcspn(variable, "=");
+
+	while (*list) {
+		size_t length = strcspn(list, ",");
+
+		if (strncmp(list, variable, name) == 0 &&
+		    (with_value ? length > name && list[name] == '=' : length == name))
+			return true;
+		list += length + (list[length] == ',');
+	}
+	return false;
+}
+
+/* As srun and sbatch read --export: ALL, NONE, or names, some with values. */
+static bool is_exported(const struct command_spec *spec, const char *variable)
+{
+	const char *list = spec->exported;
+
+	if (!list)
+		return true;
+	return (is_listed(list, "ALL", false) || is_listed(list, variable, false)) && !is_listed(list, variable, true);
+}
+
 /* Append text, owned from here on; NULL ends it all. */
 static bool add(char **env, size_t *count, char *text)
 {
@@ -112,6 +138,25 @@ static bool add(char **env, size_t *count, char *text)
 	return text != NULL;
 }
 
+/* What --export gives a value itself. */
+static bool add_listed(char **env, size_t *count, const char *list)
+{
+	bool done = true;
+
+	while (list && *list && done) {
+		size_t length = strcspn(list, ",");
+		char *text = NULL;
+
+		if (memchr(list, '=', length) && list[0] != '=' && !is_slurms(list)) {
+			if (asprintf(&text, TASKENV_ASIDE "%.*s", (int)length, list) < 0)
+				text = NULL;
+			done = add(env, count, text);
+		}
+		list += length + (list[length] == ',');
+	}
+	return done;
+}
+
 char **command_environment(const struct command_spec *spec, char **own)
 {
 	size_t room = spec->env_count + 4, count = 0;
@@ -119,6 +164,8 @@ char **command_environment(const struct command_spec *spec, char **own)
 	char **env;
 
 	for (char **p = own; *p; p++)
+		room++;
+	for (const char *p = spec->exported; p; p = strchr(p + 1, ','))
 		room++;
 	env = calloc(room, sizeof(*env));
 	if (!env)
@@ -128,11 +175,11 @@ char **command_environment(const struct command_spec *spec, char **own)
 			done = add(env, &count, strdup(*p));
 	for (size_t i = 0; i < spec->env_count && done; i++)
 		if (strchr(spec->env[i], '=') && spec->env[i][0] != '=' &&
-		    (is_taken(spec->env[i]) || !is_slurms(spec->env[i])))
+		    (is_taken(spec->env[i]) || (!is_slurms(spec->env[i]) && is_exported(spec, spec->env[i]))))
 			done = add(env, &count, guests(spec->env[i]));
+	done = done && add_listed(env, &count, spec->exported);
 	done = done && add(env, &count, strdup("PATH=/usr/bin:/bin:/usr/sbin:/sbin"));
-	/* a job that is submitted begins in its own folder */
-	if (done && spec->cwd && strcmp(spec->argv[0], "sbatch") != 0) {
+	if (done && spec->cwd) {
 		char *text = NULL;
 
 		if (asprintf(&text, TASKENV_CWD "=%s", spec->cwd) < 0)

@@ -9,11 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/command_names.h"
 #include "common/exitcode.h"
-#include "common/str.h"
 #include "run/command.h"
 
 struct judge {
@@ -21,7 +19,7 @@ struct judge {
 	const struct command_context *context;
 	const struct slurm_command *command;
 	struct slurm_line line;
-	char *cwd, *why;
+	char *why;
 };
 
 static int __attribute__((format(printf, 2, 3))) refuse(struct judge *judge, const char *format, ...)
@@ -42,41 +40,33 @@ static bool is_stream(const char *value)
 	       (*value && strspn(value, "0123456789") == strlen(value));
 }
 
-/* A plain name with the job's number in it: a file that nobody has yet, in the job's own folder. */
+/* What of a name's patterns cannot be a folder; a job's name has no slash here. */
+static bool is_pattern(const char **at)
+{
+	const char *p = *at + 1 + strspn(*at + 1, "0123456789");
+
+	*at = p;
+	return *p && strchr("AajJNnstux", *p);
+}
+
+/*
+ * A file that nobody has yet, since the new job's number is in its name, in
+ * the job's own working directory, and of no kind that some program obeys
+ * because it is there.
+ */
 static bool is_new_file(const char *value)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+=,%-";
+	static const char *const kinds[] = {".out", ".err", ".log", ".txt"};
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+=,-";
+	size_t length = strlen(value);
+	bool is_kind = false;
 
-	return value[0] != '.' && strspn(value, allowed) == strlen(value) &&
-	       (strstr(value, "%j") || strstr(value, "%A")) && !strstr(value, "%%");
-}
-
-/* Whether path is folder, or lies below it. */
-static bool is_within(const char *path, const char *folder)
-{
-	size_t length = strlen(folder);
-
-	if (strcmp(folder, "/") == 0)
-		return true;
-	return strncmp(path, folder, length) == 0 && (path[length] == 0 || path[length] == '/');
-}
-
-/* A folder that the guest names, if it is the job's working directory or below it. */
-static bool enter(struct judge *judge, const char *path)
-{
-	char resolved[PATH_MAX];
-
-	if (!path || path[0] != '/' || !realpath(path, resolved) || access(resolved, X_OK) < 0 ||
-	    !is_within(resolved, judge->context->folder))
-		return false;
-	return str_print(judge->cwd, PATH_MAX, "%s", resolved) == 0;
-}
-
-static int judge_folder(struct judge *judge, const char *value)
-{
-	if (strcmp(judge->command->name, "sbatch") == 0 && enter(judge, value))
-		return 0;
-	return refuse(judge, "--chdir=%.200s: not a folder of the host below the job's working directory", value);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		is_kind = is_kind || (length > 4 && strcmp(value + length - 4, kinds[i]) == 0);
+	for (const char *at = value; *at; at++)
+		if (*at == '%' ? !is_pattern(&at) : !strchr(letters, *at))
+			return false;
+	return is_kind && value[0] != '.' && (strstr(value, "%j") || strstr(value, "%A"));
 }
 
 static int judge_word(struct judge *judge, const struct slurm_word *word)
@@ -95,15 +85,16 @@ static int judge_word(struct judge *judge, const struct slurm_word *word)
 		return strcmp(value, "/dev/null") == 0 || is_new_file(value)
 		               ? 0
 		               : refuse(judge,
-		                        "--%s=%.200s: give a name without a folder and with %%j in it, such as "
-		                        "%s-%%j.out: a VM writes no file of the host that exists",
-		                        name, value, name);
+		                        "--%s=%.200s: give a name like job-%%j.out: without a folder, with "
+		                        "%%j or %%A, ending in .out, .err, .log or .txt",
+		                        name, value);
 	case SLURM_INPUT:
 		return strcmp(value, "/dev/null") == 0
 		               ? 0
 		               : refuse(judge, "--input=%.200s: a file of the host is not read for a VM", value);
-	case SLURM_FOLDER:
-		return judge_folder(judge, value);
+	case SLURM_TITLE:
+		return strchr(value, '/') ? refuse(judge, "--job-name=%.200s: a slash would make folders of it", value)
+		                          : 0;
 	case SLURM_JOB:
 		return strcmp(value, context->job) == 0
 		               ? 0
@@ -119,8 +110,6 @@ static int judge_word(struct judge *judge, const struct slurm_word *word)
 		                       strcmp(value, "truncate") == 0
 		               ? 0
 		               : refuse(judge, "--open-mode=%.200s: give append or truncate", value);
-	case SLURM_EXPORT:
-		return refuse(judge, "--export is the machine's own to obey");
 	default:
 		return 0;
 	}
@@ -142,24 +131,38 @@ static int judge_words(struct judge *judge)
 	return code;
 }
 
+static bool is_one_of(const char *word, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	return false;
+}
+
 static int judge_scontrol(struct judge *judge)
 {
+	static const char *const shown[] = {
+	        "job",         "jobs",         "step",      "steps",    "node",           "nodes",
+	        "partition",   "partitions",   "hostnames", "hostlist", "hostlistsorted", "config",
+	        "reservation", "reservations", "licenses",  "topology", "daemons",        "assoc_mgr"};
 	static const char *const verbs[] = {"show",    "hold",        "release", "uhold",
 	                                    "requeue", "requeuehold", "ping",    "version"};
 	const char *verb = judge->line.operand_count > 0 ? judge->line.operands[0] : "";
+	const char *what = judge->line.operand_count > 1 ? judge->line.operands[1] : "";
 	bool known = false;
 
 	/* --version and --help need no verb; without any, scontrol would read more commands from its input */
 	if (judge->line.operand_count == 0 &&
 	    (slurm_line_named(&judge->line, "version") || slurm_line_named(&judge->line, "help")))
 		return 0;
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		known = known || strcmp(verb, verbs[i]) == 0;
+	known = is_one_of(verb, verbs, sizeof(verbs) / sizeof(verbs[0]));
 	if (!known)
 		return refuse(judge,
 		              "%.80s: in a VM there are show, hold, release, uhold, requeue, requeuehold, ping "
 		              "and version",
 		              *verb ? verb : "no command");
+	if (strcmp(verb, "show") == 0 && !is_one_of(what, shown, sizeof(shown) / sizeof(shown[0])))
+		return refuse(judge, "show %.80s: not shown in a VM", *what ? what : "nothing");
 	/* show hostlist takes a file's name, too */
 	for (size_t i = 1; i < judge->line.operand_count; i++)
 		if (strchr(judge->line.operands[i], '/'))
@@ -200,14 +203,38 @@ static int finish_sbatch(struct judge *judge)
 		return refuse(judge, "give a script or --wrap, and not both");
 	if (!wraps && line->operand_count > 0 && !slurm_line_find(line, SLURM_TITLE))
 		rc = slurm_line_add(line, judge->command, "job-name", base_name(line->operands[0]));
-	if (rc == 0 && !slurm_line_find(line, SLURM_IMAGE))
-		rc = slurm_line_add(line, judge->command, "vm", judge->context->image);
 	if (rc == 0)
 		rc = slurm_line_add(line, judge->command, "ignore-pbs", NULL);
-	slurm_line_drop(line, SLURM_FOLDER);
 	if (!wraps && line->operand_count > 0)
 		line->operands[0] = script;
 	return rc < 0 ? EXIT_NODE : 0;
+}
+
+/* The folder, the environment, and where it runs: in the VM, or not at all. */
+static int finish_tasks(struct judge *judge)
+{
+	const struct slurm_word *folder = slurm_line_find(&judge->line, SLURM_FOLDER);
+	const struct slurm_word *list = slurm_line_find(&judge->line, SLURM_EXPORT);
+	struct command_spec *spec = judge->spec;
+	char *path = NULL;
+
+	if (folder) {
+		bool whole = folder->value[0] == '/' || !spec->cwd;
+
+		if (asprintf(&path, "%s%s%s", whole ? "" : spec->cwd, whole ? "" : "/", folder->value) < 0)
+			return EXIT_NODE;
+		free(spec->cwd);
+		spec->cwd = path;
+	}
+	if (list) {
+		spec->exported = strdup(list->value);
+		if (!spec->exported)
+			return EXIT_NODE;
+	}
+	slurm_line_drop(&judge->line, SLURM_FOLDER);
+	slurm_line_drop(&judge->line, SLURM_EXPORT);
+	slurm_line_drop(&judge->line, SLURM_IMAGE);
+	return slurm_line_add(&judge->line, judge->command, "vm", judge->context->image) < 0 ? EXIT_NODE : 0;
 }
 
 static int judge_line(struct judge *judge)
@@ -223,6 +250,8 @@ static int judge_line(struct judge *judge)
 		code = finish_sbatch(judge);
 	else if (code == 0 && judge->spec->script)
 		code = refuse(judge, "it takes no script");
+	if (code == 0 && judge->command->stops)
+		code = finish_tasks(judge);
 	return code;
 }
 
@@ -240,10 +269,10 @@ static int parse(struct judge *judge, char **texts)
 	return rc == -EINVAL ? EXIT_USAGE : rc < 0 ? EXIT_NODE : 0;
 }
 
-int command_policy(struct command_spec *spec, const struct command_context *context, char ***argv, char cwd[PATH_MAX],
+int command_policy(struct command_spec *spec, const struct command_context *context, char ***argv,
                    char why[COMMAND_WHY_MAX])
 {
-	struct judge judge = {.spec = spec, .context = context, .cwd = cwd, .why = why};
+	struct judge judge = {.spec = spec, .context = context, .why = why};
 	char *texts = NULL;
 	int code;
 
@@ -256,8 +285,6 @@ int command_policy(struct command_spec *spec, const struct command_context *cont
 		               spec->argv[0]);
 		return EXIT_DENIED;
 	}
-	(void)str_print(cwd, PATH_MAX, "%s", context->folder);
-	(void)enter(&judge, spec->cwd);
 	code = parse(&judge, &texts);
 	if (code == 0)
 		code = judge_line(&judge);

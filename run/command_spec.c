@@ -95,6 +95,7 @@ void command_spec_free(struct command_spec *spec)
 	slurm_argv_free(spec->argv);
 	slurm_argv_free(spec->env);
 	free(spec->cwd);
+	free(spec->exported);
 	free(spec->script);
 	*spec = (struct command_spec){0};
 }
