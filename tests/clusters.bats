@@ -37,13 +37,14 @@ teardown_file()
 	[ "$(wc -l < "$BATS_TEST_TMPDIR/out")" -eq 4 ]
 	[ "$(sort -u "$BATS_TEST_TMPDIR/out" | wc -l)" -eq 2 ]
 	# a batch script's own steps: on both nodes, and sbcast to both
-	chmod 1777 "$BATS_TEST_TMPDIR"
-	as_user sbatch -W -N2 --vm=tiny -o "$BATS_TEST_TMPDIR/batch" --wrap 'cat /proc/sys/kernel/random/boot_id; echo text > /tmp/x
+	make_folder
+	as_user sbatch -W -N2 --vm=tiny -o "$folder/batch" --wrap 'cat /proc/sys/kernel/random/boot_id; echo text > /tmp/x
 		sbcast /tmp/x /tmp/y; srun -N2 -l cat /tmp/y /proc/sys/kernel/random/boot_id' > /dev/null
-	cat "$BATS_TEST_TMPDIR/batch"
-	[ "$(grep -c '^[01]: text$' "$BATS_TEST_TMPDIR/batch")" -eq 2 ]
-	[ "$(sed 's/^[01]: //' "$BATS_TEST_TMPDIR/batch" | sort -u | wc -l)" -eq 3 ]
-	[ "$(grep -c -- - "$BATS_TEST_TMPDIR/batch")" -eq 3 ]
+	cat "$folder/batch"
+	[ "$(grep -c '^[01]: text$' "$folder/batch")" -eq 2 ]
+	[ "$(sed 's/^[01]: //' "$folder/batch" | sort -u | wc -l)" -eq 3 ]
+	[ "$(grep -c -- - "$folder/batch")" -eq 3 ]
+	rm -rf "$folder"
 	wait_for_nothing
 	[ "$(node_state "${WNODES_CLUSTER_PREFIX}1")" = idle ]
 	[ "$(node_state "${WNODES_CLUSTER_PREFIX}2")" = idle ]

@@ -199,6 +199,19 @@ static void the_spool_folder_is_the_nodes(void **state)
 	assert_int_equal(config_spool(&config, "a-long-name-of-a-node", spool), -ENAMETOOLONG);
 }
 
+static void commands_are_listed(void **state)
+{
+	(void)state;
+	assert_string_equal(config_says(""), "");
+	assert_string_equal(config.commands, COMMAND_NAMES);
+	assert_string_equal(config_says("[policy]\nslurm_commands = squeue, sinfo\n"), "");
+	assert_string_equal(config.commands, "squeue,sinfo");
+	assert_string_equal(config_says("[policy]\nslurm_commands = sh\n"),
+	                    "F:2: slurm_commands is yes, no, or a list of commands");
+	assert_string_equal(image_says("[image]\nsource = file:///x\nslurm_commands = no\n"), "");
+	assert_string_equal(image.commands, "");
+}
+
 static void lists(void **state)
 {
 	(void)state;
@@ -223,6 +236,7 @@ int main(void)
 	        cmocka_unit_test(images),
 	        cmocka_unit_test(an_images_name_is_checked),
 	        cmocka_unit_test(the_spool_folder_is_the_nodes),
+	        cmocka_unit_test(commands_are_listed),
 	        cmocka_unit_test(lists),
 	};
 
