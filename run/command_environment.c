@@ -165,8 +165,8 @@ char **command_environment(const struct command_spec *spec, char **own)
 
 	for (char **p = own; *p; p++)
 		room++;
-	for (const char *p = spec->exported; p; p = strchr(p + 1, ','))
-		room++;
+	for (const char *p = spec->exported; p && *p; p++)
+		room += *p == ',' || p == spec->exported;
 	env = calloc(room, sizeof(*env));
 	if (!env)
 		return NULL;

@@ -280,6 +280,17 @@ static void folder_and_environment_go_to_the_guest(void **state)
 	assert_string_equal(joined(env), "SLURM_JOB_ID=77|HOME=/home/a|SLURM_CONF=/etc/s|SLURM_NTASKS=4|"
 	                                 "PATH=/usr/bin:/bin:/usr/sbin:/sbin|WNODES_RUN_CWD=/guest/folder/sub");
 	slurm_argv_free(env);
+	free(spec.exported);
+	spec.exported = strdup("");
+	env = command_environment(&spec, own);
+	assert_int_equal(strncmp(joined(env), "SLURM_JOB_ID=77|HOME=/home/a|SLURM_CONF=/etc/s|SLURM_NTASKS=4|PATH", 66),
+	                 0);
+	slurm_argv_free(env);
+	free(spec.exported);
+	spec.exported = strdup(",,A=1,,=,B=2,SLURM_CONF=/evil,");
+	env = command_environment(&spec, own);
+	assert_non_null(strstr(joined(env), "|WNODES_RUN_ENV_A=1|WNODES_RUN_ENV_B=2|PATH="));
+	slurm_argv_free(env);
 	command_spec_free(&spec);
 }
 
