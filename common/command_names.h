@@ -20,7 +20,7 @@ int command_names_parse(const char *text, char list[COMMAND_NAMES_MAX]);
 /** What both a and b have, into list; "" where that is nothing. */
 void command_names_both(const char *a, const char *b, char list[COMMAND_NAMES_MAX]);
 
-/** The list of length bytes at *list taken apart: the next name into name, false at the end. */
+/** Take a list apart: the next name of *list into name, *list behind it. False at the end, or at a name too long. */
 bool command_names_next(const char **list, char name[COMMAND_NAMES_MAX]);
 
 #endif

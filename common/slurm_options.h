@@ -73,7 +73,7 @@ const struct slurm_word *slurm_line_find(const struct slurm_line *line, enum slu
 /** The last word with an option of that name; NULL: none. */
 const struct slurm_word *slurm_line_named(const struct slurm_line *line, const char *name);
 
-/** Take all words with that rule, or with an option of that name, out. */
+/** Take all words with that rule out. */
 void slurm_line_drop(struct slurm_line *line, enum slurm_rule rule);
 
 /** Append an option of command, which has it, by its name. Returns 0 or -ENOMEM. */

@@ -114,7 +114,6 @@ static void take_frame(struct client *client, const struct wire_frame *frame, co
 {
 	const char *why;
 
-	/* a refusal of the agent's comes before it has seen our COMMAND's answer: the channel is the same */
 	if (command_from_host(&client->channel, frame, payload, &why) < 0)
 		give_up(client, why);
 	if (frame->type == WIRE_DATA) {

@@ -74,7 +74,9 @@ static const char *image_take(void *context, struct ini_file *file, const char *
 		return str_print(image->cmdline, sizeof(image->cmdline), "%s", value) == 0 ? NULL
 		                                                                           : "cmdline is too long";
 	if (strcmp(key, "slurm_commands") == 0)
-		return command_names_parse(value, image->commands) < 0 ? "slurm_commands is yes, no, or a list of commands" : NULL;
+		return command_names_parse(value, image->commands) < 0
+		               ? "slurm_commands is yes, no, or a list of commands"
+		               : NULL;
 	return ini_file_error(file, "unknown key '%s' in [image]", key);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/config.o helper/ini_file.o helper/failure.o helper/fs.o helper/list.o common/str.o */
-/* links: helper/network/network.o helper/network/user.o helper/network/none.o helper/image/catalogue.o common/kv.o common/command_names.o */
+/* links: helper/network/network.o helper/network/user.o helper/network/none.o helper/image/catalogue.o common/kv.o */
+/* links: common/command_names.o */
 /* libs: -linih */
 #include <errno.h>
 #include <fcntl.h>
