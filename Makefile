@@ -12,6 +12,8 @@ MANDIR ?= $(PREFIX)/share/man
 SYSCONFDIR ?= /etc/wnodes
 STATEDIR ?= /var/lib/wnodes
 RUNDIR ?= /run/wnodes
+# where the host has srun, sbatch and the others
+SLURMBINDIR ?= /usr/bin
 DESTDIR ?=
 
 CC ?= gcc
@@ -21,7 +23,8 @@ OPT ?= -O2 -g
 WARN := -Wall -Wextra -Wconversion -Wshadow -Werror
 HARDEN ?= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 PATHS := -DWNODES_SYSCONFDIR='"$(SYSCONFDIR)"' -DWNODES_LIBEXECDIR='"$(LIBEXECDIR)"' \
-	-DWNODES_STATEDIR='"$(STATEDIR)"' -DWNODES_RUNDIR='"$(RUNDIR)"'
+	-DWNODES_STATEDIR='"$(STATEDIR)"' -DWNODES_RUNDIR='"$(RUNDIR)"' \
+	-DWNODES_SLURM_BINDIR='"$(SLURMBINDIR)"'
 CPPFLAGS += -I. -D_GNU_SOURCE -DWNODES_VERSION='"$(VERSION)"' $(PATHS)
 CFLAGS += -std=gnu17 $(OPT) $(WARN) $(HARDEN) $(SANITIZE) -fPIC -MMD -MP
 LDFLAGS += -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,-z,noexecstack $(SANITIZE)
@@ -76,7 +79,8 @@ $(BUILD)/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # The agent runs in any guest: static, musl, and nothing of the host's libraries.
-AGENT_SOURCES := $(wildcard guest/*.c) common/wire.c common/str.c common/terminal.c
+AGENT_SOURCES := $(wildcard guest/*.c) common/wire.c common/str.c \
+	$(addprefix common/,channel.c command.c command_names.c frame.c queue.c slurm_options.c slurm_tables.c terminal.c)
 AGENT := $(patsubst %.c,$(BUILD)/musl/%.o,$(AGENT_SOURCES))
 $(BUILD)/musl/%.o: %.c
 	@mkdir -p $(@D)

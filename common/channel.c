@@ -148,10 +148,11 @@ int channel_from_guest(struct channel *channel, const struct wire_frame *frame, 
 
 uint32_t channel_forgive(struct channel *channel, uint8_t stream, uint32_t least)
 {
-	uint32_t more = WIRE_WINDOW - channel->credit[stream];
+	uint32_t credit = channel->credit[stream];
+	uint32_t more = credit < WIRE_WINDOW_FIRST ? WIRE_WINDOW_FIRST - credit : 0;
 
-	if (more == 0 || more < least)
+	if (more < least)
 		return 0;
-	channel->credit[stream] = WIRE_WINDOW;
+	channel->credit[stream] += more;
 	return more;
 }

@@ -37,7 +37,7 @@ int channel_from_guest(struct channel *channel, const struct wire_frame *frame, 
 
 /**
  * For a channel without a client: what of stream (stdout or stderr) the guest
- * sent and nobody will take. Returns the credit to grant for it, in bytes, or
+ * sent and nobody will take, down to the first window. Returns the credit to grant for it, in bytes, or
  * 0 where that is less than least.
  */
 uint32_t channel_forgive(struct channel *channel, uint8_t stream, uint32_t least);

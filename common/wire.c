@@ -33,6 +33,7 @@ static const struct rule {
         [WIRE_WINSIZE] = {"WINSIZE", true, false, 8, 8},
         [WIRE_CONSOLE] = {"CONSOLE", true, false, 0, 0},
         [WIRE_LOST] = {"LOST", true, false, 8, 8},
+        [WIRE_COMMAND] = {"COMMAND", true, false, 4, 4},
         [WIRE_CLOCK] = {"CLOCK", false, false, 8, 16},
 };
 

@@ -89,6 +89,8 @@ static int take(struct job *job, const struct wire_attribute *attribute, uint32_
 		return take_mount(job, attribute, why);
 	case WIRE_UUID:
 		return take_text(&job->uuid, attribute, why);
+	case WIRE_COMMANDS:
+		return take_text(&job->commands, attribute, why);
 	default:
 		return 0;
 	}
@@ -131,6 +133,7 @@ void job_free(struct job *job)
 	free(job->shell);
 	free(job->hostname);
 	free(job->uuid);
+	free(job->commands);
 	*job = (struct job){0};
 }
 

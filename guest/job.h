@@ -26,7 +26,8 @@ struct job {
 	char *home;
 	char *shell;
 	char *hostname;
-	char *uuid; /* the machine's */
+	char *uuid;     /* the machine's */
+	char *commands; /* of Slurm that work here, separated by commas */
 	uid_t uid;
 	gid_t gid;
 	struct job_group *groups;

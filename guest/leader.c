@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include "common/str.h"
+#include "guest/command.h"
+#include "guest/links.h"
 #include "guest/oom.h"
 #include "guest/report.h"
 
@@ -213,6 +215,20 @@ static const char *program_name(const char *path)
 	return NULL;
 }
 
+/* Where Slurm's commands have no place but the agent's own folder. */
+static void extend_path(const struct leader *leader)
+{
+	const char *path = spec_getenv(leader->spec, "PATH");
+	char **variable = leader->spec->envp, *longer;
+
+	if (!leader->job->commands || !path || !links_need_path() ||
+	    asprintf(&longer, "PATH=%s:%s", path, COMMAND_FOLDER) < 0)
+		return;
+	while (strncmp(*variable, "PATH=", 5) != 0)
+		variable++;
+	*variable = longer;
+}
+
 /* Returns what errno says about why it could not be done. */
 static int execute(const struct leader *leader)
 {
@@ -275,6 +291,7 @@ _Noreturn void leader_run(const struct leader *leader)
 	enter_folder(leader);
 	if (leader->script)
 		leader->spec->argv[0] = (char *)leader->script;
+	extend_path(leader);
 	reset_signals();
 	error = execute(leader);
 	if (error == ELIBBAD)

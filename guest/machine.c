@@ -16,6 +16,8 @@
 #include "guest/clock.h"
 #include "guest/home.h"
 #include "guest/hostkeys.h"
+#include "common/command.h"
+#include "guest/command.h"
 #include "guest/job.h"
 #include "guest/log.h"
 #include "guest/mounted.h"
@@ -41,6 +43,7 @@ struct machine {
 	struct job job;
 	struct tasks tasks;
 	struct clock_check clock;
+	struct commands commands;
 	const char *etc;
 	bool greeted; /* the host's HELLO has come */
 	bool known;   /* its JOB has come */
@@ -93,6 +96,7 @@ static void reap(void)
 
 static void forget(struct machine *machine)
 {
+	commands_close(&machine->commands);
 	tasks_forget(&machine->tasks);
 	mounted_undo(&machine->mounted);
 	machine->unfit = false;
@@ -172,6 +176,8 @@ static const char *take_job(struct machine *machine, const uint8_t *payload, siz
 		home_make(&machine->job);
 		hostkeys_renew("", machine->job.uuid);
 	}
+	if (machine->job.commands)
+		commands_open(&machine->commands, machine->job.commands, machine->uid, &machine->tasks);
 	machine->known = true;
 	machine->say_ready = !machine->unfit;
 	if (!is_standin(&machine->port))
@@ -217,7 +223,10 @@ static const char *take_frame(struct machine *machine, const struct wire_frame *
 		return "a frame that is not for a guest";
 	if (!machine->known)
 		return "a task before JOB";
-	tasks_frame(&machine->tasks, &machine->job, frame, payload, &why);
+	if (command_is_channel(frame->channel))
+		commands_frame(&machine->commands, frame, payload, &why);
+	else
+		tasks_frame(&machine->tasks, &machine->job, frame, payload, &why);
 	return why;
 }
 
@@ -309,6 +318,7 @@ static void speak(struct machine *machine, uint64_t now)
 		memmove(machine->pongs, machine->pongs + 1, --machine->pong_count * sizeof(*machine->pongs));
 	}
 	tasks_speak(&machine->tasks, &machine->port);
+	commands_speak(&machine->commands, &machine->port);
 }
 
 /* The time until the next thing that nobody wakes us for; NULL where there is none. */
@@ -336,16 +346,17 @@ static struct timespec *time_left(const struct machine *machine, uint64_t now, s
 
 static void wait_and_handle(struct machine *machine)
 {
-	static struct pollfd polls[1 + TASKS_ROOM * TASK_POLLS];
+	static struct pollfd polls[1 + TASKS_ROOM * TASK_POLLS + 1 + COMMANDS_MAX];
 	struct port *port = &machine->port;
 	uint64_t now = agent_now();
 	struct timespec time;
 	sigset_t none;
-	size_t count;
+	size_t count, tasks;
 
 	polls[0].fd = machine->look_at ? -1 : port->fd;
 	polls[0].events = (short)(POLLIN | (port->full ? POLLOUT : 0));
-	count = 1 + tasks_poll(&machine->tasks, polls + 1, port->fd >= 0 && port_has_room(port));
+	tasks = 1 + tasks_poll(&machine->tasks, polls + 1, port->fd >= 0 && port_has_room(port));
+	count = tasks + commands_poll(&machine->commands, polls + tasks, port->fd >= 0 && port_has_room(port));
 	sigemptyset(&none);
 	if (ppoll(polls, (nfds_t)count, time_left(machine, now, &time), &none) < 0)
 		return;
@@ -357,6 +368,7 @@ static void wait_and_handle(struct machine *machine)
 	if (polls[0].revents & POLLOUT)
 		port->full = false;
 	tasks_ready(&machine->tasks, port, polls + 1);
+	commands_ready(&machine->commands, polls + tasks);
 	if (polls[0].revents & ~POLLOUT)
 		port_ready(machine, now);
 }
@@ -422,6 +434,7 @@ int machine_run(const struct machine_options *options)
 		return 1;
 	}
 	machine->etc = options->etc;
+	machine->commands.listener = -1;
 	stopping = 0;
 	take_signals();
 	oom_protect();

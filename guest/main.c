@@ -12,10 +12,12 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/str.h"
+#include "guest/client.h"
 #include "guest/init.h"
 #include "guest/log.h"
 #include "guest/machine.h"
@@ -74,6 +76,14 @@ static int read_options(int argc, char **argv, struct machine_options *options)
 int main(int argc, char **argv)
 {
 	struct machine_options options = {.fd = -1, .etc = "/etc"};
+	char *name = argc > 0 ? argv[0] : "";
+
+	name = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
+	if (getpid() != 1 && client_is(name)) {
+		argv[0] = name;
+		hold_standard_descriptors();
+		return client_run(argc, argv);
+	}
 
 	if (getpid() == 1) {
 		init_become(); /* the kernel hands process 1 arguments of its own: they are not for us */

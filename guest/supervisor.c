@@ -68,6 +68,11 @@ void supervisor_take_files(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
+void supervisor_forgets(int fd)
+{
+	highest_pipe = fd > highest_pipe ? fd : highest_pipe;
+}
+
 static void on_child(int number)
 {
 	(void)number; /* it ends ppoll(2) */

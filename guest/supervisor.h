@@ -24,6 +24,9 @@ struct supervised {
 	int report;        /* struct report; its end of file is the supervisor's */
 };
 
+/** A descriptor of the agent's that supervisors are to close, as the pipes of other tasks. */
+void supervisor_forgets(int fd);
+
 /**
  * Start the task whose spec is in spec[size] (from memory_new(), with room
  * for a byte more), with pipes that hold window bytes of its output where the

@@ -15,6 +15,7 @@
 #include "guest/report.h"
 #include "guest/ring.h"
 #include "guest/supervisor.h"
+#include "guest/tree.h"
 
 #define NOTES_MAX 4U
 #define CREDIT_MIN 4096U /* wait for more, instead of sending a dribble: it is on its way */
@@ -22,6 +23,7 @@
 #define NOT_EXECUTABLE 126U
 #define SPEC_MIN 65536U
 #define TERMINAL_LEFT 131072U /* bytes that a terminal may still hold at its leader's end; no kernel keeps more */
+#define ANCESTORS_MAX 4096    /* a tree that changes as it is climbed has an end all the same */
 
 enum task_state {
 	TASK_SPEC,  /* its spec is coming */
@@ -739,4 +741,16 @@ bool tasks_forgotten_live(const struct tasks *tasks)
 		if (tasks->task[i]->forgotten)
 			return true;
 	return false;
+}
+
+uint32_t tasks_channel_of(const struct tasks *tasks, pid_t pid)
+{
+	for (int i = 0; i < ANCESTORS_MAX && pid > 1; i++) {
+		for (size_t j = 0; j < tasks->count; j++)
+			if (tasks->task[j]->supervisor == pid && tasks->task[j]->state == TASK_LIVES &&
+			    !tasks->task[j]->forgotten)
+				return tasks->task[j]->channel;
+		pid = tree_parent(pid);
+	}
+	return 0;
 }

@@ -51,6 +51,9 @@ void tasks_speak(struct tasks *tasks, struct port *port);
 /** Kill all; nothing more is said about them, and channels count from 1 again. */
 void tasks_forget(struct tasks *tasks);
 
+/** The channel of the task that the process pid descends from; 0: of none. */
+uint32_t tasks_channel_of(const struct tasks *tasks, pid_t pid);
+
 /** Whether tasks that were forgotten still live. */
 bool tasks_forgotten_live(const struct tasks *tasks);
 

@@ -132,6 +132,15 @@ int tree_kill(pid_t session, bool stop)
 	return pass(session, SIGKILL, &fresh);
 }
 
+pid_t tree_parent(pid_t pid)
+{
+	struct process process;
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	return read_process(text, &process) ? process.parent : 0;
+}
+
 bool tree_has_session(pid_t session)
 {
 	struct table table = {0};

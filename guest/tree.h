@@ -18,6 +18,9 @@ int tree_kill(pid_t session, bool stop);
 /** Whether any living process belongs to the session; true as well where /proc cannot be read. */
 bool tree_has_session(pid_t session);
 
+/** The parent of process pid; 0 where that cannot be told. */
+pid_t tree_parent(pid_t pid);
+
 /** Send SIGKILL to every process of the user, which is not root. */
 void tree_kill_user(uid_t uid);
 

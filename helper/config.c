@@ -17,7 +17,7 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-enum kind { KIND_PATH, KIND_SIZE, KIND_SECONDS, KIND_LIST, KIND_NAME, KIND_HOSTNAME, KIND_ACCELERATOR };
+enum kind { KIND_PATH, KIND_SIZE, KIND_SECONDS, KIND_LIST, KIND_NAME, KIND_HOSTNAME, KIND_ACCELERATOR, KIND_COMMANDS };
 
 static const struct key {
 	const char *section, *name;
@@ -40,6 +40,7 @@ static const struct key {
         {"policy", "allow_users", KIND_LIST, AT(allow_users), 0, 0},
         {"policy", "allow_groups", KIND_LIST, AT(allow_groups), 0, 0},
         {"policy", "network", KIND_NAME, AT(network), 0, 0},
+        {"policy", "slurm_commands", KIND_COMMANDS, AT(commands), 0, 0},
 #undef AT
 };
 
@@ -56,6 +57,7 @@ void config_default(struct config *config)
 	        .boot_timeout = 300,
 	        .boot_timeout_max = 3600,
 	        .network = "user",
+	        .commands = COMMAND_NAMES,
 	};
 }
 
@@ -181,6 +183,10 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 			continue;
 		if (key->kind == KIND_ACCELERATOR)
 			return config_accelerator(field, value);
+		if (key->kind == KIND_COMMANDS)
+			return command_names_parse(value, field) < 0
+			               ? "slurm_commands is yes, no, or a list of commands"
+			               : NULL;
 		if (key->kind == KIND_SIZE || key->kind == KIND_SECONDS)
 			return config_number(file, key, field, value);
 		return config_text(file, key, field, value);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "common/mounts.h"
+#include "common/command_names.h"
 #include "helper/failure.h"
 
 enum accelerator { ACCELERATOR_AUTO, ACCELERATOR_KVM, ACCELERATOR_TCG };
@@ -33,6 +34,7 @@ struct config {
 	uint64_t boot_timeout, boot_timeout_max;
 	char allow_users[CONFIG_LIST], allow_groups[CONFIG_LIST]; /* separated by commas; "" allows everybody */
 	char network[65];                                         /* the default network's name */
+	char commands[COMMAND_NAMES_MAX];                         /* of Slurm that work in machines; "": none */
 	struct config_network networks[CONFIG_NETWORKS];
 	unsigned int network_count;
 	struct mounts mounts; /* [mounts] */

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/command_names.h"
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/str.h"
@@ -108,6 +109,7 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 	static struct image image;
 	const struct args *args = wish->args;
 	struct kv *kv = &record->kv;
+	char commands[COMMAND_NAMES_MAX];
 	uint64_t boot_timeout = 0;
 	int rc = prepare_check_options(wish, why);
 
@@ -129,9 +131,11 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 		rc = image_check_files(&image, why);
 	if (rc < 0)
 		return rc;
+	command_names_both(config.commands, image.commands, commands);
 	if (kv_setf(kv, "boot_timeout", "%" PRIu64, boot_timeout) < 0 ||
 	    kv_set(kv, "network", config_network(&config, config.network)->type) < 0 ||
-	    kv_set(kv, "cpus", args->value[ARG_CPUS]) < 0)
+	    kv_set(kv, "cpus", args->value[ARG_CPUS]) < 0 ||
+	    kv_set(kv, "slurm_commands", commands[0] ? commands : NULL) < 0)
 		return failure_set(why, EXIT_NODE, "out of memory");
 	return 0;
 }

@@ -276,6 +276,7 @@ static void read_place(struct reader *reader, struct machine *machine)
 	const char *unified = read_path(reader, "cgroup.unified", true);
 
 	machine->console = read_path(reader, "console", true);
+	machine->commands = read_optional(reader, "slurm_commands");
 	machine->boot_timeout = (unsigned int)read_number(reader, "boot_timeout", 1, 7U * 86400U);
 	machine->run_dir = read_path(reader, "run_dir", false);
 	machine->cache_dir = read_path(reader, "cache_dir", false);

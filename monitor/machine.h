@@ -38,6 +38,7 @@ struct machine {
 	const char *kernel, *initrd, *cmdline; /* NULL: boot from the disk */
 	bool network_user;
 	const char *console;       /* NULL: none */
+	const char *commands;      /* of Slurm that work in the guest; NULL: none */
 	unsigned int boot_timeout; /* seconds */
 	const char *run_dir, *cache_dir, *lock;
 	const char *cgroup;        /* folder whose cgroup.procs are the machine's processes */

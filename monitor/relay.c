@@ -22,7 +22,7 @@
 #define RELAY_BACKLOG 4096 /* one per task; the kernel's somaxconn holds too */
 #define RELAY_CONTROL_FD 3
 #define RELAY_TASKS_FD 4
-#define RELAY_ARGUMENTS 24
+#define RELAY_ARGUMENTS 26
 
 /* The run folder, if nobody but root can change what is in it. */
 static int open_run_dir(const char *path)
@@ -115,6 +115,10 @@ static void relay_arguments(const struct machine *machine, struct ids *ids, cons
 	if (machine->console) {
 		arguments[n++] = "--console";
 		arguments[n++] = machine->console;
+	}
+	if (machine->commands) {
+		arguments[n++] = "--slurm-commands";
+		arguments[n++] = machine->commands;
 	}
 	arguments[n] = NULL;
 }

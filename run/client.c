@@ -11,7 +11,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/command.h"
 #include "common/exitcode.h"
+#include "run/command.h"
 
 #define TAIL_SECONDS 5U /* after END: for the console's last lines to arrive */
 
@@ -54,6 +56,16 @@ void run_client_send(struct run *run, uint8_t type, uint8_t stream, const void *
 		client_write(run);
 }
 
+void run_client_send_frame(struct run *run, const struct wire_frame *frame, const void *payload)
+{
+	if (run->sock < 0)
+		return;
+	if (frame_push(&run->out, frame, payload) < 0)
+		run_fail(run, EXIT_NODE, "cannot send to the VM: no memory");
+	else
+		client_write(run);
+}
+
 /* The spec, as far as credit and room go; START after its last byte. */
 static void spec_pump(struct run *run)
 {
@@ -83,6 +95,7 @@ void run_client_pump(struct run *run)
 	spec_pump(run);
 	client_write(run);
 	run_input_update(run);
+	run_commands_pump(run);
 }
 
 /* The machine is ready: from here on signals are the task's. */
@@ -197,6 +210,8 @@ static void take_frames(struct run *run)
 	while (run->phase != RUN_DRAINING && (rc = frame_peek(&run->in, &frame, &payload, &why)) == 1) {
 		if (frame.channel == 0)
 			take_machine_frame(run, &frame, payload);
+		else if (command_is_channel(frame.channel))
+			run_command_take(run, &frame, payload);
 		else
 			take_task_frame(run, &frame, payload);
 		frame_pull(&run->in, &frame);

@@ -12,6 +12,7 @@
 
 #include "common/taskenv.h"
 #include "common/exitcode.h"
+#include "run/command.h"
 
 #define DRAIN_SECONDS 30U /* for a reader to take what is left of a machine that has ended */
 
@@ -44,6 +45,7 @@ void run_finish(struct run *run, bool is_signal, int value)
 	run->is_signal = is_signal;
 	run->value = value;
 	run_input_close(run);
+	run_commands_close(run);
 	run_client_close(run);
 	run_signals_stop(run);
 	run->inotify = sd_event_source_disable_unref(run->inotify);

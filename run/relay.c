@@ -74,6 +74,9 @@ static int parse_option(struct relay_job *job, int option)
 	case 'c':
 		job->console = optarg;
 		return 0;
+	case 'C':
+		job->commands = optarg;
+		return 0;
 	default:
 		return -EINVAL;
 	}
@@ -81,13 +84,19 @@ static int parse_option(struct relay_job *job, int option)
 
 static int parse_command_line(struct relay_job *job, int argc, char **argv)
 {
-	static const struct option options[] = {
-	        {"machine-name", required_argument, NULL, 'm'}, {"job", required_argument, NULL, 'j'},
-	        {"uid", required_argument, NULL, 'u'},          {"gid", required_argument, NULL, 'g'},
-	        {"user", required_argument, NULL, 'n'},         {"home", required_argument, NULL, 'h'},
-	        {"shell", required_argument, NULL, 's'},        {"groups", required_argument, NULL, 'G'},
-	        {"hostname", required_argument, NULL, 'H'},     {"uuid", required_argument, NULL, 'i'},
-	        {"console", required_argument, NULL, 'c'},      {NULL, 0, NULL, 0}};
+	static const struct option options[] = {{"machine-name", required_argument, NULL, 'm'},
+	                                        {"job", required_argument, NULL, 'j'},
+	                                        {"uid", required_argument, NULL, 'u'},
+	                                        {"gid", required_argument, NULL, 'g'},
+	                                        {"user", required_argument, NULL, 'n'},
+	                                        {"home", required_argument, NULL, 'h'},
+	                                        {"shell", required_argument, NULL, 's'},
+	                                        {"groups", required_argument, NULL, 'G'},
+	                                        {"hostname", required_argument, NULL, 'H'},
+	                                        {"uuid", required_argument, NULL, 'i'},
+	                                        {"console", required_argument, NULL, 'c'},
+	                                        {"slurm-commands", required_argument, NULL, 'C'},
+	                                        {NULL, 0, NULL, 0}};
 	static uint8_t packed[WIRE_PAYLOAD_MAX];
 	int option;
 

@@ -29,6 +29,9 @@
 #define RELAY_RING 65536U            /* bytes kept of the console */
 #define RELAY_TAIL_LINES 20U
 #define RELAY_TAIL_BYTES 4096U
+#define RELAY_TASK_COMMANDS 128U       /* of Slurm's commands that one task runs at once */
+#define RELAY_COMMANDS_MAX 512U        /* and all tasks of the machine */
+#define RELAY_COMMAND_MAX (3U << 20)   /* bytes towards a client that a command adds: spec, stdin, and some */
 #define RELAY_SECOND UINT64_C(1000000) /* in the microseconds of sd-event */
 
 struct relay;
@@ -36,6 +39,7 @@ struct relay;
 /* The job, as the command line tells it; strings of argv. */
 struct relay_job {
 	const char *machine, *job, *user, *home, *shell, *groups, *hostname, *console, *uuid;
+	const char *commands; /* of Slurm that work in the guest, separated by commas; NULL: none */
 	uint32_t uid, gid;
 	struct queue mounts; /* MOUNT attributes, as the monitor names the directories */
 };
@@ -59,6 +63,7 @@ struct relay_client {
 	struct channel channel;
 	struct relay_step *step; /* NULL before OPEN and after EXITED */
 	uint32_t notes;          /* passed on */
+	uint32_t commands;       /* of Slurm that its task runs now */
 	bool ready;              /* READY was sent */
 	bool held;               /* what it has said waits for READY */
 	bool viewer;             /* it looks at the console, and has no task */
@@ -66,6 +71,19 @@ struct relay_client {
 	uint32_t credit;         /* bytes of the console it may still be sent */
 	bool is_dirty;           /* in relay->dirty */
 	struct relay_client *next_dirty;
+};
+
+/* A command of Slurm's that a task of the guest called, and its task's client executes. */
+struct relay_command {
+	struct relay_command *next;
+	struct relay_client *client;
+	struct channel channel;
+};
+
+struct relay_commands {
+	struct relay_command *first;
+	uint32_t count;
+	uint32_t last_id; /* the highest channel that the guest opened for one */
 };
 
 struct relay_clients {
@@ -112,6 +130,7 @@ struct relay {
 	struct relay_guest guest;
 	struct relay_console console;
 	struct relay_clients clients;
+	struct relay_commands commands;
 };
 
 /* relay.c */
@@ -173,6 +192,9 @@ struct relay_client *relay_client_find(const struct relay *relay, uint32_t id);
 /** Queue a frame for client; nothing where it has gone. */
 void relay_client_send(struct relay_client *client, uint8_t type, uint8_t stream, const void *payload, size_t length);
 
+/** The same for a frame whose channel is right on the client's leg already. */
+void relay_client_send_frame(struct relay_client *client, const struct wire_frame *frame, const void *payload);
+
 /** The guest's EXITED was passed on: the channel is closed. */
 void relay_client_exited(struct relay_client *client);
 
@@ -181,6 +203,18 @@ void relay_client_touch(struct relay_client *client);
 
 /** Flush and free whom relay_client_touch() named. */
 void relay_clients_settle(struct relay *relay);
+
+/* relay_command.c */
+
+/** Route a frame of the guest's on a command's channel. */
+void relay_command_from_guest(struct relay *relay, const struct wire_frame *frame, const uint8_t *payload);
+
+/** The same for a client's. Returns 0, or -EPROTO with *why (static) where the client may not send it. */
+int relay_command_from_client(struct relay_client *client, const struct wire_frame *frame, const uint8_t *payload,
+                              const char **why);
+
+/** client's connection is no more: so are the commands of its task. */
+void relay_commands_of_gone(struct relay_client *client);
 
 /* relay_step.c */
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/command.h"
 #include "common/log.h"
 
 #define ACCEPT_BATCH 64
@@ -52,6 +53,7 @@ static void client_gone(struct relay_client *client)
 	queue_free(&client->in);
 	queue_free(&client->out);
 	relay_step_leave(client);
+	relay_commands_of_gone(client);
 	relay_client_touch(client);
 	if (!channel->opened || channel->exited)
 		return;
@@ -75,10 +77,15 @@ void relay_client_send(struct relay_client *client, uint8_t type, uint8_t stream
 	bool task = type != WIRE_READY && type != WIRE_END && type != WIRE_SPEAKER && type != WIRE_TAIL;
 	struct wire_frame frame = {(uint32_t)length, task ? 1 : 0, type, stream};
 
+	relay_client_send_frame(client, &frame, payload);
+}
+
+void relay_client_send_frame(struct relay_client *client, const struct wire_frame *frame, const void *payload)
+{
 	if (client->fd < 0)
 		return;
 	relay_client_touch(client);
-	if (frame_push(&client->out, &frame, payload) < 0)
+	if (frame_push(&client->out, frame, payload) < 0)
 		client_refuse(client, "no memory for what it is sent");
 }
 
@@ -144,6 +151,11 @@ static void take_frame(struct relay_client *client, struct wire_frame *frame, co
 	}
 	if (frame->type == WIRE_CONSOLE && frame->channel == 1 && !client->channel.opened) {
 		relay_viewer_begin(client);
+		return;
+	}
+	if (command_is_channel(frame->channel)) {
+		if (relay_command_from_client(client, frame, payload, &why) < 0)
+			client_refuse(client, why);
 		return;
 	}
 	if (channel_from_client(&client->channel, frame, payload, &why) < 0) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/exitcode.h"
+#include "common/command.h"
 #include "common/log.h"
 #include "common/str.h"
 
@@ -291,7 +292,7 @@ static void take_orphan_frame(struct relay_client *client, const struct wire_fra
 	uint32_t more;
 
 	if (frame->type == WIRE_DATA) {
-		more = channel_forgive(&client->channel, frame->stream, WIRE_WINDOW / 4);
+		more = channel_forgive(&client->channel, frame->stream, WIRE_WINDOW_FIRST / 4);
 		if (more)
 			relay_guest_send_u32(client->relay, client->channel.id, WIRE_CREDIT, frame->stream, more);
 	}
@@ -307,7 +308,7 @@ static void pass_to_client(struct relay_client *client, const struct wire_frame 
 		client->notes++;
 	}
 	relay_client_send(client, frame->type, frame->stream, payload, frame->length);
-	if (client->out.used > RELAY_CLIENT_MAX)
+	if (client->out.used > RELAY_CLIENT_MAX + (size_t)client->commands * RELAY_COMMAND_MAX)
 		relay_guest_break(client->relay, "more than a task can have to read");
 }
 
@@ -345,6 +346,8 @@ static void take_frames(struct relay *relay)
 	while (!relay->guest.broken && relay->guest.io && (rc = frame_peek(in, &frame, &payload, &why)) == 1) {
 		if (frame.channel == 0)
 			take_machine_frame(relay, &frame, payload);
+		else if (command_is_channel(frame.channel))
+			relay_command_from_guest(relay, &frame, payload);
 		else
 			take_task_frame(relay, &frame, payload);
 		/* a guest that was just given up has no queue any more */

@@ -99,6 +99,8 @@ int relay_job_pack(const struct relay_job *job, uint8_t *out)
 		put(out, &used, WIRE_HOSTNAME, job->hostname, strlen(job->hostname));
 	if (job->uuid)
 		put(out, &used, WIRE_UUID, job->uuid, strlen(job->uuid));
+	if (job->commands)
+		put(out, &used, WIRE_COMMANDS, job->commands, strlen(job->commands));
 	if (used > WIRE_PAYLOAD_MAX || job->mounts.used > WIRE_PAYLOAD_MAX - used)
 		return -E2BIG;
 	if (job->mounts.used)

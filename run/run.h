@@ -108,6 +108,9 @@ struct run {
 	struct run_input input;
 	struct run_output outputs[2]; /* stdout, stderr */
 
+	struct run_command *commands; /* of Slurm, that the task called in the guest: command.h */
+	unsigned int command_count;
+
 	bool is_signal; /* how to end: by signal value, else with exit code value */
 	int value;
 };
@@ -201,6 +204,9 @@ void run_client_close(struct run *run);
 
 /** Queue a frame for the relay, and write what it takes. */
 void run_client_send(struct run *run, uint8_t type, uint8_t stream, const void *payload, size_t length);
+
+/** Queue a frame of a command's channel, and write what the relay takes. */
+void run_client_send_frame(struct run *run, const struct wire_frame *frame, const void *payload);
 
 /** Write, and read on what waited for room or credit. */
 void run_client_pump(struct run *run);

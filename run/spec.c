@@ -41,6 +41,17 @@ static int put_argv(struct queue *spec, char **argv)
 	return rc;
 }
 
+/* Whether env has the variable set aside, too: that is then the task's. */
+static bool has_aside(char *const *env, const char *variable)
+{
+	size_t prefix = strlen(TASKENV_ASIDE), length = strcspn(variable, "=") + 1;
+
+	for (; *env; env++)
+		if (strncmp(*env, TASKENV_ASIDE, prefix) == 0 && strncmp(*env + prefix, variable, length) == 0)
+			return true;
+	return false;
+}
+
 static int put_env(struct queue *spec, char **env)
 {
 	int rc = 0;
@@ -49,7 +60,7 @@ static int put_env(struct queue *spec, char **env)
 		/* what the plugin set aside, since the host's own linker would have obeyed it */
 		if (strncmp(*p, TASKENV_ASIDE, strlen(TASKENV_ASIDE)) == 0)
 			rc = put_text(spec, WIRE_ENV, *p + strlen(TASKENV_ASIDE));
-		else if (strncmp(*p, TASKENV_PREFIX, strlen(TASKENV_PREFIX)) != 0)
+		else if (strncmp(*p, TASKENV_PREFIX, strlen(TASKENV_PREFIX)) != 0 && !has_aside(env, *p))
 			rc = put_text(spec, WIRE_ENV, *p);
 	}
 	return rc;
@@ -57,8 +68,12 @@ static int put_env(struct queue *spec, char **env)
 
 static int put_cwd(struct queue *spec)
 {
+	const char *given = getenv(TASKENV_CWD);
 	char path[PATH_MAX];
 
+	/* the guest's own, of a command that was called there */
+	if (given && given[0] == '/')
+		return put_text(spec, WIRE_CWD, given);
 	/* a folder that was removed, or lies outside of "/": the guest has none such either, and says so */
 	if (!getcwd(path, sizeof(path)) || path[0] != '/')
 		return 0;

@@ -52,6 +52,15 @@ teardown_file()
 		if [ "$number" -eq 0 ]; then want=${BASH_REMATCH[1]}; else want=${BASH_REMATCH[3]:-${BASH_REMATCH[1]}}; fi
 		[ "$cpus" -eq "$want" ]
 	done < "$BATS_TEST_TMPDIR/out"
+	# a batch script's own steps: on both nodes, and sbcast to both
+	make_folder
+	as_user sbatch -W -N2 --vm=tiny -o "$folder/batch" --wrap 'cat /proc/sys/kernel/random/boot_id; echo text > /tmp/x
+		sbcast /tmp/x /tmp/y; srun -N2 -l cat /tmp/y /proc/sys/kernel/random/boot_id' > /dev/null
+	cat "$folder/batch"
+	[ "$(grep -c '^[01]: text$' "$folder/batch")" -eq 2 ]
+	[ "$(sed 's/^[01]: //' "$folder/batch" | sort -u | wc -l)" -eq 3 ]
+	[ "$(grep -c -- - "$folder/batch")" -eq 3 ]
+	rm -rf "$folder"
 	wait_for_nothing
 	[ "$(node_state "${WNODES_CLUSTER_PREFIX}1")" = idle ]
 	[ "$(node_state "${WNODES_CLUSTER_PREFIX}2")" = idle ]

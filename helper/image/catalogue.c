@@ -73,6 +73,10 @@ static const char *image_take(void *context, struct ini_file *file, const char *
 	if (strcmp(key, "cmdline") == 0)
 		return str_print(image->cmdline, sizeof(image->cmdline), "%s", value) == 0 ? NULL
 		                                                                           : "cmdline is too long";
+	if (strcmp(key, "slurm_commands") == 0)
+		return command_names_parse(value, image->commands) < 0
+		               ? "slurm_commands is yes, no, or a list of commands"
+		               : NULL;
 	return ini_file_error(file, "unknown key '%s' in [image]", key);
 }
 
@@ -86,7 +90,7 @@ int image_read(struct image *image, FILE *stream, const char *name, struct failu
 {
 	int rc;
 
-	*image = (struct image){.format = "qcow2", .memory_min = MEMORY_MIN};
+	*image = (struct image){.format = "qcow2", .memory_min = MEMORY_MIN, .commands = COMMAND_NAMES};
 	rc = ini_file_read(stream, name, image_section, image_take, image, why);
 	if (rc < 0)
 		return rc;

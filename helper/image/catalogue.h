@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/command_names.h"
 #include "common/kv.h"
 #include "helper/failure.h"
 
@@ -20,6 +21,7 @@ struct image {
 	uint64_t memory_min;                     /* bytes */
 	char kernel[PATH_MAX], initrd[PATH_MAX]; /* "" where not given */
 	char cmdline[KV_VALUE_MAX + 1];
+	char commands[COMMAND_NAMES_MAX]; /* of Slurm that work in its machines, as far as the site's policy has them */
 };
 
 /** Read a description from stream (errors call it name). Returns 0 or -EIO with why (EXIT_NODE). */

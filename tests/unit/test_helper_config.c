@@ -2,6 +2,7 @@
 /* links: helper/config.o helper/ini_file.o helper/failure.o helper/fs.o helper/list.o common/str.o common/mounts.o */
 /* links: helper/network/network.o helper/network/user.o helper/network/none.o helper/image/catalogue.o common/kv.o */
 /* links: helper/machine.o helper/state.o helper/record.o helper/journal.o */
+/* links: common/command_names.o */
 /* libs: -linih */
 #include <errno.h>
 #include <fcntl.h>
@@ -226,6 +227,19 @@ static void the_spool_folder_is_the_nodes(void **state)
 	assert_int_equal(config_spool(&config, "a-long-name-of-a-node", spool), -ENAMETOOLONG);
 }
 
+static void commands_are_listed(void **state)
+{
+	(void)state;
+	assert_string_equal(config_says(""), "");
+	assert_string_equal(config.commands, COMMAND_NAMES);
+	assert_string_equal(config_says("[policy]\nslurm_commands = squeue, sinfo\n"), "");
+	assert_string_equal(config.commands, "squeue,sinfo");
+	assert_string_equal(config_says("[policy]\nslurm_commands = sh\n"),
+	                    "F:2: slurm_commands is yes, no, or a list of commands");
+	assert_string_equal(image_says("[image]\nsource = file:///x\nslurm_commands = no\n"), "");
+	assert_string_equal(image.commands, "");
+}
+
 static void lists(void **state)
 {
 	(void)state;
@@ -272,6 +286,7 @@ int main(void)
 	        cmocka_unit_test(an_images_name_is_checked),
 	        cmocka_unit_test(a_machines_hostname),
 	        cmocka_unit_test(the_spool_folder_is_the_nodes),
+	        cmocka_unit_test(commands_are_listed),
 	        cmocka_unit_test(lists),
 	        cmocka_unit_test(the_hosts_directories),
 	};

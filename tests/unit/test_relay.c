@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: run/relay_client.o run/relay_console.o run/relay_control.o run/relay_guest.o run/relay_job.o */
-/* links: run/relay_step.o run/relay_viewer.o common/channel.o common/frame.o common/queue.o common/wire.o */
-/* links: common/log.o common/str.o */
+/* links: run/relay_viewer.o */
+/* links: run/relay_step.o run/relay_command.o common/command.o common/channel.o common/frame.o common/queue.o */
+/* links: common/wire.o common/log.o common/str.o */
 /* libs: -lsystemd */
 /*
  * The relay in this process, with the test as monitor, guest and clients on
@@ -24,6 +25,7 @@
 
 #include <cmocka.h>
 
+#include "common/command.h"
 #include "run/relay.h"
 
 /* relay.c's, which is not linked here */
@@ -281,8 +283,7 @@ static void a_lost_client_costs_the_guest_nothing(void **state)
 	expect(b, b->guest, WIRE_CREDIT, 1);
 	/* it goes on, and gets its window back, as often as it likes */
 	for (int i = 0; i < 32; i++) {
-		for (size_t sent = 0; sent < WIRE_WINDOW / 4; sent += sizeof(bytes))
-			put(b, b->guest, 1, WIRE_DATA, WIRE_STDOUT, bytes, sizeof(bytes));
+		put(b, b->guest, 1, WIRE_DATA, WIRE_STDOUT, bytes, WIRE_WINDOW_FIRST / 4);
 		expect(b, b->guest, WIRE_CREDIT, 1);
 	}
 	put(b, b->guest, 1, WIRE_EXITED, 0, "\1\0\0\0\11\0\0\0", 8);
@@ -679,17 +680,151 @@ static void job_is_packed_or_refused(void **state)
 	queue_free(&job.mounts);
 }
 
+#define C1 (COMMAND_CHANNEL | 1U)
+#define C2 (COMMAND_CHANNEL | 2U)
+#define C3 (COMMAND_CHANNEL | 3U)
+
+static struct bench *bench_commands(void)
+{
+	struct bench *b = bench_ready();
+
+	b->relay.job.commands = "srun";
+	return b;
+}
+
+static void a_command_goes_to_the_client_of_its_task(void **state)
+{
+	struct bench *b = bench_commands();
+	int first = task(b, "1.0", 1), second = task(b, "1.1", 2);
+	uint8_t bytes[64];
+
+	(void)state;
+	expect(b, first, WIRE_SPEAKER, 0);
+	expect(b, second, WIRE_SPEAKER, 0);
+	put(b, b->guest, C1, WIRE_COMMAND, 0, "\2\0\0\0", 4);
+	expect(b, second, WIRE_COMMAND, C1);
+	put(b, b->guest, C1, WIRE_DATA, WIRE_SPEC, "x", 1);
+	put(b, b->guest, C1, WIRE_START, 0, NULL, 0);
+	put(b, b->guest, C1, WIRE_DATA, WIRE_STDIN, "in", 2);
+	expect(b, second, WIRE_DATA, C1);
+	expect(b, second, WIRE_START, C1);
+	expect(b, second, WIRE_DATA, C1);
+	put(b, second, C1, WIRE_DATA, WIRE_STDOUT, "out", 3);
+	put(b, second, C1, WIRE_NOTE, 0, "\1why", 4);
+	put(b, second, C1, WIRE_EXITED, 0, "\0\0\0\0\7\0\0\0", 8);
+	expect(b, b->guest, WIRE_DATA, C1);
+	expect(b, b->guest, WIRE_NOTE, C1);
+	expect(b, b->guest, WIRE_EXITED, C1);
+	/* what crosses EXITED is nobody's; the channel is never used again */
+	put(b, b->guest, C1, WIRE_EOF, WIRE_STDIN, NULL, 0);
+	assert_int_equal(get(b, second, bytes).type, 0);
+	assert_int_equal(get(b, first, bytes).type, 0);
+	assert_false(b->relay.guest.broken);
+	assert_int_equal(b->relay.commands.count, 0);
+	put(b, b->guest, C1, WIRE_COMMAND, 0, "\2\0\0\0", 4);
+	assert_true(b->relay.guest.broken);
+	close(first);
+	close(second);
+	bench_free(b);
+}
+
+static void a_command_without_its_task_ends(void **state)
+{
+	struct bench *b = bench_commands();
+	int fd = task(b, "1.0", 1);
+
+	(void)state;
+	put(b, b->guest, C1, WIRE_COMMAND, 0, "\1\0\0\0", 4);
+	put(b, b->guest, C2, WIRE_COMMAND, 0, "\5\0\0\0", 4);
+	expect(b, b->guest, WIRE_NOTE, C2);
+	expect(b, b->guest, WIRE_EXITED, C2);
+	put(b, b->guest, C2, WIRE_START, 0, NULL, 0);
+	close(fd);
+	/* by SIGKILL; then the task itself */
+	expect(b, b->guest, WIRE_EXITED, C1);
+	expect(b, b->guest, WIRE_KILL, 1);
+	put(b, b->guest, C3, WIRE_COMMAND, 0, "\1\0\0\0", 4);
+	expect(b, b->guest, WIRE_NOTE, C3);
+	expect(b, b->guest, WIRE_EXITED, C3);
+	assert_int_equal(b->relay.commands.count, 0);
+	assert_false(b->relay.guest.broken);
+	bench_free(b);
+}
+
+static void commands_are_refused_where_they_are_off(void **state)
+{
+	struct bench *b = bench_ready();
+	int fd = task(b, "1.0", 1);
+	uint8_t bytes[256];
+
+	(void)state;
+	expect(b, fd, WIRE_SPEAKER, 0);
+	put(b, b->guest, C1, WIRE_COMMAND, 0, "\1\0\0\0", 4);
+	expect(b, b->guest, WIRE_NOTE, C1);
+	expect(b, b->guest, WIRE_EXITED, C1);
+	assert_int_equal(get(b, fd, bytes).type, 0);
+	assert_false(b->relay.guest.broken);
+	close(fd);
+	bench_free(b);
+}
+
+static void a_client_has_no_hand_in_others_commands(void **state)
+{
+	struct bench *b = bench_commands();
+	int owner = task(b, "1.0", 1), other = task(b, "1.0", 2), third = task(b, "1.0", 3);
+	uint8_t bytes[64];
+
+	(void)state;
+	expect(b, owner, WIRE_SPEAKER, 0);
+	put(b, b->guest, C1, WIRE_COMMAND, 0, "\1\0\0\0", 4);
+	expect(b, owner, WIRE_COMMAND, C1);
+	put(b, other, C1, WIRE_EXITED, 0, "\0\0\0\0\0\0\0\0", 8);
+	expect(b, b->guest, WIRE_KILL, 2);
+	put(b, third, C2, WIRE_COMMAND, 0, "\1\0\0\0", 4);
+	expect(b, b->guest, WIRE_KILL, 3);
+	/* more than the guest has given credit for */
+	put(b, owner, C1, WIRE_CREDIT, WIRE_STDIN, "\0\0\20\0", 4);
+	expect(b, b->guest, WIRE_EXITED, C1);
+	assert_int_equal(get(b, b->guest, bytes).channel, 1);
+	assert_false(b->relay.guest.broken);
+	close(owner);
+	close(other);
+	close(third);
+	bench_free(b);
+}
+
+static void commands_of_a_task_have_a_bound(void **state)
+{
+	struct bench *b = bench_commands();
+	int fd = task(b, "1.0", 1);
+	uint32_t id = COMMAND_CHANNEL;
+	uint8_t bytes[256];
+
+	(void)state;
+	for (unsigned int i = 0; i < RELAY_TASK_COMMANDS; i++)
+		put(b, b->guest, ++id, WIRE_COMMAND, 0, "\1\0\0\0", 4);
+	assert_int_equal(get(b, b->guest, bytes).type, 0);
+	put(b, b->guest, ++id, WIRE_COMMAND, 0, "\1\0\0\0", 4);
+	expect(b, b->guest, WIRE_NOTE, id);
+	expect(b, b->guest, WIRE_EXITED, id);
+	assert_false(b->relay.guest.broken);
+	close(fd);
+	bench_free(b);
+}
+
 /* A frame such as a guest that half follows the rules might send, or one bit off. */
 static void random_frame(struct queue *queue, unsigned int *seed)
 {
-	static const uint8_t types[] = {WIRE_DATA, WIRE_EOF,    WIRE_CREDIT, WIRE_STARTED,
-	                                WIRE_NOTE, WIRE_EXITED, WIRE_PONG};
+	static const uint8_t types[] = {WIRE_DATA, WIRE_EOF,     WIRE_CREDIT, WIRE_STARTED, WIRE_NOTE,  WIRE_EXITED,
+	                                WIRE_PONG, WIRE_COMMAND, WIRE_START,  WIRE_KILL,    WIRE_SIGNAL};
 	static uint8_t payload[WIRE_PAYLOAD_MAX];
 	struct wire_frame frame = {0};
 	size_t at = queue->used;
 
 	frame.type = types[(size_t)rand_r(seed) % sizeof(types)];
 	frame.channel = frame.type == WIRE_PONG ? 0 : 1 + (uint32_t)rand_r(seed) % 4;
+	if (frame.type != WIRE_PONG && rand_r(seed) % 2)
+		frame.channel |= COMMAND_CHANNEL;
 	if (frame.type == WIRE_DATA || frame.type == WIRE_EOF || frame.type == WIRE_CREDIT)
 		frame.stream = (uint8_t)(rand_r(seed) % 4);
 	frame.length = (uint32_t)rand_r(seed) % (rand_r(seed) % 8 ? 9 : WIRE_PAYLOAD_MAX);
@@ -711,6 +846,7 @@ static void random_guests_break_nothing_but_themselves(void **state)
 		struct queue queue = {0};
 		int fds[3];
 
+		b->relay.job.commands = "srun";
 		for (uint32_t i = 0; i < 3; i++)
 			fds[i] = task(b, i < 2 ? "1.0" : "1.1", i + 1);
 		for (uint32_t i = 0; i < 3; i++) {
@@ -760,6 +896,11 @@ int main(void)
 	        cmocka_unit_test(a_slow_viewer_loses_and_is_told),
 	        cmocka_unit_test(a_viewer_sees_all_before_the_end),
 	        cmocka_unit_test(job_is_packed_or_refused),
+	        cmocka_unit_test(a_command_goes_to_the_client_of_its_task),
+	        cmocka_unit_test(a_command_without_its_task_ends),
+	        cmocka_unit_test(commands_are_refused_where_they_are_off),
+	        cmocka_unit_test(a_client_has_no_hand_in_others_commands),
+	        cmocka_unit_test(commands_of_a_task_have_a_bound),
 	        cmocka_unit_test(random_guests_break_nothing_but_themselves),
 	};
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: run/wait.o run/client.o run/stdio.o run/say.o run/signals.o run/spec.o run/terminal.o common/channel.o */
-/* links: common/frame.o common/queue.o common/terminal.o common/wire.o common/kv.o common/str.o */
-/* links: run/affinity.o */
+/* links: run/affinity.o run/terminal.o common/terminal.o */
+/* links: run/wait.o run/client.o run/stdio.o run/say.o run/signals.o run/spec.o common/channel.o */
+/* links: run/command.o run/command_policy.o run/command_script.o run/command_spec.o run/command_environment.o */
+/* links: common/command.o common/command_names.o common/slurm_options.o common/slurm_tables.o */
+/* links: common/frame.o common/queue.o common/wire.o common/kv.o common/str.o */
 /* libs: -lsystemd */
 #include <errno.h>
 #include <pty.h>
