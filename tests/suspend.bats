@@ -97,16 +97,16 @@ clock_is_right()
 }
 
 @test "the time that a boot may take stands still with the machine" {
-	id=$(submit --vm=noagent --vm-boot-timeout=5 --output="$folder/boot" --wrap true)
+	id=$(submit --vm=noagent --vm-boot-timeout=8 --output="$folder/boot" --wrap true)
 	wait_until 30 job_runs "$id"
 	wait_until 15 grep -q '^state=booting' "$(cluster_folder)/run/$node/$id/state"
 	as_root scontrol suspend "$id"
 	wait_until 15 grep -q '^paused=on' "$(cluster_folder)/run/$node/$id/state"
-	sleep 5
+	sleep 6
 	grep -q '^state=booting' "$(cluster_folder)/run/$node/$id/state"
 	as_root scontrol resume "$id"
 	wait_job "$id" 60
-	grep -q 'did not become ready within 5 s' "$folder/boot"
+	grep -q 'did not become ready within 8 s' "$folder/boot"
 }
 
 @test "a suspended job can be cancelled" {
