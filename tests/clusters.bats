@@ -83,3 +83,15 @@ teardown_file()
 	as_user scancel "$id"
 	wait_for_nothing
 }
+
+@test "a heterogeneous job has a machine for each of its parts" {
+	cluster up --nodes 2
+	# shellcheck disable=SC2016
+	as_user srun -t5 -n1 --vm=tiny sh -c 'echo "$SLURM_PROCID $(cat /proc/sys/kernel/random/boot_id)"' : \
+		-t5 -n1 --vm=tiny sh -c 'echo "$SLURM_PROCID $(cat /proc/sys/kernel/random/boot_id)"' > "$BATS_TEST_TMPDIR/out"
+	cat "$BATS_TEST_TMPDIR/out"
+	[ "$(cut -d' ' -f1 "$BATS_TEST_TMPDIR/out" | sort | xargs)" = "0 1" ]
+	[ "$(cut -d' ' -f2 "$BATS_TEST_TMPDIR/out" | sort -u | wc -l)" -eq 2 ]
+	refute grep -q "$(cat /proc/sys/kernel/random/boot_id)" "$BATS_TEST_TMPDIR/out"
+	wait_for_nothing
+}

@@ -50,14 +50,14 @@ grows()
 	[ "$(stat -c %s "$1")" -gt "$2" ]
 }
 
-# clock_is_right JOB: the guest's clock is within 100 ms of the host's
+# clock_is_right JOB: the guest's clock is within 100 ms of the host's, as far as it can be told
 clock_is_right()
 {
-	local ahead
-	ahead=$(as_user python3 "$common_top/tests/lib/clock.py" srun --jobid="$1" --overlap -n1 \
+	local ahead trip
+	read -r ahead trip < <(as_user python3 "$common_top/tests/lib/clock.py" srun --jobid="$1" --overlap -n1 \
 		sh -c 'while read -r line; do adjtimex | sed -n "s/.*time.tv_u\?sec: *//p" | xargs; done')
-	echo "the guest's clock is ahead by $ahead ms"
-	[ "${ahead#-}" -le 100 ]
+	echo "the guest's clock is ahead by $ahead ms, asked in $trip ms"
+	[ "${ahead#-}" -le $((100 + trip / 2)) ]
 }
 
 @test "the clock is right when the first task runs" {
@@ -97,16 +97,16 @@ clock_is_right()
 }
 
 @test "the time that a boot may take stands still with the machine" {
-	id=$(submit --vm=noagent --vm-boot-timeout=5 --output="$folder/boot" --wrap true)
+	id=$(submit --vm=noagent --vm-boot-timeout=8 --output="$folder/boot" --wrap true)
 	wait_until 30 job_runs "$id"
 	wait_until 15 grep -q '^state=booting' "$(cluster_folder)/run/$node/$id/state"
 	as_root scontrol suspend "$id"
 	wait_until 15 grep -q '^paused=on' "$(cluster_folder)/run/$node/$id/state"
-	sleep 5
+	sleep 6
 	grep -q '^state=booting' "$(cluster_folder)/run/$node/$id/state"
 	as_root scontrol resume "$id"
 	wait_job "$id" 60
-	grep -q 'did not become ready within 5 s' "$folder/boot"
+	grep -q 'did not become ready within 8 s' "$folder/boot"
 }
 
 @test "a suspended job can be cancelled" {

@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-# clock.py COMMAND…: by how many ms the guest's clock is ahead of this host's. COMMAND
-# runs a loop there that prints its time as `SECONDS MICROSECONDS` for each line that it
-# reads; of several answers the quickest counts.
-import subprocess, sys, time
+# clock.py COMMAND…: by how many ms the guest's clock is ahead of this host's, and how
+# many ms the question and its answer took; of several answers the quickest counts.
+# COMMAND runs a loop there that prints its time as `SECONDS MICROSECONDS` for each
+# line that it reads.
+import subprocess
+import sys
+import time
 
 guest = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
 best = None
@@ -16,5 +19,4 @@ for _ in range(12):
         best = (after - before, ahead)
 guest.stdin.close()
 guest.wait()
-print(f"round trip {best[0] * 1000:.0f} ms", file=sys.stderr)
-print(round(best[1] * 1000))
+print(round(best[1] * 1000), round(best[0] * 1000))
