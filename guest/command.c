@@ -109,7 +109,7 @@ static void refuse(struct command *command, const char *why)
 		hang_up(command);
 }
 
-static void accept_one(struct commands *commands, int fd)
+void commands_accept(struct commands *commands, int fd)
 {
 	struct ucred peer = {.uid = (uid_t)-1};
 	socklen_t length = sizeof(peer);
@@ -140,7 +140,7 @@ static void accept_all(struct commands *commands)
 			break;
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 		fcntl(fd, F_SETFL, O_NONBLOCK);
-		accept_one(commands, fd);
+		commands_accept(commands, fd);
 	}
 }
 

@@ -35,6 +35,9 @@ struct commands {
 /** Listen, and make the links, for the commands in the list `names`; what cannot be done is logged. */
 void commands_open(struct commands *commands, const char *names, uid_t uid, const struct tasks *tasks);
 
+/** Take a caller's connection, fd, which does not block and is owned from here on; count is below COMMANDS_MAX. */
+void commands_accept(struct commands *commands, int fd);
+
 /** Drop all, as a job is forgotten. */
 void commands_close(struct commands *commands);
 
