@@ -30,17 +30,27 @@ at_terminal()
 }
 
 # person LINE…: does that at the terminal of `srun --pty $program`, in the machine and on the host:
-# $folder/guest, $folder/host; returns whether output and exit codes are the same
+# $folder/guest, $folder/host; returns whether output, srun's own errors and exit codes are the same
 person()
 {
 	local guest=0 host=0
 	printf '%s\n' "$@" end > "$folder/person"
-	at_terminal srun --jobid="$job" --overlap -n1 --pty "${program[@]}" < "$folder/person" > "$folder/guest" 2>&1 || guest=$?
-	at_terminal srun -n1 --pty "${program[@]}" < "$folder/person" > "$folder/host" 2>&1 || host=$?
+	at_pty guest --jobid="$job" --overlap || guest=$?
+	at_pty host || host=$?
 	echo "guest $guest, host $host"
-	cat -v "$folder/guest"
+	cat -v "$folder/guest" "$folder/guest.err"
 	code=$guest
-	[ "$guest" -ne 99 ] && [ "$guest" -eq "$host" ] && diff <(sed 's/StepId=.*//' "$folder/guest") <(sed 's/StepId=.*//' "$folder/host")
+	[ "$guest" -ne 99 ] && [ "$guest" -eq "$host" ] && diff "$folder/guest" "$folder/host" &&
+		diff <(sed 's/StepId=.*//' "$folder/guest.err") <(sed 's/StepId=.*//' "$folder/host.err")
+}
+
+# at_pty NAME SRUN-OPTION…: srun's own errors apart, since they may come amidst the output
+at_pty()
+{
+	local name=$1
+	shift
+	# shellcheck disable=SC2016
+	at_terminal sh -c 'exec "$@" 2> "$0"' "$folder/$name.err" srun "$@" -n1 --pty "${program[@]}" < "$folder/person" > "$folder/$name"
 }
 
 # The same shell on both, without a trace of where it runs
@@ -54,10 +64,10 @@ guest_has()
 @test "job control, modes and the exit code: byte for byte as on the host" {
 	program=("${shell[@]}")
 	person 'expect $ ' 'send tty > /dev/null && echo it is; stty size; stty -a\r' 'expect extproc' 'expect $ ' \
-		'send sleep 100\r' 'wait 0.5' 'send \x1a' 'expect Stopped' 'expect $ ' \
-		'send bg\r' 'expect $ ' 'send jobs\r' 'expect $ ' 'send fg\r' 'wait 0.3' 'send \x03' 'expect $ ' \
-		'send cat\r' 'wait 0.3' 'send typed\x7f\x7fe\r' 'wait 0.3' 'send \x04' 'expect $ ' \
-		'send sleep 100\r' 'wait 0.3' 'send \x1c' 'expect $ ' 'send exit 5\r'
+		'send sleep 100\r' 'wait 0.8' 'send \x1a' 'expect Stopped' 'expect $ ' \
+		'send bg\r' 'expect $ ' 'send jobs\r' 'expect $ ' 'send fg\r' 'wait 0.8' 'send \x03' 'expect $ ' \
+		'send cat\r' 'wait 0.8' 'send typed\x7f\x7fe\r' 'wait 0.8' 'send \x04' 'expect $ ' \
+		'send sleep 100\r' 'wait 0.8' 'send \x1c' 'expect $ ' 'send exit 5\r'
 	[ "$code" -eq 5 ]
 	grep -q '^30 100' "$folder/guest"
 }
@@ -79,9 +89,9 @@ guest_has()
 
 @test "Ctrl-C, Ctrl-\\ and death by another signal end it as on the host" {
 	program=(busybox sh -c 'echo up; exec sleep 100')
-	person 'expect up\r\n' 'wait 0.2' 'send \x03'
+	person 'expect up\r\n' 'wait 0.6' 'send \x03'
 	[ "$code" -eq 130 ]
-	person 'expect up\r\n' 'wait 0.2' 'send \x1c'
+	person 'expect up\r\n' 'wait 0.6' 'send \x1c'
 	# shellcheck disable=SC2016
 	program=(busybox sh -c 'echo up; sleep 0.3; kill -TERM $$')
 	person 'expect up\r\n'
