@@ -20,8 +20,8 @@ struct plain {
 
 /**
  * Filter length bytes of the stream into out, which has room for length +
- * PLAIN_SEQUENCE. Bytes that are not ASCII become '?', a sequence that is not
- * a colour nothing. Returns the bytes in out.
+ * PLAIN_SEQUENCE. Bytes that are not ASCII text become '?'; of a sequence that
+ * is not a colour, at most text is left. Returns the bytes in out.
  */
 size_t plain_filter(struct plain *plain, const uint8_t *bytes, size_t length, uint8_t *out);
 
