@@ -186,6 +186,7 @@ SCRIPT
 
 @test "wnodes console: what was kept and what comes, for owner and root, until the end" {
 	id=$(machine --vm=tiny)
+	wait_until 20 test -e "$(cluster_folder)/run/$node/$id/state"
 	as_user wnodes console "$id" > "$folder/console" 2> "$folder/console.err" &
 	viewer=$!
 	as_user srun --jobid="$id" --overlap -n1 su -c 'echo first > /dev/console'
