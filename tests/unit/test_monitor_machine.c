@@ -201,6 +201,7 @@ static void directories_come_after_those_they_lie_in(void **state)
 	assert_string_equal(machine.mounts.entries[1].target, "/data/sub");
 	assert_int_equal(machine.mounts.entries[1].flags, MOUNTS_READ_ONLY);
 	machine.mounts.count = 0;
+	free(machine.group_ids);
 	assert_int_equal(kv_set(&machine.kv, "mount.1.target", "/etc"), 0);
 	assert_int_equal(machine_check(&machine, why), -EINVAL);
 	assert_non_null(strstr(why, "/etc in the guest is its own"));
