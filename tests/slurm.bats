@@ -173,7 +173,8 @@ JOB
 	cat "$folder/out"
 	[ "$(tail -n +3 "$folder/out" | tr '\n' ' ')" = "read PENDING wrapped PENDING 0 " ]
 	for id in $(head -n 2 "$folder/out"); do
-		as_root scontrol show job "$id" | grep -q 'JobState=CANCELLED'
+		wait_job "$id"
+		[ "$(job_state "$id")" = CANCELLED ]
 	done
 }
 
@@ -205,7 +206,7 @@ for command in srun "/tmp/forge srun" "/tmp/forge -e SLURM_PROLOG=$evil -e SLURM
 	done
 	try 64 $command --overlap true : --prolog=$evil true
 	try 64 $command --overlap -w $precious true
-	try 64 $command --jobid=1 true
+	try 64 $command --jobid=99999 true
 	try 64 $command --uid=0 true
 	try 64 $command --vm=debian-wn true
 	try 64 $command --pty true
@@ -227,7 +228,7 @@ try 64 /tmp/forge scontrol token
 try 64 /tmp/forge scontrol update job=$job name=x
 echo "write config $precious" | /tmp/forge scontrol > /tmp/said; [ $? = 64 ] || cat /tmp/said
 try 64 /tmp/forge sacct -f $precious
-try 64 /tmp/forge sattach 1.0
+try 64 /tmp/forge sattach 99999.0
 try 0 /tmp/forge -e SLURM_PROLOG=$evil -e SLURM_TASK_PROLOG=$evil -e LD_PRELOAD=$evil -e SLURM_CONF=$evil -e PATH=$evil srun --overlap /bin/true
 try 0 srun --overlap true
 echo all was tried
@@ -262,10 +263,11 @@ ATTACK
 	conf=$(cluster_folder)/etc/wnodes/wnodes.conf
 	cp "$conf" "$folder/conf"
 	printf '[policy]\nslurm_commands = sinfo,srun\n' >> "$conf"
-	run -127 as_user srun --vm=tiny-some sh -c 'sinfo -h -o %P; ls /run/wnodes/bin; squeue'
+	run -127 --separate-stderr as_user srun --vm=tiny-some sh -c 'sinfo -h -o %P; ls /run/wnodes/bin; squeue'
 	cat "$folder/conf" > "$conf"
 	rm "$images/tiny-off.conf" "$images/tiny-some.conf"
-	echo "$output"
-	[[ "$output" = "main"*sinfo*"squeue: not found"* ]]
+	echo "$output; $stderr"
+	[ "$output" = "main*"$'\nsinfo' ]
+	[[ "$stderr" = *"squeue: not found"* ]]
 	[ "$(in_vm 'ls /run/wnodes/bin | wc -l')" -eq 9 ]
 }

@@ -174,7 +174,7 @@ SCRIPT
 	SHELL=/bin/sh as_user env SHELL=/bin/sh python3 "$common_top/tests/lib/terminal.py" salloc --vm=tiny < "$folder/person" > "$folder/out" 2>&1 || code=$?
 	cat -v "$folder/out"
 	[ "$code" -eq 3 ]
-	grep -q '^tiny' "$folder/out"
+	grep -q "^$node-" "$folder/out"
 }
 
 @test "Ctrl-C while the machine boots" {
