@@ -17,8 +17,8 @@
 #include "common/paths.h"
 #include "common/str.h"
 
-#define START_SECONDS 30         /* for the machine to start */
-#define GRANT (WIRE_WINDOW / 16) /* bytes that are written before the relay may send as many more */
+#define START_SECONDS 30              /* for the machine to start */
+#define GRANT (WIRE_WINDOW_FIRST / 4) /* bytes that are written before the relay may send as many more */
 
 struct console {
 	const char *job;

@@ -8,7 +8,7 @@ void relay_viewer_begin(struct relay_client *client)
 {
 	client->viewer = true;
 	client->viewed = 0;
-	client->credit = WIRE_WINDOW;
+	client->credit = WIRE_WINDOW_FIRST;
 	client->relay->clients.viewers++;
 	relay_client_touch(client);
 }
@@ -20,7 +20,7 @@ const char *relay_viewer_take(struct relay_client *client, const struct wire_fra
 	if (frame->channel != 1 || frame->type != WIRE_CREDIT || frame->stream != WIRE_STDOUT)
 		return "a frame that who looks at the console does not send";
 	more = wire_u32(payload);
-	if (more > WIRE_WINDOW - client->credit)
+	if (more > WIRE_WINDOW_FIRST - client->credit)
 		return "CREDIT for more than was sent";
 	client->credit += more;
 	relay_client_touch(client);

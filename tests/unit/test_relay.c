@@ -606,7 +606,7 @@ static void a_slow_viewer_loses_and_is_told(void **state)
 	struct bench *b = bench_new();
 	static uint8_t bytes[WIRE_PAYLOAD_MAX];
 	static const uint8_t text[4096] = "x";
-	const size_t all = WIRE_WINDOW + 2 * (size_t)RELAY_RING;
+	const size_t all = WIRE_WINDOW_FIRST + 2 * (size_t)RELAY_RING;
 	size_t sent = 0, lost = 0;
 	struct wire_frame frame;
 	int fd = dial(b);
@@ -618,8 +618,8 @@ static void a_slow_viewer_loses_and_is_told(void **state)
 		frame = get(b, fd, bytes);
 		sent += frame.length;
 	}
-	assert_int_equal(sent, WIRE_WINDOW); /* and no more without credit */
-	put(b, fd, 1, WIRE_CREDIT, WIRE_STDOUT, "\0\0\20\0", 4);
+	assert_int_equal(sent, WIRE_WINDOW_FIRST); /* and no more without credit */
+	put(b, fd, 1, WIRE_CREDIT, WIRE_STDOUT, "\0\0\1\0", 4);
 	while ((frame = get(b, fd, bytes)).type != 0) {
 		if (frame.type == WIRE_LOST)
 			lost += wire_u64(bytes);
