@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/slurm_options.h"
+#include "common/spec_put.h"
 #include "common/str.h"
 #include "common/wire.h"
 
@@ -45,24 +46,6 @@ static int __attribute__((format(printf, 2, 3))) refuse(struct request *request,
 	return USAGE;
 }
 
-static int put(struct queue *spec, uint16_t tag, const void *bytes, size_t length)
-{
-	uint8_t *room;
-
-	if (length > WIRE_SPEC_MAX || wire_attribute_size(length) > WIRE_SPEC_MAX - spec->used)
-		return -E2BIG;
-	room = queue_reserve(spec, wire_attribute_size(length));
-	if (!room)
-		return -ENOMEM;
-	queue_commit(spec, wire_put_attribute(room, tag, bytes, length));
-	return 0;
-}
-
-static int put_text(struct queue *spec, uint16_t tag, const char *text)
-{
-	return put(spec, tag, text, strlen(text));
-}
-
 /* --- environment ------------------------------------------------------------ */
 
 static int put_environment(struct request *request)
@@ -70,7 +53,7 @@ static int put_environment(struct request *request)
 	int rc = 0;
 
 	for (char **p = environ; *p && rc == 0; p++)
-		rc = put_text(request->spec, WIRE_ENV, *p);
+		rc = spec_put_text(request->spec, WIRE_ENV, *p);
 	return rc;
 }
 
@@ -289,7 +272,7 @@ static int put_script(struct request *request, int fd, const char *name)
 		rc = refuse(request, "%s: a script has at most %u MiB", name, SCRIPT_MAX >> 20);
 	else if (script.used < 2 || memcmp(queue_data(&script), "#!", 2) != 0)
 		rc = refuse(request, "%s: a batch script begins with #! and its interpreter", name);
-	else if (put(request->spec, WIRE_SCRIPT, queue_data(&script), script.used) < 0)
+	else if (spec_put(request->spec, WIRE_SCRIPT, queue_data(&script), script.used) < 0)
 		rc = refuse(request, "no memory for the script");
 	queue_free(&script);
 	return rc;
@@ -338,45 +321,23 @@ static int put_line(struct request *request)
 	int rc = argv ? 0 : -ENOMEM;
 
 	for (char **p = argv; rc == 0 && *p; p++)
-		rc = put_text(request->spec, WIRE_ARG, *p);
+		rc = spec_put_text(request->spec, WIRE_ARG, *p);
 	slurm_argv_free(argv);
-	return rc;
-}
-
-static int put_limits(struct queue *spec)
-{
-	int rc = 0;
-
-	for (uint32_t i = 0; i < RLIM_NLIMITS && rc == 0; i++) {
-		struct rlimit limit;
-		uint8_t bytes[20];
-
-		if (getrlimit((int)i, &limit) < 0)
-			continue;
-		wire_put_u32(bytes, i);
-		wire_put_u64(bytes + 4, limit.rlim_cur);
-		wire_put_u64(bytes + 12, limit.rlim_max);
-		rc = put(spec, WIRE_RLIMIT, bytes, sizeof(bytes));
-	}
 	return rc;
 }
 
 static int put_all(struct request *request)
 {
-	mode_t mask = umask(077);
-	uint8_t bytes[4];
 	int rc = put_line(request);
 
-	umask(mask);
-	wire_put_u32(bytes, mask);
 	if (rc == 0)
 		rc = put_environment(request);
 	if (rc == 0 && request->cwd[0] == '/')
-		rc = put_text(request->spec, WIRE_CWD, request->cwd);
+		rc = spec_put_text(request->spec, WIRE_CWD, request->cwd);
 	if (rc == 0)
-		rc = put(request->spec, WIRE_UMASK, bytes, sizeof(bytes));
+		rc = spec_put_umask(request->spec);
 	if (rc == 0)
-		rc = put_limits(request->spec);
+		rc = spec_put_limits(request->spec);
 	return rc < 0 ? refuse(request, "the command cannot be sent to the host: %s", strerror(-rc)) : 0;
 }
 

@@ -11,33 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/spec_put.h"
 #include "common/taskenv.h"
-
-static int put(struct queue *spec, uint16_t tag, const void *bytes, size_t length)
-{
-	size_t size = wire_attribute_size(length);
-	uint8_t *room;
-
-	if (length > WIRE_SPEC_MAX || size > WIRE_SPEC_MAX - spec->used)
-		return -E2BIG;
-	room = queue_reserve(spec, size);
-	if (!room)
-		return -ENOMEM;
-	queue_commit(spec, wire_put_attribute(room, tag, bytes, length));
-	return 0;
-}
-
-static int put_text(struct queue *spec, uint16_t tag, const char *text)
-{
-	return put(spec, tag, text, strlen(text));
-}
 
 static int put_argv(struct queue *spec, char **argv)
 {
 	int rc = 0;
 
 	for (char **p = argv; *p && rc == 0; p++)
-		rc = put_text(spec, WIRE_ARG, *p);
+		rc = spec_put_text(spec, WIRE_ARG, *p);
 	return rc;
 }
 
@@ -59,9 +41,9 @@ static int put_env(struct queue *spec, char **env)
 	for (char **p = env; *p && rc == 0; p++) {
 		/* what the plugin set aside, since the host's own linker would have obeyed it */
 		if (strncmp(*p, TASKENV_ASIDE, strlen(TASKENV_ASIDE)) == 0)
-			rc = put_text(spec, WIRE_ENV, *p + strlen(TASKENV_ASIDE));
+			rc = spec_put_text(spec, WIRE_ENV, *p + strlen(TASKENV_ASIDE));
 		else if (strncmp(*p, TASKENV_PREFIX, strlen(TASKENV_PREFIX)) != 0 && !has_aside(env, *p))
-			rc = put_text(spec, WIRE_ENV, *p);
+			rc = spec_put_text(spec, WIRE_ENV, *p);
 	}
 	return rc;
 }
@@ -73,39 +55,11 @@ static int put_cwd(struct queue *spec)
 
 	/* the guest's own, of a command that was called there */
 	if (given && given[0] == '/')
-		return put_text(spec, WIRE_CWD, given);
+		return spec_put_text(spec, WIRE_CWD, given);
 	/* a folder that was removed, or lies outside of "/": the guest has none such either, and says so */
 	if (!getcwd(path, sizeof(path)) || path[0] != '/')
 		return 0;
-	return put_text(spec, WIRE_CWD, path);
-}
-
-static int put_umask(struct queue *spec)
-{
-	mode_t mask = umask(077);
-	uint8_t bytes[4];
-
-	(void)umask(mask);
-	wire_put_u32(bytes, mask);
-	return put(spec, WIRE_UMASK, bytes, sizeof(bytes));
-}
-
-static int put_limits(struct queue *spec)
-{
-	int rc = 0;
-
-	for (uint32_t i = 0; i < RLIMIT_NLIMITS && rc == 0; i++) {
-		struct rlimit limit;
-		uint8_t bytes[20];
-
-		if (getrlimit((__rlimit_resource_t)i, &limit) < 0)
-			continue;
-		wire_put_u32(bytes, i);
-		wire_put_u64(bytes + 4, limit.rlim_cur);
-		wire_put_u64(bytes + 12, limit.rlim_max);
-		rc = put(spec, WIRE_RLIMIT, bytes, sizeof(bytes));
-	}
-	return rc;
+	return spec_put_text(spec, WIRE_CWD, path);
 }
 
 /* The whole of fd into an attribute whose length is known only at its end. */
@@ -113,7 +67,7 @@ static int put_content(struct queue *spec, int fd)
 {
 	size_t header = spec->used;
 	size_t length = 0;
-	int rc = put(spec, WIRE_SCRIPT, NULL, 0);
+	int rc = spec_put(spec, WIRE_SCRIPT, NULL, 0);
 
 	while (rc == 0) {
 		uint8_t *room = queue_reserve(spec, RUN_READ);
@@ -156,7 +110,7 @@ static int put_terminal(struct queue *spec, const struct terminal *terminal)
 	if (!terminal || !terminal->streams)
 		return 0;
 	terminal_pack(bytes, terminal);
-	return put(spec, WIRE_TERMINAL, bytes, sizeof(bytes));
+	return spec_put(spec, WIRE_TERMINAL, bytes, sizeof(bytes));
 }
 
 int run_spec_build(const struct run_options *options, char **env, struct queue *spec, const char **what)
@@ -174,9 +128,9 @@ int run_spec_build(const struct run_options *options, char **env, struct queue *
 	*what = "the working directory, umask and limits";
 	rc = put_cwd(spec);
 	if (rc == 0)
-		rc = put_umask(spec);
+		rc = spec_put_umask(spec);
 	if (rc == 0)
-		rc = put_limits(spec);
+		rc = spec_put_limits(spec);
 	if (rc == 0)
 		rc = put_terminal(spec, options->terminal);
 	if (rc < 0 || !options->is_script)

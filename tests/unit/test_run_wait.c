@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: run/affinity.o run/terminal.o common/terminal.o */
+/* links: common/spec_put.o run/affinity.o run/terminal.o common/terminal.o */
 /* links: run/wait.o run/client.o run/stdio.o run/say.o run/signals.o run/spec.o common/channel.o */
 /* links: run/command.o run/command_policy.o run/command_script.o run/command_spec.o run/command_environment.o */
 /* links: common/command.o common/command_names.o common/slurm_options.o common/slurm_tables.o */
