@@ -41,9 +41,9 @@ teardown_file()
 		[ "$(sed -n "s/^\([0-3]\): [^ ]* ${WNODES_CLUSTER_PREFIX}$((i + 1))-[0-9]* $i\$/\1/p" "$BATS_TEST_TMPDIR/out" | sort | xargs)" = "$((2 * i)) $((2 * i + 1))" ]
 	done
 	wait_for_nothing
-	# each has the CPUs that the job has on its node
+	# each has the CPUs that the job has on its node, though a task is bound to its own
 	# shellcheck disable=SC2016
-	as_user srun -N2 -n3 --distribution=block --vm=tiny sh -c 'echo $SLURM_NODEID $(nproc) of $SLURM_JOB_CPUS_PER_NODE' > "$BATS_TEST_TMPDIR/out"
+	as_user srun -N2 -n3 --distribution=block --vm=tiny sh -c 'echo $SLURM_NODEID $(grep -c ^processor /proc/cpuinfo) of $SLURM_JOB_CPUS_PER_NODE' > "$BATS_TEST_TMPDIR/out"
 	cat "$BATS_TEST_TMPDIR/out"
 	[ "$(sort -u "$BATS_TEST_TMPDIR/out" | wc -l)" -eq 2 ]
 	# `2,1`; where cores have two threads, `4,2`; or alike on both, `2(x2)`
