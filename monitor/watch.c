@@ -8,6 +8,7 @@
 #include "common/exitcode.h"
 #include "monitor/packet.h"
 #include "monitor/pause.h"
+#include "monitor/virtiofs.h"
 
 /* From the console's "Kernel panic" to the end: what follows it on the console names the culprit. */
 #define WATCH_PANIC_MS 500
@@ -56,8 +57,7 @@ static void watch_end_timer(int timer, void *opaque)
 	_exit(0);
 }
 
-/* The machine has ended: only the relay's clients are still to be told. */
-static void watch_finish(struct owner *owner)
+void watch_finish(struct owner *owner)
 {
 	if (owner->relay < 0)
 		_exit(0);
@@ -249,7 +249,7 @@ int watch_run(struct owner *owner)
 	const int events = VIR_EVENT_HANDLE_READABLE | VIR_EVENT_HANDLE_ERROR | VIR_EVENT_HANDLE_HANGUP;
 
 	if (watch_boot(owner, (int64_t)owner->machine->boot_timeout * 1000) < 0 || pause_watch(owner) < 0 ||
-	    virEventAddHandle(owner->relay, events, watch_on_relay, owner, NULL) < 0 ||
+	    virtiofs_watch(owner) < 0 || virEventAddHandle(owner->relay, events, watch_on_relay, owner, NULL) < 0 ||
 	    virEventAddHandle(owner->reaper, events, watch_on_reaper, owner, NULL) < 0)
 		return -EIO;
 	for (;;)
