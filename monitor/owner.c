@@ -332,6 +332,8 @@ _Noreturn void owner_run(const struct machine *machine, const struct counters *c
 	if (virDomainResume(owner.domain) < 0)
 		owner_fail_driver(&owner, "libvirt cannot start the guest");
 	(void)packet_send(reaper, "state booting");
-	rc = watch_run(&owner);
+	rc = virtiofs_watch(&owner);
+	if (rc == 0)
+		rc = watch_run(&owner);
 	owner_fail(&owner, "libvirt's event loop", strerror(-rc));
 }

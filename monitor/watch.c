@@ -8,7 +8,6 @@
 #include "common/exitcode.h"
 #include "monitor/packet.h"
 #include "monitor/pause.h"
-#include "monitor/virtiofs.h"
 
 /* From the console's "Kernel panic" to the end: what follows it on the console names the culprit. */
 #define WATCH_PANIC_MS 500
@@ -249,7 +248,7 @@ int watch_run(struct owner *owner)
 	const int events = VIR_EVENT_HANDLE_READABLE | VIR_EVENT_HANDLE_ERROR | VIR_EVENT_HANDLE_HANGUP;
 
 	if (watch_boot(owner, (int64_t)owner->machine->boot_timeout * 1000) < 0 || pause_watch(owner) < 0 ||
-	    virtiofs_watch(owner) < 0 || virEventAddHandle(owner->relay, events, watch_on_relay, owner, NULL) < 0 ||
+	    virEventAddHandle(owner->relay, events, watch_on_relay, owner, NULL) < 0 ||
 	    virEventAddHandle(owner->reaper, events, watch_on_reaper, owner, NULL) < 0)
 		return -EIO;
 	for (;;)
