@@ -87,7 +87,7 @@ int confine(const char *empty, const char *folder, const char *program)
 	if (rc == 0)
 		rc = bring_folder_of(program);
 	if (rc == 0)
-		rc = bind(folder, CONFINE_SHARED + 1);
+		rc = bind(folder, &CONFINE_SHARED[1]);
 	/* the process keeps its id when it executes the program */
 	for (size_t i = 0; rc == 0 && i < sizeof(proc) / sizeof(proc[0]); i++)
 		rc = bind(proc[i], proc[i] + 1);

@@ -110,11 +110,12 @@ static int become_user(const struct machine *machine, pid_t parent)
 static _Noreturn void serve(const struct machine *machine, unsigned int number, int listener, int log, pid_t parent)
 {
 	char part[32], path[PATH_MAX], empty[PATH_MAX], uids[64], gids[64];
+	char shared[] = "--shared-dir=" CONFINE_SHARED;
 	char *const envp[] = {NULL};
 	bool read_only = machine->mounts.entries[number].flags & MOUNTS_READ_ONLY;
 	char *argv[] = {"virtiofsd",
 	                "--fd=3",
-	                "--shared-dir=" CONFINE_SHARED,
+	                shared,
 	                "--sandbox=none",
 	                "--seccomp=kill",
 	                "--cache=auto",
@@ -126,7 +127,7 @@ static _Noreturn void serve(const struct machine *machine, unsigned int number, 
 	                read_only ? "--readonly" : NULL,
 	                NULL};
 	char *program = realpath(machine->virtiofsd, NULL);
-	int rc = program ? take_files(listener, log) : -errno;
+	int rc = program ? take_files(listener, log) : -ENOENT;
 
 	(void)str_print(part, sizeof(part), NAMESPACE_MOUNT "/%u", number);
 	(void)namespace_path(path, part);
