@@ -11,7 +11,7 @@
 
 #define MOUNTS_READ_ONLY 1U /* nothing can be written */
 #define MOUNTS_OPTIONAL                                                                                                \
-	2U /* left out where the node has no such directory, the user may not enter it, or the guest has no 9p */
+	2U /* left out where the node has no such directory, the user may not enter it, or the guest has no driver */
 #define MOUNTS_SITE 4U /* of wnodes.conf, not of the job */
 
 /* A directory of the host, and where the guest has it. Both absolute and clean. */

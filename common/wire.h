@@ -24,6 +24,7 @@
 #define WIRE_MOUNT_TAG "wnodes%u"      /* printf(3)'s: the mount tag of the device of a host directory */
 #define WIRE_MOUNT_OPTIONAL 2U         /* of a MOUNT's flags */
 #define WIRE_MOUNT_READ_ONLY 1U        /* of a MOUNT's flags */
+#define WIRE_MOUNT_VIRTIOFS 4U         /* of a MOUNT's flags: a virtiofs device, not one of 9p */
 #define WIRE_PING_SECONDS 20U
 #define WIRE_SILENCE_SECONDS 120U
 

@@ -64,7 +64,8 @@ static int take_mount(struct job *job, const struct wire_attribute *attribute, c
 	flags = wire_u32(attribute->bytes + 4);
 	mounts[job->mount_count] = (struct job_mount){.number = wire_u32(attribute->bytes),
 	                                              .read_only = flags & WIRE_MOUNT_READ_ONLY,
-	                                              .optional = flags & WIRE_MOUNT_OPTIONAL};
+	                                              .optional = flags & WIRE_MOUNT_OPTIONAL,
+	                                              .virtiofs = flags & WIRE_MOUNT_VIRTIOFS};
 	return take_text(&mounts[job->mount_count++].target, &target, why);
 }
 

@@ -19,6 +19,7 @@ struct job_mount {
 	uint32_t number; /* of WIRE_MOUNT_TAG */
 	bool read_only;
 	bool optional; /* the guest may be without it where its kernel is */
+	bool virtiofs; /* and not 9p */
 };
 
 struct job {

@@ -41,9 +41,11 @@ static bool fail(struct mounted *mounted, uint32_t code, const char *format, ...
 }
 
 /* Have modprobe load them, where there is one. What comes of it, mount(2) tells. */
-static void load_modules(void)
+static void load_modules(bool virtiofs)
 {
-	char *const argv[] = {"modprobe", "-q", "-a", "9pnet_virtio", "9p", NULL};
+	char *const argv_9p[] = {"modprobe", "-q", "-a", "9pnet_virtio", "9p", NULL};
+	char *const argv_virtiofs[] = {"modprobe", "-q", "-a", "virtiofs", NULL};
+	char *const *argv = virtiofs ? argv_virtiofs : argv_9p;
 	char *envp[] = {"PATH=/sbin:/usr/sbin:/bin:/usr/bin", NULL};
 	sigset_t none;
 	pid_t pid = fork();
@@ -112,6 +114,21 @@ static int mount_9p(const struct job_mount *wanted)
 	return rc;
 }
 
+/* The host keeps its own caches of it: --cache=auto looks at attributes again after a second. */
+static int mount_virtiofs(const struct job_mount *wanted)
+{
+	unsigned long flags = MS_NOSUID | MS_NODEV | (wanted->read_only ? MS_RDONLY : 0UL);
+	char tag[32];
+
+	(void)str_print(tag, sizeof(tag), WIRE_MOUNT_TAG, wanted->number);
+	return mount(tag, wanted->target, "virtiofs", flags, NULL) < 0 ? -errno : 0;
+}
+
+static int mount_one(const struct job_mount *wanted)
+{
+	return wanted->virtiofs ? mount_virtiofs(wanted) : mount_9p(wanted);
+}
+
 static bool make_one(struct mounted *mounted, const struct job_mount *wanted)
 {
 	const char *target = wanted->target;
@@ -125,21 +142,20 @@ static bool make_one(struct mounted *mounted, const struct job_mount *wanted)
 	if (rc < 0)
 		return fail(mounted, rc == -ENOTDIR || rc == -EEXIST ? EXIT_USAGE : EXIT_NODE,
 		            "%.480s cannot be made in the guest: %s", target, strerror(-rc));
-	rc = mount_9p(wanted);
+	rc = mount_one(wanted);
 	if (rc == -ENODEV || rc == -EINVAL) {
-		load_modules();
-		rc = mount_9p(wanted);
+		load_modules(wanted->virtiofs);
+		rc = mount_one(wanted);
 	}
 	if (rc == -ENODEV && wanted->optional) {
-		agent_log("%s is left out: the kernel has no 9p", target);
+		agent_log("%s is left out: the kernel has no %s", target, wanted->virtiofs ? "virtiofs" : "9p");
 		/* made for nothing, or not empty */
 		(void)rmdir(target);
 		return false;
 	}
 	if (rc == -ENODEV)
-		return fail(mounted, EXIT_NODE,
-		            "%.480s cannot be mounted: the guest's kernel has no 9p (modules 9p and 9pnet_virtio)",
-		            target);
+		return fail(mounted, EXIT_NODE, "%.480s cannot be mounted: the guest's kernel has no %s", target,
+		            wanted->virtiofs ? "virtiofs (module virtiofs)" : "9p (modules 9p and 9pnet_virtio)");
 	if (rc < 0)
 		return fail(mounted, EXIT_NODE, "%.480s cannot be mounted in the guest: %s", target, strerror(-rc));
 	mounted->targets[mounted->count] = strdup(target);

@@ -17,7 +17,17 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-enum kind { KIND_PATH, KIND_SIZE, KIND_SECONDS, KIND_LIST, KIND_NAME, KIND_HOSTNAME, KIND_ACCELERATOR, KIND_COMMANDS };
+enum kind {
+	KIND_PATH,
+	KIND_SIZE,
+	KIND_SECONDS,
+	KIND_LIST,
+	KIND_NAME,
+	KIND_HOSTNAME,
+	KIND_ACCELERATOR,
+	KIND_TRANSPORT,
+	KIND_COMMANDS
+};
 
 static const struct key {
 	const char *section, *name;
@@ -29,6 +39,8 @@ static const struct key {
         {"site", "accelerator", KIND_ACCELERATOR, AT(accelerator), 0, 0},
         {"site", "emulator", KIND_PATH, AT(emulator), 0, 0},
         {"site", "qemu_img", KIND_PATH, AT(qemu_img), 0, 0},
+        {"site", "mount_transport", KIND_TRANSPORT, AT(mount_transport), 0, 0},
+        {"site", "virtiofsd", KIND_PATH, AT(virtiofsd), 0, 0},
         {"site", "slurmd_spool_dir", KIND_PATH, AT(slurmd_spool_dir), 0, 0},
         {"site", "overlay_dir", KIND_PATH, AT(overlay_dir), 0, 0},
         {"site", "hostname", KIND_HOSTNAME, AT(hostname), 0, 0},
@@ -49,6 +61,7 @@ void config_default(struct config *config)
 	*config = (struct config){
 	        .emulator = "/usr/bin/qemu-system-x86_64",
 	        .qemu_img = "/usr/bin/qemu-img",
+	        .virtiofsd = "/usr/libexec/virtiofsd",
 	        .slurmd_spool_dir = "/var/spool/slurmd",
 	        .overlay_dir = WNODES_STATEDIR "/overlays",
 	        .hostname = "%n-%j",
@@ -72,6 +85,19 @@ static const char *config_accelerator(uint64_t *number, const char *value)
 		}
 	}
 	return "accelerator is auto, kvm or tcg";
+}
+
+static const char *config_transport(uint64_t *number, const char *value)
+{
+	static const char *const names[] = {"auto", "9p", "virtiofs"};
+
+	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(value, names[i]) == 0) {
+			*number = i;
+			return NULL;
+		}
+	}
+	return "mount_transport is auto, 9p or virtiofs";
 }
 
 static const char *config_number(struct ini_file *file, const struct key *key, uint64_t *number, const char *value)
@@ -183,6 +209,8 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 			continue;
 		if (key->kind == KIND_ACCELERATOR)
 			return config_accelerator(field, value);
+		if (key->kind == KIND_TRANSPORT)
+			return config_transport(field, value);
 		if (key->kind == KIND_COMMANDS)
 			return command_names_parse(value, field) < 0
 			               ? "slurm_commands is yes, no, or a list of commands"

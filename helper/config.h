@@ -13,6 +13,7 @@
 #include "helper/failure.h"
 
 enum accelerator { ACCELERATOR_AUTO, ACCELERATOR_KVM, ACCELERATOR_TCG };
+enum mount_transport { MOUNT_TRANSPORT_AUTO, MOUNT_TRANSPORT_9P, MOUNT_TRANSPORT_VIRTIOFS };
 
 #define CONFIG_NETWORKS 32U
 #define CONFIG_LIST 4096U /* bytes of a list of names */
@@ -24,9 +25,11 @@ struct config_network {
 
 /* Sizes are in bytes, times in seconds. Flat: nothing to free. */
 struct config {
-	uint64_t accelerator; /* enum accelerator */
+	uint64_t accelerator;     /* enum accelerator */
+	uint64_t mount_transport; /* enum mount_transport */
 	char emulator[PATH_MAX];
 	char qemu_img[PATH_MAX];
+	char virtiofsd[PATH_MAX];
 	char slurmd_spool_dir[PATH_MAX]; /* %n: the node's name */
 	char overlay_dir[PATH_MAX];
 	char hostname[65]; /* a machine's; %n: the node, %j: the job */

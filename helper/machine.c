@@ -36,10 +36,10 @@ static int machine_set_uuid(struct kv *machine)
 /* What the record knows under the description's own names. */
 static int machine_copy_record(const struct record *record, struct kv *machine)
 {
-	static const char *const keys[] = {"job",          "restart",     "node",       "uid",
-	                                   "gid",          "user",        "home",       "shell",
-	                                   "groups",       "vcpus",       "memory_mib", "console",
-	                                   "boot_timeout", "accelerator", "freezer",    "slurm_commands"};
+	static const char *const keys[] = {
+	        "job",     "restart",        "node",     "uid",        "gid",     "user",         "home",
+	        "shell",   "groups",         "vcpus",    "memory_mib", "console", "boot_timeout", "accelerator",
+	        "freezer", "slurm_commands", "virtiofsd"};
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {

@@ -17,6 +17,7 @@
 #include "helper/identity.h"
 #include "helper/image/catalogue.h"
 #include "helper/mounts.h"
+#include "helper/virtiofsd.h"
 #include "helper/policy.h"
 #include "helper/record.h"
 #include "helper/state.h"
@@ -125,6 +126,8 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 		rc = mounts_record(&config, args->value[ARG_MOUNT], kv, why);
 	if (rc == 0)
 		rc = identity_user(wish->uid, wish->gid, kv, why);
+	if (rc == 0)
+		rc = virtiofsd_choose(&config, wish->uid, wish->gid, kv, why);
 	if (rc == 0)
 		rc = policy_user(&config, &image, kv_get(kv, "user"), kv_get(kv, "groups"), why);
 	if (rc == 0)

@@ -84,6 +84,13 @@ static void xml_slot(struct xml *xml, unsigned int slot)
 static void write_size(struct xml *xml, const struct machine *machine)
 {
 	xml_number(xml, "memory", "MiB", machine->memory_mib);
+	if (machine->virtiofsd && machine->mounts.count > 0) {
+		/* virtiofsd reads and writes it */
+		xml_open(xml, "memoryBacking");
+		xml_leaf(xml, "source", "type", "memfd");
+		xml_leaf(xml, "access", "mode", "shared");
+		xml_close(xml);
+	}
 	xml_number(xml, "vcpu", NULL, machine->vcpus);
 	xml_open(xml, "cpu");
 	xml_attribute(xml, "mode", machine->kvm ? "host-passthrough" : "maximum");
@@ -261,6 +268,22 @@ static void write_mount(struct xml *xml, const struct mounts_entry *entry, unsig
 	xml_close(xml);
 }
 
+/* Served by a virtiofsd of ours: libvirt would start one as root. */
+static void write_virtiofs(struct xml *xml, unsigned int number, const char *root)
+{
+	char text[64];
+
+	xml_open(xml, "filesystem");
+	xml_attribute(xml, "type", "mount");
+	xml_leaf(xml, "driver", "type", "virtiofs");
+	(void)str_print(text, sizeof(text), NAMESPACE_VIRTIOFS "/%u", number);
+	xml_path(xml, "source", "socket", root, text);
+	(void)str_print(text, sizeof(text), WIRE_MOUNT_TAG, number);
+	xml_leaf(xml, "target", "dir", text);
+	xml_slot(xml, SLOT_MOUNT + number);
+	xml_close(xml);
+}
+
 static void write_devices(struct xml *xml, const struct machine *machine, const char *root)
 {
 	xml_open(xml, "devices");
@@ -274,8 +297,12 @@ static void write_devices(struct xml *xml, const struct machine *machine, const 
 		write_network(xml);
 	write_serial(xml, root);
 	write_rng(xml);
-	for (unsigned int i = 0; i < machine->mounts.count; i++)
-		write_mount(xml, &machine->mounts.entries[i], i, root);
+	for (unsigned int i = 0; i < machine->mounts.count; i++) {
+		if (machine->virtiofsd)
+			write_virtiofs(xml, i, root);
+		else
+			write_mount(xml, &machine->mounts.entries[i], i, root);
+	}
 	xml_leaf(xml, "panic", "model", "isa");
 	xml_leaf(xml, "memballoon", "model", "none");
 	xml_close(xml);

@@ -17,7 +17,6 @@
 #include "common/str.h"
 #include "monitor/folder.h"
 
-#define FOLDER "emulator" /* in cache_dir */
 #define COPY "copy"
 #define COPY_NEW "copy.new"
 
@@ -29,9 +28,9 @@ static int check_elf(int fd)
 }
 
 /* What tells one state of the emulator from another. */
-static int stamp_text(const struct machine *machine, const struct stat *st, char *text, size_t size)
+static int stamp_text(const char *program, const struct stat *st, char *text, size_t size)
 {
-	return str_print(text, size, "%s %ju %ju %jd %jd.%ld %jd.%ld\n", machine->emulator, (uintmax_t)st->st_dev,
+	return str_print(text, size, "%s %ju %ju %jd %jd.%ld %jd.%ld\n", program, (uintmax_t)st->st_dev,
 	                 (uintmax_t)st->st_ino, (intmax_t)st->st_size, (intmax_t)st->st_mtim.tv_sec,
 	                 st->st_mtim.tv_nsec, (intmax_t)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
 }
@@ -74,7 +73,7 @@ static int copy(int in, int folder, off_t size)
 	return rc;
 }
 
-static int renew(int in, int folder, const struct machine *machine)
+static int renew(int in, int folder, const char *program)
 {
 	char stamp[FOLDER_STAMP_MAX] = "";
 	struct stat st = {0};
@@ -86,26 +85,26 @@ static int renew(int in, int folder, const struct machine *machine)
 	if (rc == 0 && fstat(in, &st) < 0)
 		rc = -errno;
 	if (rc == 0)
-		rc = stamp_text(machine, &st, stamp, sizeof(stamp));
+		rc = stamp_text(program, &st, stamp, sizeof(stamp));
 	if (rc < 0 || (folder_stamp_holds(folder, stamp) && copy_holds(folder, st.st_size)))
 		return rc;
 	rc = copy(in, folder, st.st_size);
 	return rc < 0 ? rc : folder_stamp_write(folder, stamp);
 }
 
-int emulator_prepare(const struct machine *machine)
+int emulator_prepare(const struct machine *machine, const char *program, const char *name)
 {
 	char path[PATH_MAX];
 	int in = -1, folder = -1;
-	int rc = str_print(path, sizeof(path), "%s/" FOLDER, machine->cache_dir);
+	int rc = str_print(path, sizeof(path), "%s/%s", machine->cache_dir, name);
 
 	if (rc == 0)
 		rc = folder_make(path);
 	if (rc < 0)
 		return rc;
-	in = open(machine->emulator, O_RDONLY | O_CLOEXEC);
+	in = open(program, O_RDONLY | O_CLOEXEC);
 	folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	rc = in < 0 || folder < 0 ? -errno : renew(in, folder, machine);
+	rc = in < 0 || folder < 0 ? -errno : renew(in, folder, program);
 	if (folder >= 0)
 		close(folder);
 	if (in >= 0)
@@ -113,19 +112,19 @@ int emulator_prepare(const struct machine *machine)
 	return rc;
 }
 
-int emulator_cover(const struct machine *machine)
+int emulator_cover(const struct machine *machine, const char *program, const char *name)
 {
 	const unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV;
 	char path[PATH_MAX];
-	char *emulator = NULL;
-	int rc = str_print(path, sizeof(path), "%s/" FOLDER "/" COPY, machine->cache_dir);
+	char *covered = NULL;
+	int rc = str_print(path, sizeof(path), "%s/%s/" COPY, machine->cache_dir, name);
 
 	if (rc < 0)
 		return rc;
 	/* a mount covers what a symlink leads to */
-	emulator = realpath(machine->emulator, NULL);
-	if (!emulator || mount(path, emulator, NULL, MS_BIND, NULL) < 0 || mount(NULL, emulator, NULL, flags, NULL) < 0)
+	covered = realpath(program, NULL);
+	if (!covered || mount(path, covered, NULL, MS_BIND, NULL) < 0 || mount(NULL, covered, NULL, flags, NULL) < 0)
 		rc = -errno;
-	free(emulator);
+	free(covered);
 	return rc;
 }

@@ -306,6 +306,7 @@ int machine_check(struct machine *machine, char *why)
 	read_hardware(&reader, machine);
 	read_disk(&reader, machine);
 	read_place(&reader, machine);
+	machine->virtiofsd = read_path(&reader, "virtiofsd", true);
 	read_mounts(&reader, machine);
 	return reader.rc;
 }

@@ -44,6 +44,7 @@ struct machine {
 	const char *cgroup;        /* folder whose cgroup.procs are the machine's processes */
 	const char *cgroup_memory; /* folder with the memory controller's counters; NULL: unknown */
 	bool cgroup_unified;       /* both are of cgroup v2 */
+	const char *virtiofsd;     /* which serves the host directories; NULL: QEMU does, over 9p */
 	struct mounts mounts;      /* host directories, in the order in which to mount them */
 	const char *freezer;       /* file that tells whether the extern step is frozen; NULL: unknown */
 };

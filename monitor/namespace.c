@@ -214,8 +214,14 @@ int namespace_root(char *why)
 	static const struct {
 		const char *part;
 		mode_t mode;
-	} folders[] = {{"etc", 0700},   {"disk", 0711},       {"socket", 0700},       {NAMESPACE_MOUNT, 0711},
-	               {"cache", 0711}, {"cache/qemu", 0711}, {NAMESPACE_CACHE, 0700}};
+	} folders[] = {{"etc", 0700},
+	               {"disk", 0711},
+	               {"socket", 0700},
+	               {NAMESPACE_MOUNT, 0711},
+	               {NAMESPACE_VIRTIOFS, 0711},
+	               {"cache", 0711},
+	               {"cache/qemu", 0711},
+	               {NAMESPACE_CACHE, 0700}};
 	int rc = 0;
 
 	if (mount("tmpfs", NAMESPACE_ROOT, "tmpfs", HARMLESS, ROOT_OPTIONS) < 0)

@@ -29,6 +29,7 @@
 #include "monitor/pause.h"
 #include "monitor/privilege.h"
 #include "monitor/relay.h"
+#include "monitor/virtiofs.h"
 #include "monitor/watch.h"
 
 #define OWNER_LOG_BYTES 4096
@@ -130,6 +131,7 @@ static _Noreturn void owner_fail_driver(struct owner *owner, const char *what)
 
 	(void)str_print(problem, sizeof(problem), "%s", driver_error());
 	owner_open_log(owner);
+	virtiofs_log(owner);
 	if (counters_rose(owner->counters))
 		owner_end(owner, EXIT_MACHINE, "%s", watch_death(owner));
 	owner_fail(owner, what, problem);
@@ -151,17 +153,25 @@ static void owner_begin(struct owner *owner)
 		_exit(1);
 }
 
-/* Returns whether the emulator is to be run as it is: a script has to be read. */
-static bool owner_copy_emulator(struct owner *owner)
+/* Returns whether program is to be run as it is: a script has to be read. */
+static bool owner_copy(struct owner *owner, const char *program, const char *name)
 {
-	int rc = emulator_prepare(owner->machine);
+	int rc = emulator_prepare(owner->machine, program, name);
 
 	if (rc == -ENOEXEC)
-		(void)packet_send(owner->reaper, "log %s is no ELF program: the user's processes can look into QEMU",
-		                  owner->machine->emulator);
+		(void)packet_send(owner->reaper, "log %s is no ELF program: the user's processes can look into it",
+		                  program);
 	else if (rc < 0)
-		owner_fail(owner, "the emulator cannot be copied", strerror(-rc));
+		owner_fail(owner, "the emulator or virtiofsd cannot be copied", strerror(-rc));
 	return rc < 0;
+}
+
+static void owner_cover(struct owner *owner, const char *program, const char *name)
+{
+	int rc = emulator_cover(owner->machine, program, name);
+
+	if (rc < 0)
+		owner_fail(owner, "the copy of the emulator or virtiofsd cannot be mounted", strerror(-rc));
 }
 
 /* As the host has them, and before the namespace is closed. */
@@ -182,7 +192,7 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 	const struct machine *machine = owner->machine;
 	char why[NAMESPACE_WHY_MAX];
 	const char *step = "";
-	bool readable;
+	bool readable, readable_virtiofsd;
 	int rc = relay_spawn(machine, &owner->relay, &step);
 
 	if (rc < 0)
@@ -195,16 +205,20 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 		(void)packet_send(owner->reaper, "log libvirt's capability cache %s: %s", machine->cache_dir,
 		                  strerror(-rc));
 	pause_open(owner);
-	readable = owner_copy_emulator(owner);
+	readable = owner_copy(owner, machine->emulator, EMULATOR_FOLDER);
+	readable_virtiofsd = !machine->virtiofsd || owner_copy(owner, machine->virtiofsd, VIRTIOFS_FOLDER);
 	if (namespace_unshare(why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
 	owner_find_shares(owner);
 	if (namespace_enter(machine->kvm, why) < 0 || namespace_files(machine, why) < 0 ||
 	    shares_bind(&owner->shares, &machine->mounts, why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
-	rc = readable ? 0 : emulator_cover(machine);
-	if (rc < 0)
-		owner_fail(owner, "the emulator's copy cannot be mounted", strerror(-rc));
+	if (!readable)
+		owner_cover(owner, machine->emulator, EMULATOR_FOLDER);
+	if (!readable_virtiofsd)
+		owner_cover(owner, machine->virtiofsd, VIRTIOFS_FOLDER);
+	if (virtiofs_start(owner, why) < 0)
+		owner_fail(owner, "the host's directories", why);
 	rc = capabilities_prepare(capabilities, machine);
 	if (rc < 0)
 		(void)packet_send(owner->reaper, "log libvirt's capabilities are not cached: %s", strerror(-rc));
@@ -259,7 +273,8 @@ static int owner_tell_mounts(struct owner *owner)
 	for (unsigned int i = 0; rc == 0 && i < mounts->count; i++)
 		rc = packet_send(owner->relay, "mount %u %u %s", i,
 		                 (mounts->entries[i].flags & MOUNTS_READ_ONLY ? WIRE_MOUNT_READ_ONLY : 0U) |
-		                         (mounts->entries[i].flags & MOUNTS_OPTIONAL ? WIRE_MOUNT_OPTIONAL : 0U),
+		                         (mounts->entries[i].flags & MOUNTS_OPTIONAL ? WIRE_MOUNT_OPTIONAL : 0U) |
+		                         (owner->machine->virtiofsd ? WIRE_MOUNT_VIRTIOFS : 0U),
 		                 mounts->entries[i].target);
 	return rc;
 }
@@ -306,6 +321,7 @@ _Noreturn void owner_run(const struct machine *machine, const struct counters *c
 	owner_prepare(&owner, &capabilities);
 	owner.domain = owner_create(&owner);
 	capabilities_close(&capabilities);
+	virtiofs_hide(&owner);
 	owner_hand_over(&owner);
 	owner_open_log(&owner);
 	owner.log_start = owner.log < 0 ? 0 : lseek(owner.log, 0, SEEK_END);
@@ -316,6 +332,8 @@ _Noreturn void owner_run(const struct machine *machine, const struct counters *c
 	if (virDomainResume(owner.domain) < 0)
 		owner_fail_driver(&owner, "libvirt cannot start the guest");
 	(void)packet_send(reaper, "state booting");
-	rc = watch_run(&owner);
+	rc = virtiofs_watch(&owner);
+	if (rc == 0)
+		rc = watch_run(&owner);
 	owner_fail(&owner, "libvirt's event loop", strerror(-rc));
 }

@@ -28,6 +28,9 @@ int watch_domain(struct owner *owner, virConnectPtr connection);
  */
 int watch_run(struct owner *owner);
 
+/** The machine has ended (owner_end()): only the relay's clients are still to be told. */
+void watch_finish(struct owner *owner);
+
 /** Stop the boot timer with a paused machine, and let it go on with what was left. */
 void watch_hold_boot(struct owner *owner, bool hold);
 

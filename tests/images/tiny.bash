@@ -20,7 +20,7 @@ tiny_kernel() {
 	uncompressed_kernel "$out"/tree/boot/vmlinuz-* "$out/kernel"
 	initramfs "$out/tree" "$out/initrd"
 	copy_modules "$out/tree" "$out/network" virtio_net
-	modules_tree "$out/tree" "$out/modules" 9p 9pnet_virtio
+	modules_tree "$out/tree" "$out/modules" 9p 9pnet_virtio virtiofs
 	rm -rf "$out/tree"
 }
 

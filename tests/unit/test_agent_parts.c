@@ -167,6 +167,7 @@ static void a_job_is_read_and_checked(void **state)
 	assert_string_equal(job.mounts[0].target, "/mnt");
 	assert_int_equal(job.mounts[0].number, 2);
 	assert_true(job.mounts[0].read_only);
+	assert_false(job.mounts[0].virtiofs);
 	job_free(&job);
 	add(WIRE_MOUNT, "\2\0\0\0\1\0\0\0mnt", 11);
 	assert_int_equal(parse_job(&job), -EPROTO);

@@ -61,6 +61,7 @@ static void reads_a_whole_file(void **state)
 	                                "[site]\n"
 	                                "accelerator = tcg\n"
 	                                "memory_reserve=128M   ; why\n"
+	                                "mount_transport = virtiofs\n"
 	                                "slurmd_spool_dir = /var/spool/%n/slurmd\n"
 	                                "\n"
 	                                "[policy]\n"
@@ -71,6 +72,7 @@ static void reads_a_whole_file(void **state)
 	                    "");
 	assert_int_equal(config.accelerator, ACCELERATOR_TCG);
 	assert_int_equal(config.memory_reserve, 128 << 20);
+	assert_int_equal(config.mount_transport, MOUNT_TRANSPORT_VIRTIOFS);
 	assert_int_equal(config.tb_cache, 64 << 20);
 	assert_string_equal(config.allow_users, "alice, bob");
 	assert_string_equal(config_network(&config, config.network)->type, "none");
@@ -83,6 +85,8 @@ static void an_empty_file_is_the_defaults(void **state)
 	(void)state;
 	assert_string_equal(config_says("\n"), "");
 	assert_int_equal(config.accelerator, ACCELERATOR_AUTO);
+	assert_int_equal(config.mount_transport, MOUNT_TRANSPORT_AUTO);
+	assert_string_equal(config.virtiofsd, "/usr/libexec/virtiofsd");
 	assert_int_equal(config.boot_timeout, 300);
 	assert_string_equal(config.network, "user");
 }
@@ -98,6 +102,8 @@ static void errors_have_file_and_line(void **state)
 	assert_string_equal(config_says("[site]\ntb_cache=64M\ntb_cache=64M\n"), "F:3: tb_cache is given twice");
 	assert_string_equal(config_says("[site]\n[policy]\n[site]\n"), "F:3: section [site] is given twice");
 	assert_string_equal(config_says("[site]\naccelerator = xen\n"), "F:2: accelerator is auto, kvm or tcg");
+	assert_string_equal(config_says("[site]\nmount_transport = nfs\n"),
+	                    "F:2: mount_transport is auto, 9p or virtiofs");
 	assert_string_equal(config_says("[site]\nemulator = qemu\n"), "F:2: emulator: 'qemu' is not an absolute path");
 	assert_string_equal(config_says("[site]\nboot_timeout = 0\n"),
 	                    "F:2: boot_timeout: '0' is not a number of seconds from 1 to 86400");

@@ -187,6 +187,7 @@ static void host_directories_have_a_device_each(void **state)
 	assert_int_equal(mounts_add(&machine.mounts, "/c", "/d", MOUNTS_READ_ONLY, why), 0);
 	parsed = parse(&machine);
 	expect(&parsed, "count(/domain/devices/filesystem[@type='mount'][@accessmode='squash'])", "2");
+	expect(&parsed, "count(/domain/memoryBacking)", "0");
 	expect(&parsed, "/domain/devices/filesystem[1]/source/@dir", ROOT "/mount/0");
 	expect(&parsed, "/domain/devices/filesystem[1]/target/@dir", "wnodes0");
 	expect(&parsed, "count(/domain/devices/filesystem[1]/readonly)", "0");
@@ -196,9 +197,32 @@ static void host_directories_have_a_device_each(void **state)
 	done(&parsed);
 }
 
+static void virtiofs_shares_the_memory_and_has_sockets(void **state)
+{
+	struct machine machine = plain;
+	struct parsed parsed;
+	char why[MOUNTS_WHY_SIZE];
+
+	(void)state;
+	machine.virtiofsd = "/usr/libexec/virtiofsd";
+	parsed = parse(&machine);
+	expect(&parsed, "count(/domain/memoryBacking)", "0");
+	done(&parsed);
+	assert_int_equal(mounts_add(&machine.mounts, "/a", "/b", 0, why), 0);
+	assert_int_equal(mounts_add(&machine.mounts, "/c", "/d", MOUNTS_READ_ONLY, why), 0);
+	parsed = parse(&machine);
+	expect(&parsed, "/domain/memoryBacking/source/@type", "memfd");
+	expect(&parsed, "/domain/memoryBacking/access/@mode", "shared");
+	expect(&parsed, "count(/domain/devices/filesystem/driver[@type='virtiofs'])", "2");
+	expect(&parsed, "/domain/devices/filesystem[2]/source/@socket", ROOT "/virtiofs/1");
+	expect(&parsed, "/domain/devices/filesystem[2]/target/@dir", "wnodes1");
+	done(&parsed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(virtiofs_shares_the_memory_and_has_sockets),
 	        cmocka_unit_test(a_machine_under_tcg),
 	        cmocka_unit_test(a_machine_under_kvm),
 	        cmocka_unit_test(the_disk_is_a_closed_chain_below_the_root),

@@ -35,7 +35,7 @@ static ino_t prepare(const char *text)
 	FILE *stream;
 	size_t length;
 
-	assert_int_equal(emulator_prepare(&machine), 0);
+	assert_int_equal(emulator_prepare(&machine, machine.emulator, EMULATOR_FOLDER), 0);
 	assert_int_equal(stat(copied, &st), 0);
 	assert_int_equal(st.st_mode, S_IFREG | 0711);
 	stream = fopen(copied, "re");
@@ -86,11 +86,11 @@ static void what_is_no_program_is_not_copied(void **state)
 
 	(void)state;
 	write_emulator("#!/bin/sh\n");
-	assert_int_equal(emulator_prepare(&machine), -ENOEXEC);
+	assert_int_equal(emulator_prepare(&machine, machine.emulator, EMULATOR_FOLDER), -ENOEXEC);
 	write_emulator("");
-	assert_int_equal(emulator_prepare(&machine), -ENOEXEC);
+	assert_int_equal(emulator_prepare(&machine, machine.emulator, EMULATOR_FOLDER), -ENOEXEC);
 	assert_int_equal(unlink(emulator), 0);
-	assert_int_equal(emulator_prepare(&machine), -ENOENT);
+	assert_int_equal(emulator_prepare(&machine, machine.emulator, EMULATOR_FOLDER), -ENOENT);
 }
 
 static int make_folder(void **state)
