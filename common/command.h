@@ -7,6 +7,7 @@
 #ifndef WNODES_COMMON_COMMAND_H
 #define WNODES_COMMON_COMMAND_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,6 +21,14 @@
 static inline bool command_is_channel(uint32_t channel)
 {
 	return channel & COMMAND_CHANNEL;
+}
+
+/** Whether a command takes the signal from its caller: what srun and its like handle, and nothing that leaves a core.
+ */
+static inline bool command_is_signal(uint32_t number)
+{
+	return number == SIGHUP || number == SIGINT || number == SIGQUIT || number == SIGTERM || number == SIGUSR1 ||
+	       number == SIGUSR2 || number == SIGALRM || number == SIGCONT;
 }
 
 /** As channel_from_client(), for a frame that the guest sent on a command's channel; COMMAND opens it. */

@@ -10,11 +10,12 @@
 #include "common/str.h"
 
 /* A mount on one of these hides what a guest, or its agent, cannot do without. */
-static const char *const needed[] = {"/",     "/bin", "/boot", "/etc", "/lib",         "/lib64", "/root",
-                                     "/sbin", "/usr", "/run",  "/var", "/usr/libexec", NULL};
+static const char *const needed[] = {"/",        "/bin",      "/boot",    "/etc",       "/lib", "/lib64",
+                                     "/root",    "/sbin",     "/usr",     "/run",       "/var", "/usr/libexec",
+                                     "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64", NULL};
 
 /* Likewise, and neither is anything below them for a directory of the host. */
-static const char *const reserved[] = {"/dev", "/proc", "/sys", "/usr/libexec/wnodes", NULL};
+static const char *const reserved[] = {"/dev", "/proc", "/sys", "/usr/libexec/wnodes", "/run/wnodes", "/etc/ssh", NULL};
 
 static int fail(char *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -11,6 +11,8 @@
 #include "common/slurm_options.h"
 
 static const struct slurm_option srun_options[] = {
+        {"prefer", 0, SLURM_REQUIRED, SLURM_OK},
+        {"x11", 0, SLURM_OPTIONAL, SLURM_NO},
         {"accel-bind", 0, SLURM_REQUIRED, SLURM_NO},
         {"account", 'A', SLURM_REQUIRED, SLURM_OK},
         {"acctg-freq", 0, SLURM_REQUIRED, SLURM_OK},
@@ -145,6 +147,7 @@ static const struct slurm_option srun_options[] = {
 };
 
 static const struct slurm_option sbatch_options[] = {
+        {"prefer", 0, SLURM_REQUIRED, SLURM_OK},
         {"account", 'A', SLURM_REQUIRED, SLURM_OK},
         {"acctg-freq", 0, SLURM_REQUIRED, SLURM_OK},
         {"array", 'a', SLURM_REQUIRED, SLURM_OK},
@@ -259,6 +262,7 @@ static const struct slurm_option sbatch_options[] = {
 };
 
 static const struct slurm_option scancel_options[] = {
+        {"me", 0, SLURM_NONE, SLURM_OK},
         {"account", 'A', SLURM_REQUIRED, SLURM_OK},
         {"batch", 'b', SLURM_NONE, SLURM_OK},
         {"clusters", 'M', SLURM_REQUIRED, SLURM_NO},
@@ -287,6 +291,7 @@ static const struct slurm_option scancel_options[] = {
 };
 
 static const struct slurm_option squeue_options[] = {
+        {"me", 0, SLURM_NONE, SLURM_OK},
         {"Format", 'O', SLURM_REQUIRED, SLURM_OK},
         {"account", 'A', SLURM_REQUIRED, SLURM_OK},
         {"all", 'a', SLURM_NONE, SLURM_OK},
@@ -406,7 +411,7 @@ static const struct slurm_option sacct_options[] = {
         {"allusers", 'a', SLURM_NONE, SLURM_OK},
         {"array", 0, SLURM_NONE, SLURM_OK},
         {"associations", 'x', SLURM_REQUIRED, SLURM_OK},
-        {"batch-script", 'B', SLURM_NONE, SLURM_OK},
+        {"batch-script", 'B', SLURM_NONE, SLURM_NO},
         {"brief", 'b', SLURM_NONE, SLURM_OK},
         {"cluster", 'M', SLURM_REQUIRED, SLURM_OK},
         {"clusters", 'M', SLURM_REQUIRED, SLURM_OK},
@@ -415,7 +420,7 @@ static const struct slurm_option sacct_options[] = {
         {"delimiter", 0, SLURM_REQUIRED, SLURM_OK},
         {"duplicates", 'D', SLURM_NONE, SLURM_OK},
         {"endtime", 'E', SLURM_REQUIRED, SLURM_OK},
-        {"env-vars", 0, SLURM_NONE, SLURM_OK},
+        {"env-vars", 0, SLURM_NONE, SLURM_NO},
         {"federation", 0, SLURM_NONE, SLURM_OK},
         {"file", 'f', SLURM_REQUIRED, SLURM_NO},
         {"flags", 'F', SLURM_REQUIRED, SLURM_OK},
@@ -453,7 +458,7 @@ static const struct slurm_option sacct_options[] = {
         {"verbose", 'v', SLURM_NONE, SLURM_OK},
         {"version", 'V', SLURM_NONE, SLURM_OK},
         {"wckeys", 'W', SLURM_REQUIRED, SLURM_OK},
-        {"whetjob", 0, SLURM_REQUIRED, SLURM_OK},
+        {"whole-hetjob", 0, SLURM_OPTIONAL, SLURM_OK},
         {"yaml", 0, SLURM_NONE, SLURM_OK},
         {NULL, 0, SLURM_NONE, SLURM_NO},
 };

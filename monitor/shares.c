@@ -160,8 +160,9 @@ static int check_found(struct shares *shares, int fd)
 	if (strcmp(path, "/") == 0 || strcmp(path, "/dev") == 0 || strcmp(path, "/run") == 0 ||
 	    is_in(path, WNODES_RUNDIR) || is_in(path, WNODES_STATEDIR))
 		return -EXDEV;
+	/* one of another mount namespace is nobody's to show but its maker's */
 	if (!find_row(shares->mountinfo, mount_id(fd), NULL, &row))
-		return -ESTALE;
+		return -EXDEV;
 	kernels = is_kernels(row.type);
 	row_free(&row);
 	return kernels ? -EXDEV : 0;
@@ -363,6 +364,12 @@ static int fail(char *why, int error, const struct mounts_entry *entry)
 	return -error;
 }
 
+/* It may have gone with the one above it. */
+static int take_away(const char *point)
+{
+	return umount2(point, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT ? -errno : 0;
+}
+
 /* Give a mount of the bound tree the flags that it had; those that the host has not, or nobody shall see, go. */
 static int settle_row(const struct shares *shares, const struct row *row, const char *was, int id, bool read_only)
 {
@@ -371,14 +378,14 @@ static int settle_row(const struct shares *shares, const struct row *row, const 
 	bool kernels;
 
 	if (!find_row(shares->mountinfo, id, was, &original))
-		return umount2(row->point, MNT_DETACH) < 0 && errno != EINVAL ? -errno : 0;
+		return take_away(row->point);
 	kernels = is_kernels(original.type) || strcmp(original.type, row->type) != 0;
 	flags |= namespace_mount_flags(original.options);
 	if (read_only || strncmp(original.options, "ro", 2) == 0)
 		flags |= MS_RDONLY;
 	row_free(&original);
 	if (kernels)
-		return umount2(row->point, MNT_DETACH) < 0 && errno != EINVAL ? -errno : 0;
+		return take_away(row->point);
 	if (mount(NULL, row->point, NULL, flags, NULL) == 0)
 		return 0;
 	/* below one that went, or under another: it stays as everything here is, read-only */

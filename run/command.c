@@ -313,10 +313,21 @@ static void set_limits(const struct command_spec *spec)
 	for (size_t i = 0; i < RLIMIT_NLIMITS; i++) {
 		struct rlimit limit;
 
-		if (!spec->limits[i].given || getrlimit((__rlimit_resource_t)i, &limit) < 0)
+		/* a core would be a file of the host's, there at the guest's word */
+		if (!spec->limits[i].given || i == RLIMIT_CORE || getrlimit((__rlimit_resource_t)i, &limit) < 0)
 			continue;
 		limit.rlim_cur = spec->limits[i].soft < limit.rlim_max ? spec->limits[i].soft : limit.rlim_max;
 		(void)setrlimit((__rlimit_resource_t)i, &limit);
+	}
+}
+
+static void forbid_core(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_CORE, &limit) == 0) {
+		limit.rlim_cur = 0;
+		(void)setrlimit(RLIMIT_CORE, &limit);
 	}
 }
 
@@ -339,6 +350,7 @@ static _Noreturn void become_command(const struct execution *execution, pid_t pa
 	if (execution->spec->has_umask)
 		(void)umask(execution->spec->umask);
 	set_limits(execution->spec);
+	forbid_core();
 	if (str_print(path, sizeof(path), "%s/%s", WNODES_SLURM_BINDIR, execution->argv[0]) == 0)
 		(void)execve(path, execution->argv, execution->env);
 	dprintf(STDERR_FILENO, "wnodes: %s: %s\n", path, strerror(errno));
@@ -543,7 +555,7 @@ static void take_frame(struct run_command *command, const struct wire_frame *fra
 	} else if (frame->type == WIRE_EOF) {
 		command->input_eof = true;
 		input_write(command);
-	} else if (frame->type == WIRE_SIGNAL && command->pid > 0) {
+	} else if (frame->type == WIRE_SIGNAL && command->pid > 0 && command_is_signal(wire_u32(payload))) {
 		(void)kill(command->pid, (int)wire_u32(payload));
 	} else if (frame->type == WIRE_KILL) {
 		kill_command(command);

@@ -33,11 +33,10 @@ static int __attribute__((format(printf, 2, 3))) refuse(struct judge *judge, con
 	return EXIT_USAGE;
 }
 
-/* `none`, `all`, or a task's number: no file. */
+/* No file. A number may be one: srun takes it for a task's only where there are so many. */
 static bool is_stream(const char *value)
 {
-	return strcmp(value, "none") == 0 || strcmp(value, "all") == 0 ||
-	       (*value && strspn(value, "0123456789") == strlen(value));
+	return strcmp(value, "none") == 0 || strcmp(value, "all") == 0;
 }
 
 /* What of a name's patterns cannot be a folder; a job's name has no slash here. */
@@ -69,6 +68,11 @@ static bool is_new_file(const char *value)
 	return is_kind && value[0] != '.' && (strstr(value, "%j") || strstr(value, "%A"));
 }
 
+static bool is_title(const char *value)
+{
+	return *value && value[0] != '.' && !strchr(value, '/');
+}
+
 static int judge_word(struct judge *judge, const struct slurm_word *word)
 {
 	const char *name = word->option->name, *value = word->value ? word->value : "";
@@ -93,8 +97,12 @@ static int judge_word(struct judge *judge, const struct slurm_word *word)
 		               ? 0
 		               : refuse(judge, "--input=%.200s: a file of the host is not read for a VM", value);
 	case SLURM_TITLE:
-		return strchr(value, '/') ? refuse(judge, "--job-name=%.200s: a slash would make folders of it", value)
-		                          : 0;
+		return is_title(value) ? 0
+		                       : refuse(judge,
+		                                "--job-name=%.200s: it may become a part of a file's name (%%x): no "
+		                                "slash, and no "
+		                                "dot at its beginning",
+		                                value);
 	case SLURM_JOB:
 		return strcmp(value, context->job) == 0
 		               ? 0
@@ -188,7 +196,7 @@ static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
-	return slash && slash[1] ? slash + 1 : path;
+	return slash ? slash + 1 : path;
 }
 
 /* The script comes on standard input, without directives; the job is to run in this job's image. */
@@ -201,7 +209,8 @@ static int finish_sbatch(struct judge *judge)
 
 	if (wraps == (judge->spec->script != NULL))
 		return refuse(judge, "give a script or --wrap, and not both");
-	if (!wraps && line->operand_count > 0 && !slurm_line_find(line, SLURM_TITLE))
+	if (!wraps && line->operand_count > 0 && !slurm_line_find(line, SLURM_TITLE) &&
+	    is_title(base_name(line->operands[0])))
 		rc = slurm_line_add(line, judge->command, "job-name", base_name(line->operands[0]));
 	if (rc == 0)
 		rc = slurm_line_add(line, judge->command, "ignore-pbs", NULL);

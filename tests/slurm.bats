@@ -210,7 +210,10 @@ for command in srun "/tmp/forge srun" "/tmp/forge -e SLURM_PROLOG=$evil -e SLURM
 	try 64 $command --vm=debian-wn true
 	try 64 $command --pty true
 done
-for option in -o --output= -lo -e -i; do try 64 /tmp/forge srun --overlap $option$precious true; done
+for option in -o --output= -lo -e -i; do
+	try 64 /tmp/forge srun --overlap $option$precious true
+	try 64 /tmp/forge srun --overlap ${option}7 true
+done
 for option in -o --output= -e -i --export-file= -F --get-user-env= --chdir=x\ -o; do
 	try 64 /tmp/forge sbatch $option$precious --wrap=true
 done
@@ -219,6 +222,9 @@ for line in "--output=$precious" "-o $precious" "--prolog=$evil" "--vm=debian-wn
 	try 64 sbatch /tmp/script
 	/tmp/forge sbatch x < /tmp/script > /tmp/said; [ $? = 64 ] || { echo "forge sbatch $line"; cat /tmp/said; }
 done
+printf '#!/bin/sh\ntrue\n' > /tmp/script
+try 64 sbatch -J .profile -o %x%j.out /tmp/script
+try 64 sacct -B
 for command in sh /bin/sh ../../bin/sh evil $evil sacctmgr salloc sbcast ""; do try 77 /tmp/forge "$command" -c $evil; done
 try 64 scontrol write batch_script $job $precious
 try 64 /tmp/forge scontrol write batch_script $job $precious

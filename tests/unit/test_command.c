@@ -104,7 +104,7 @@ static void passes_what_tasks_need(void **state)
 	passes("srun|--ntasks-per-n|2|--exact|--mem=100|a",
 	       "srun|--ntasks-per-node=2|--exact|--mem=100|--vm=tiny|--|a");
 	passes("srun|--jobid=77|--vm=tiny|--overlap|--|-a", "srun|--jobid=77|--overlap|--vm=tiny|--|-a");
-	passes("srun|-i|none|-o|0|a", "srun|-i|none|-o|0|--vm=tiny|--|a");
+	passes("srun|-i|none|-o|all|a", "srun|-i|none|-o|all|--vm=tiny|--|a");
 	passes("squeue|-hj77|-o|%i %T", "squeue|-h|-j77|-o|%i %T");
 	passes("squeue|-j|77", "squeue|-j|--|77");
 	passes("scancel|77|--signal=USR1|-b", "scancel|-s|USR1|-b|--|77");
@@ -157,6 +157,11 @@ static void refuses_files_of_the_host(void **state)
 	refused("srun|-lo/tmp/x|true");
 	refused("srun|--output=file|true");
 	refused("srun|-i|../x|true");
+	/* a task's number, or a file where there are fewer tasks */
+	refused("srun|-i|7|true");
+	refused("srun|-o|0|true");
+	refused("srun|-e|4294967295|true");
+	refused("sacct|--batch-script");
 	refused("srun|-w|/etc/passwd|true");
 	refused("srun|--exclude=./nodes|true");
 	refused("sbatch|-F|nodes|--wrap=true");
@@ -198,6 +203,11 @@ static void output_of_jobs_is_new(void **state)
 		refused(line);
 	}
 	refused("sbatch|-J|../x|-o|%x%j.out|--wrap=true");
+	refused("sbatch|-J|.profile|-o|%x%j.out|--wrap=true");
+	/* a script's name becomes the job's where it can be one */
+	passes_script("sbatch|-o|%x%j.out|../.bashrc.d/", "#!/bin/sh\n",
+	              "sbatch|-o|%x%j.out|--ignore-pbs|--vm=tiny|--|/dev/stdin");
+	passes_script("sbatch|../.profile", "#!/bin/sh\n", "sbatch|--ignore-pbs|--vm=tiny|--|/dev/stdin");
 	refused("sbatch|--input=/etc/passwd|--wrap=true");
 	passes("sbatch|-i|/dev/null|--wrap=true", "sbatch|-i|/dev/null|--wrap=true|--ignore-pbs|--vm=tiny");
 }
