@@ -59,7 +59,7 @@ static int put_environment(struct request *request)
 
 /* --- streams ---------------------------------------------------------------- */
 
-/* `none` or `all`: Slurm's own business. So is a task's number, but the host takes none: it might be a file's name there. */
+/* `none`, `all`, or a task's number, which the host then refuses: it might be a file's name there. */
 static bool is_stream(const char *value)
 {
 	return strcmp(value, "none") == 0 || strcmp(value, "all") == 0 ||
