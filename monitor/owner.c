@@ -23,7 +23,7 @@
 #include "monitor/capabilities.h"
 #include "monitor/driver.h"
 #include "monitor/emulator.h"
-#include "monitor/locks.h"
+#include "monitor/filter.h"
 #include "monitor/namespace.h"
 #include "monitor/packet.h"
 #include "monitor/pause.h"
@@ -197,9 +197,9 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 
 	if (rc < 0)
 		owner_fail(owner, step, strerror(-rc));
-	rc = locks_refuse();
+	rc = filter_load();
 	if (rc < 0)
-		owner_fail(owner, "the filter of file locks", strerror(-rc));
+		owner_fail(owner, "the filter of system calls", strerror(-rc));
 	rc = capabilities_open(capabilities, machine);
 	if (rc < 0)
 		(void)packet_send(owner->reaper, "log libvirt's capability cache %s: %s", machine->cache_dir,

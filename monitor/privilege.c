@@ -65,7 +65,7 @@ static int check_threads(uid_t uid, gid_t gid)
 	return rc;
 }
 
-int privilege_drop(const struct machine *machine, pid_t parent)
+int privilege_become_user(const struct machine *machine, pid_t parent)
 {
 	/* the C library does each of these in all threads */
 	if (setgroups(machine->group_count, machine->group_ids) < 0 ||
@@ -77,8 +77,15 @@ int privilege_drop(const struct machine *machine, pid_t parent)
 		return -errno;
 	if (getppid() != parent)
 		return -ESRCH;
-	if (setresuid((uid_t)-1, 0, (uid_t)-1) == 0 || setuid(0) == 0)
-		return -EPERM;
+	return setresuid((uid_t)-1, 0, (uid_t)-1) == 0 || setuid(0) == 0 ? -EPERM : 0;
+}
+
+int privilege_drop(const struct machine *machine, pid_t parent)
+{
+	int rc = privilege_become_user(machine, parent);
+
+	if (rc < 0)
+		return rc;
 	if (machine->gid != 0 && (setresgid((gid_t)-1, 0, (gid_t)-1) == 0 || setgid(0) == 0))
 		return -EPERM;
 	return check_threads(machine->uid, machine->gid);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include "common/paths.h"
 #include "common/str.h"
 #include "monitor/compat.h"
+#include "monitor/privilege.h"
 
 #define RELAY_SOCKET "tasks.sock"
 #define RELAY_BACKLOG 4096 /* one per task; the kernel's somaxconn holds too */
@@ -160,12 +160,7 @@ static _Noreturn void relay_execute(const struct machine *machine, int control, 
 	(void)umask(0077);
 	if (place_descriptors(control, tasks) < 0 || chdir("/") < 0)
 		_exit(126);
-	if (setgroups(machine->group_count, machine->group_ids) < 0 ||
-	    setresgid(machine->gid, machine->gid, machine->gid) < 0 ||
-	    setresuid(machine->uid, machine->uid, machine->uid) < 0 || setuid(0) == 0)
-		_exit(126);
-	/* after the change of ids, which clears it; a parent that died before is no longer the parent */
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || privilege_become_user(machine, parent) < 0)
 		_exit(126);
 	(void)execve(WNODES_RELAY, (char *const *)(uintptr_t)arguments, environment);
 	_exit(127);

@@ -3,14 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -20,6 +18,7 @@
 #include "common/exitcode.h"
 #include "common/str.h"
 #include "monitor/namespace.h"
+#include "monitor/privilege.h"
 
 #define FIND_MS 15000 /* for all directories; a file server that is gone may take for ever */
 #define REAP_MS 100
@@ -238,11 +237,7 @@ static int find_one(const char *path)
 /* The child: the job's user for good, with the job's groups. Its words are trusted no more than the user's. */
 static _Noreturn void find_process(const struct machine *machine, int socket, pid_t parent)
 {
-	if (setgroups(machine->group_count, machine->group_ids) < 0 ||
-	    setresgid(machine->gid, machine->gid, machine->gid) < 0 ||
-	    setresuid(machine->uid, machine->uid, machine->uid) < 0 || setuid(0) == 0)
-		_exit(1);
-	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+	if (privilege_become_user(machine, parent) < 0)
 		_exit(1);
 	for (unsigned int i = 0; i < machine->mounts.count; i++) {
 		int fd = find_one(machine->mounts.entries[i].source);

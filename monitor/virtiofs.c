@@ -3,12 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,6 +18,7 @@
 #include "monitor/confine.h"
 #include "monitor/namespace.h"
 #include "monitor/packet.h"
+#include "monitor/privilege.h"
 #include "monitor/watch.h"
 
 /* From the end of one to the machine's: QEMU's own end, which comes before, is told first. */
@@ -89,19 +87,6 @@ static void raise_files(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* The job's user for good, with the job's groups; NoNewPrivs is set. */
-static int become_user(const struct machine *machine, pid_t parent)
-{
-	if (setgroups(machine->group_count, machine->group_ids) < 0 ||
-	    setresgid(machine->gid, machine->gid, machine->gid) < 0 ||
-	    setresuid(machine->uid, machine->uid, machine->uid) < 0)
-		return -errno;
-	if (setuid(0) == 0 || prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
-	    getppid() != parent)
-		return -EPERM;
-	return 0;
-}
-
 /*
  * --sandbox=none: the user could enter no other; this one is ours. Whoever
  * asks in the guest, files are the job's user's, who alone can make them;
@@ -138,7 +123,7 @@ static _Noreturn void serve(const struct machine *machine, unsigned int number, 
 	if (rc == 0)
 		rc = confine(empty, path, program);
 	if (rc == 0)
-		rc = become_user(machine, parent);
+		rc = privilege_become_user(machine, parent);
 	if (rc == 0) {
 		execve(program, argv, envp);
 		rc = -errno;

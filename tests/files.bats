@@ -154,11 +154,15 @@ $(id -u "$test_user")
 	grep 'Permission denied' "$folder/out"
 	refute as_guest_root 'echo x >> bobs'
 	refute as_guest_root 'chown root d'
-	as_guest_root 'cp /bin/busybox suid; chmod 6755 suid; chown 0:0 suid; mknod device b 7 0; true'
+	as_guest_root 'cp /bin/busybox suid; chmod 755 suid; chown 0:0 suid; mknod device b 7 0; true'
+	refute as_guest_root 'chmod 4755 suid'
+	[ "$(stat -c '%a' "$folder/work/suid")" = 755 ]
 	[ "$(stat -c '%U' "$folder/work/suid")" = "$test_user" ]
 	[ ! -e "$folder/work/device" ]
 	[ -z "$(find "$folder/work" -type f -user root -newer "$folder/host.out")" ]
-	# in the guest a set-uid bit counts for nothing
+	# a set-group-ID bit is a directory's, too; in the guest it counts for nothing
+	as_guest_root 'mkdir shared; chmod 2775 shared; mkdir shared/in'
+	[ -g "$folder/work/shared/in" ]
 	[ "$(in_guest 'grep " 9p " /proc/self/mounts | grep -vc nosuid,nodev || true')" = 0 ]
 }
 

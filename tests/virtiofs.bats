@@ -73,7 +73,11 @@ servers()
 	refute as_guest_root 'cat bobs'
 	refute as_guest_root 'echo x >> bobs'
 	[ "$(cat "$folder/work/bobs")" = secret ]
-	as_guest_root 'cp /bin/busybox suid; chmod 6755 suid; chown 0:0 suid; mknod device b 7 0; true'
+	as_guest_root 'cp /bin/busybox suid; chmod 755 suid; chown 0:0 suid; mknod device b 7 0; true'
+	refute as_guest_root 'chmod 4755 suid'
+	[ "$(stat -c '%a' "$folder/work/suid")" = 755 ]
+	as_guest_root 'mkdir shared; chmod 2775 shared; mkdir shared/in'
+	[ -g "$folder/work/shared/in" ]
 	[ "$(stat -c '%U' "$folder/work/suid")" = "$test_user" ]
 	[ ! -e "$folder/work/device" ]
 	as_guest_root 'mount -o remount,rw /mnt/read; grep /mnt/read /proc/self/mounts
