@@ -251,6 +251,17 @@ static int execute(const struct leader *leader)
 	return error;
 }
 
+static int execute_fallback(const struct leader *leader, const char *name)
+{
+	int error = ENOENT;
+
+	report_note(leader->report, 1, "%.450s is not in the guest: %.450s in its place", name, leader->spec->fallback);
+	leader->spec->argv[0] = (char *)leader->spec->fallback;
+	leader->spec->argv[1] = NULL;
+	try(leader, "", 0, leader->spec->fallback, &error);
+	return error;
+}
+
 static void take_descriptors(const struct leader *leader)
 {
 	for (int i = 0; i < 3; i++)
@@ -294,6 +305,8 @@ _Noreturn void leader_run(const struct leader *leader)
 	extend_path(leader);
 	reset_signals();
 	error = execute(leader);
+	if (error == ENOENT && leader->spec->fallback)
+		error = execute_fallback(leader, name);
 	if (error == ELIBBAD)
 		report_note(leader->report, 1, "%.900s: its interpreter is not in the guest", name);
 	else

@@ -29,6 +29,8 @@ static const char *count(struct counts *counts, const struct wire_attribute *att
 		return text ? NULL : "an environment variable with a NUL";
 	case WIRE_CWD:
 		return text && attribute->length ? NULL : "a working directory that is empty or has a NUL";
+	case WIRE_FALLBACK:
+		return text && attribute->length && attribute->bytes[0] == '/' ? NULL : "a fallback that is no path";
 	case WIRE_UMASK:
 		return attribute->length == 4 ? NULL : "a umask that has not four bytes";
 	case WIRE_AFFINITY:
@@ -74,6 +76,9 @@ static void take(struct spec *spec, struct counts *at, const struct wire_attribu
 		break;
 	case WIRE_CWD:
 		spec->cwd = (char *)bytes;
+		break;
+	case WIRE_FALLBACK:
+		spec->fallback = (char *)bytes;
 		break;
 	case WIRE_UMASK:
 		spec->has_umask = true;

@@ -26,6 +26,7 @@ struct spec {
 	struct terminal terminal;
 	const uint8_t *script; /* or NULL */
 	size_t script_length;
+	const char *fallback;    /* to execute where the program is not in the guest; or NULL */
 	const uint8_t *affinity; /* a bit for each CPU; or NULL: all */
 	size_t affinity_length;
 };

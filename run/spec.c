@@ -113,6 +113,14 @@ static int put_terminal(struct queue *spec, const struct terminal *terminal)
 	return spec_put(spec, WIRE_TERMINAL, bytes, sizeof(bytes));
 }
 
+/* `N.interactive`: LaunchParameters=use_interactive_step */
+static bool is_interactive(const char *step)
+{
+	const char *dot = step ? strrchr(step, '.') : NULL;
+
+	return dot && strcmp(dot, ".interactive") == 0;
+}
+
 int run_spec_build(const struct run_options *options, char **env, struct queue *spec, const char **what)
 {
 	int rc;
@@ -133,6 +141,9 @@ int run_spec_build(const struct run_options *options, char **env, struct queue *
 		rc = spec_put_limits(spec);
 	if (rc == 0)
 		rc = put_terminal(spec, options->terminal);
+	/* salloc's shell is the user's on the host, which the image need not have */
+	if (rc == 0 && is_interactive(options->step))
+		rc = spec_put_text(spec, WIRE_FALLBACK, "/bin/sh");
 	if (rc < 0 || !options->is_script)
 		return rc;
 	*what = "the batch script";

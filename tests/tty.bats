@@ -171,10 +171,12 @@ SCRIPT
 @test "salloc's interactive step is in the machine" {
 	printf '%s\n' 'expect $ ' 'send cat /etc/hostname; test -t 0 && echo "step $SLURM_STEP_ID"\r' 'expect step 4294967290' 'expect $ ' 'send exit 3\r' end > "$folder/person"
 	code=0
-	SHELL=/bin/sh as_user env SHELL=/bin/sh python3 "$common_top/tests/lib/terminal.py" salloc --vm=tiny < "$folder/person" > "$folder/out" 2>&1 || code=$?
+	SHELL=/bin/bash as_user env SHELL=/bin/bash python3 "$common_top/tests/lib/terminal.py" salloc --vm=tiny < "$folder/person" > "$folder/out" 2>&1 || code=$?
 	cat -v "$folder/out"
 	[ "$code" -eq 3 ]
 	grep -q "^$node-" "$folder/out"
+	# the image has no bash
+	[ "$(grep -c '^wnodes: /bin/bash is not in the guest: /bin/sh in its place' "$folder/out")" -eq 1 ]
 }
 
 @test "Ctrl-C while the machine boots" {
