@@ -127,9 +127,9 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 	if (rc == 0)
 		rc = identity_user(wish->uid, wish->gid, kv, why);
 	if (rc == 0)
-		rc = virtiofsd_choose(&config, wish->uid, wish->gid, kv, why);
-	if (rc == 0)
 		rc = policy_user(&config, &image, kv_get(kv, "user"), kv_get(kv, "groups"), why);
+	if (rc == 0)
+		rc = virtiofsd_choose(&config, wish->uid, wish->gid, kv, why);
 	if (rc == 0)
 		rc = image_check_files(&image, why);
 	if (rc < 0)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/exitcode.h"
+#include "helper/clock.h"
 #include "helper/fs.h"
 
 #define ANSWER_MS 5000
@@ -55,10 +56,12 @@ static _Noreturn void ask_process(const char *program, uid_t uid, gid_t gid, int
 static void read_answer(int fd, char *text)
 {
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	uint64_t end = clock_steady() + ANSWER_MS, now;
 	size_t used = 0;
 	ssize_t n = 1;
 
-	while (n > 0 && used < ANSWER_MAX - 1 && !memchr(text, '\n', used) && poll(&wait, 1, ANSWER_MS) > 0) {
+	while (n > 0 && used < ANSWER_MAX - 1 && !memchr(text, '\n', used) && (now = clock_steady()) < end &&
+	       poll(&wait, 1, (int)(end - now)) > 0) {
 		n = read(fd, text + used, ANSWER_MAX - 1 - used);
 		used += n > 0 ? (size_t)n : 0;
 	}
