@@ -46,21 +46,28 @@ struct config {
 	char hostname[65]; /* a machine's; %n: the node, %j: the job */
 	uint64_t memory_reserve, tb_cache, memory_per_cpu;
 	uint64_t boot_timeout, boot_timeout_max;
-	char allow_users[CONFIG_LIST], allow_groups[CONFIG_LIST];        /* separated by commas; "" allows everybody */
-	char allow_accounts[CONFIG_LIST], allow_partitions[CONFIG_LIST]; /* "" allows all */
-	uint64_t allow_none;                                             /* enum config_answer */
-	uint64_t machines_max;                                           /* at once on this host; 0: no limit */
-	uint64_t overlay_max;          /* bytes of all disks of machines, as large as they may get; 0: no limit */
-	char user_images[CONFIG_LIST]; /* "" and "no": nobody's; "yes": everybody's; else of these groups */
-	char user_images_agent[16];    /* as an image's agent */
-	char user_commands[COMMAND_NAMES_MAX]; /* of Slurm that work in users' own images; "": none */
-	struct config_partition partitions[CONFIG_PARTITIONS];
-	unsigned int partition_count;
-	char network[65];                 /* the default network's name */
-	char commands[COMMAND_NAMES_MAX]; /* of Slurm that work in machines; "": none */
+	char allow_users[CONFIG_LIST], allow_groups[CONFIG_LIST]; /* separated by commas; "" allows everybody */
+	char network[65];                                         /* the default network's name */
+	char commands[COMMAND_NAMES_MAX];                         /* of Slurm that work in machines; "": none */
+	char cache_dir[PATH_MAX];
+	uint64_t cache_size_max, cache_age_max; /* 0: none */
+	char fetch_ca_file[PATH_MAX];           /* "": the system's */
+	uint64_t fetch_rate;                    /* bytes a second; 0: no limit */
+	uint64_t fetch_stall_timeout, fetch_timeout;
+	uint64_t fetch_size_max, fetch_virtual_size_max;
 	struct config_network networks[CONFIG_NETWORKS];
 	unsigned int network_count;
 	struct mounts mounts; /* [mounts] */
+
+	char allow_accounts[CONFIG_LIST], allow_partitions[CONFIG_LIST]; /* "" allows all */
+	uint64_t allow_none;                                             /* enum config_answer */
+	uint64_t machines_max;                                           /* at once on this host; 0: no limit */
+	uint64_t overlay_max;                  /* bytes of all machines' disks, as large as they may get; 0: no limit */
+	char user_images[CONFIG_LIST];         /* "" and "no": nobody's; "yes": everybody's; else of these groups */
+	char user_images_agent[16];            /* as an image's agent */
+	char user_commands[COMMAND_NAMES_MAX]; /* of Slurm that work in users' own images; "": none */
+	struct config_partition partitions[CONFIG_PARTITIONS];
+	unsigned int partition_count;
 };
 
 /** Set the defaults. */
