@@ -23,6 +23,8 @@ static const char *const arg_names[ARGS] = {
         [ARG_GIDS] = "--gids",
         [ARG_PARENT] = "--parent",
         [ARG_MOUNT] = "--mount",
+        [ARG_ACCOUNT] = "--account",
+        [ARG_DIGEST] = "--digest",
 };
 
 static int args_find(const char *name, uint32_t allowed)

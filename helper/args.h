@@ -25,6 +25,8 @@ enum arg {
 	ARG_GIDS,
 	ARG_PARENT,
 	ARG_MOUNT,
+	ARG_ACCOUNT,
+	ARG_DIGEST,
 	ARGS
 };
 

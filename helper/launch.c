@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/paths.h"
 #include "common/str.h"
+#include "helper/choose.h"
 #include "helper/config.h"
 #include "helper/disk/disk.h"
 #include "helper/fs.h"
@@ -50,8 +51,8 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 	int rc = config_load(&config, why);
 
 	if (rc == 0)
-		rc = image_load(&image, kv_get(&record->kv, "image"), why);
-	if (rc == 0)
+		rc = choose_again(&config, &record->kv, &image, why);
+	if (rc == 0 && !image.own)
 		rc = image_check_files(&image, why);
 	if (rc == 0)
 		rc = launch_cache(why);

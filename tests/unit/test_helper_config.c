@@ -2,7 +2,7 @@
 /* links: helper/config.o helper/ini_file.o helper/failure.o helper/fs.o helper/list.o common/str.o common/mounts.o */
 /* links: helper/network/network.o helper/network/user.o helper/network/none.o helper/image/catalogue.o common/kv.o */
 /* links: helper/machine.o helper/state.o helper/record.o helper/journal.o */
-/* links: common/command_names.o helper/config_partition.o */
+/* links: common/command_names.o helper/config_partition.o helper/image/access.o */
 /* libs: -linih */
 #include <errno.h>
 #include <fcntl.h>

@@ -41,7 +41,7 @@ void slurm_error(const char *format, ...)
 static int check(struct options options, const char *word)
 {
 	char why[256];
-	int code = options_check(&options, why, sizeof(why));
+	int code = options_check(&options, false, why, sizeof(why));
 
 	if (code != 0)
 		assert_non_null(strstr(why, word));
