@@ -91,7 +91,7 @@ static void check_step_options(spank_t spank, const struct job *job, bool has_ma
 		       job->id, job->node);
 	/* where the state does not tell, wnodes-run will say what is wrong with the machine */
 	image = image_of(job);
-	if (!options_image(options))
+	if (!options_image(options) && (!image || strcmp(image, OPTIONS_NONE) != 0))
 		refuse(spank, EXIT_USAGE,
 		       "this step asks for --vm=none, its job runs in %.64s: submit a job with --vm=none",
 		       image ? image : "a machine");
