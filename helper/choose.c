@@ -97,8 +97,8 @@ int choose_again(const struct config *config, const struct kv *record, struct im
 		return image_own(image, config, name, why);
 	rc = image_load(image, entry ? entry : name, why);
 	if (rc == 0 && strcmp(digest ? digest : "", image->sha256) != 0)
-		rc = failure_set(why, EXIT_NODE, "image %s: its entry in images.d has changed since the job's prolog",
-		                 name);
+		rc = failure_set(why, EXIT_NODE, "image %s: its sha256 was %s when the job began, and is %s now",
+		                 image->entry, digest ? digest : "none", image->sha256[0] ? image->sha256 : "none");
 	if (rc == 0)
 		(void)str_print(image->name, sizeof(image->name), "%.64s", name);
 	return rc;

@@ -16,6 +16,7 @@
 #include "helper/clock.h"
 #include "helper/config.h"
 #include "helper/identity.h"
+#include "helper/image/cache.h"
 #include "helper/image/catalogue.h"
 #include "helper/limits.h"
 #include "helper/mounts.h"
@@ -144,7 +145,9 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 	    kv_set(kv, "cpus", args->value[ARG_CPUS]) < 0 ||
 	    kv_set(kv, "slurm_commands", commands[0] ? commands : NULL) < 0)
 		return failure_set(why, EXIT_NODE, "out of memory");
-	return limits_claim_machine(&config, record, why);
+	rc = limits_claim_machine(&config, record, why);
+	/* whoever has a machine to wait for has its image fetched */
+	return rc == 0 && image_is_cached(&image) ? cache_start(&config, &image, why) : rc;
 }
 
 /* The record and the run folder stand; from here on a failure can be told to the job. */
