@@ -122,16 +122,15 @@ uint64_t limits_overlay(uint64_t disk)
 int limits_claim_overlay(const struct config *config, struct record *record, uint64_t disk, struct failure *why)
 {
 	uint64_t bytes = limits_overlay(disk);
-	struct count count;
+	struct count count = {0};
 	int lock, rc;
 
-	if (config->overlay_max == 0)
-		return 0;
 	lock = limits_lock(why);
 	if (lock < 0)
 		return lock;
-	rc = limits_count(record, &count, why);
-	if (rc == 0 && (count.bytes > config->overlay_max || bytes > config->overlay_max - count.bytes))
+	rc = config->overlay_max ? limits_count(record, &count, why) : 0;
+	if (rc == 0 && config->overlay_max &&
+	    (count.bytes > config->overlay_max || bytes > config->overlay_max - count.bytes))
 		rc = failure_set(why, EXIT_NODE,
 		                 "node %s: the machine's disk may come to %" PRIu64 " MiB, those of others to %" PRIu64
 		                 " MiB, and overlay_max of wnodes.conf is %" PRIu64 " MiB",

@@ -34,7 +34,8 @@ uint64_t limits_overlay(uint64_t disk);
 
 /**
  * Claim an overlay over a disk of so many bytes, the record's `overlay_bytes`,
- * if all machines' together stay within [policy] overlay_max. Returns 0, or
+ * if all machines' together stay within [policy] overlay_max; where that is no
+ * limit, too, so that it can become one while machines run. Returns 0, or
  * -EIO with why (EXIT_NODE).
  */
 int limits_claim_overlay(const struct config *config, struct record *record, uint64_t disk, struct failure *why);

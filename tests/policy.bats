@@ -57,10 +57,20 @@ fails()
 	refute grep -q "$boot" "$folder/out"
 }
 
-# where the task runs: `host` or `machine`
+# admitted SRUN-ARGUMENTS…: whether policy lets the job have its machine; one with so little memory does not boot
+admitted()
+{
+	fails 64 "ask for --mem=" --mem=300 "$@" "${boot_id[@]}"
+}
+
+# where BOOT-ID: what runs with it, `host` or `machine`
 where()
 {
-	if [ "$1" = "$boot" ]; then echo host; else echo machine; fi
+	case $1 in
+	"$boot") echo host ;;
+	????????-*) echo machine ;;
+	*) echo nowhere ;;
+	esac
 }
 
 boot_id=(cat /proc/sys/kernel/random/boot_id)
@@ -72,48 +82,52 @@ boot_id=(cat /proc/sys/kernel/random/boot_id)
 	fails 77 "policy-b is only for the groups no-such-group" --vm=policy-b "${boot_id[@]}"
 	fails 77 "policy-c is only for the users nobody-else" --vm=policy-c "${boot_id[@]}"
 	fails 77 "policy-a is only for the accounts physics; the job's account is chem" -A chem --vm=policy-a "${boot_id[@]}"
-	# what the user says of himself counts for nothing
-	SLURM_JOB_ACCOUNT=physics SPANK_SLURM_JOB_ACCOUNT=physics \
-		fails 77 "policy-a is only for the accounts physics; the job's account is not known" --vm=policy-a "${boot_id[@]}"
-	[ "$(where "$(as_user srun -A physics --vm=policy-a "${boot_id[@]}")")" = machine ]
+	# what the user's environment says counts for nothing
+	export SLURM_JOB_ACCOUNT=physics SPANK_SLURM_JOB_ACCOUNT=physics
+	fails 77 "policy-a is only for the accounts physics; the job's account is not known" --vm=policy-a "${boot_id[@]}"
+	unset SLURM_JOB_ACCOUNT SPANK_SLURM_JOB_ACCOUNT
+	admitted -A physics --vm=policy-a
 	image policy-a "accounts = physics" "partitions = virtual"
 	fails 77 "policy-a is only for the partitions virtual; the job's partition is main" -A physics --vm=policy-a "${boot_id[@]}"
-	run as_other sbatch -W -A physics -p virtual --vm=policy-a -o "/var/tmp/wnodes-test-%j" --wrap "true"
-	[ "$status" -eq 0 ]
-	rm -f /var/tmp/wnodes-test-*
+	admitted -A physics -p virtual,main --vm=policy-a
 }
 
 @test "the site's users, accounts and partitions" {
 	site '[policy]' 'allow_accounts = physics' 'allow_partitions = virtual'
 	fails 77 "machines only for the accounts physics; the job's account is chem" -A chem -p virtual --vm=tiny "${boot_id[@]}"
 	fails 77 "machines only for the partitions virtual; the job's partition is main" -A physics --vm=tiny "${boot_id[@]}"
+	admitted -A physics -p virtual --vm=tiny
 	site '[policy]' 'allow_users = nobody-else'
 	fails 77 "does not allow machines to user" --vm=tiny "${boot_id[@]}"
 	# whoever asks for no machine is not asked
 	[ "$(where "$(as_user srun "${boot_id[@]}")")" = host ]
 }
 
-@test "a partition whose jobs run in machines without asking: srun, sbatch and its steps, salloc, arrays, --multi-prog" {
+@test "a partition whose jobs run in machines without asking: srun, sbatch, arrays, steps, salloc, --multi-prog" {
 	site '[partition virtual]' 'image = tiny'
-	[ "$(where "$(as_user srun -p virtual "${boot_id[@]}")")" = machine ]
 	[ "$(where "$(as_user srun -p main "${boot_id[@]}")")" = host ]
-	[ "$(where "$(as_user srun -p virtual --vm=noagent --vm-boot-timeout=3 "${boot_id[@]}" 2> /dev/null)")" = machine ]
-	as_user sbatch -W -p virtual -o "$folder/batch" --wrap "${boot_id[*]}; srun ${boot_id[*]}"
-	[ "$(sort -u "$folder/batch" | wc -l)" -eq 1 ]
-	[ "$(where "$(head -n 1 "$folder/batch")")" = machine ]
-	as_user sbatch -W -p virtual -a 1-2 -o "$folder/array.%a" --wrap "${boot_id[*]}"
-	[ "$(cat "$folder/array.1" "$folder/array.2" "$folder/batch" | sort -u | wc -l)" -eq 3 ]
-	refute grep -q "$boot" "$folder/array.1" "$folder/array.2"
+	id=$(submit -p virtual -a 1-2 -o "$folder/array.%a" --wrap "${boot_id[*]}; srun ${boot_id[*]}")
 	printf '* %s\n' "${boot_id[*]}" > "$folder/multi"
 	chmod 644 "$folder/multi"
 	# shellcheck disable=SC2016
-	as_user salloc -p virtual bash -c "srun ${boot_id[*]}; srun --vm=none ${boot_id[*]}; echo \$?; srun -O -n2 --multi-prog $folder/multi" > "$folder/out" 2> "$folder/err"
+	as_user salloc -p virtual --vm-mount="$folder:/given" bash -c "srun ${boot_id[*]}; srun --vm=none ${boot_id[*]}; echo \$?
+		srun -O -n2 --multi-prog $folder/multi; srun ls -d /given" > "$folder/out" 2> "$folder/err"
 	cat "$folder/out" "$folder/err"
 	[ "$(where "$(head -n 1 "$folder/out")")" = machine ]
 	[ "$(sed -n 2p "$folder/out")" = 64 ]
-	[ "$(sed 2d "$folder/out" | sort -u | wc -l)" -eq 1 ]
+	[ "$(sed -n '1p; 3,4p' "$folder/out" | sort -u | wc -l)" -eq 1 ]
+	[ "$(sed -n 5p "$folder/out")" = /given ]
 	grep -q '^wnodes: this step asks for --vm=none' "$folder/err"
-	[ "$(as_user srun -p virtual --vm-mount="$folder:/given" ls -d /given)" = /given ]
+	wait_job "$id"
+	for element in 1 2; do
+		[ "$(wc -l < "$folder/array.$element")" -eq 2 ]
+		[ "$(sort -u "$folder/array.$element" | wc -l)" -eq 1 ]
+		[ "$(where "$(head -n 1 "$folder/array.$element")")" = machine ]
+	done
+	# a job may ask for another
+	image policy-other 'memory_min = 512M'
+	admitted -p virtual --vm=policy-other
+	grep -q policy-other "$folder/err"
 }
 
 @test "--vm=none: as no option where there is no default image, else where policy permits" {
@@ -125,7 +139,7 @@ boot_id=(cat /proc/sys/kernel/random/boot_id)
 	fails 64 "vm-mount needs --vm=IMAGE: the job's partition has no default" -p main --vm-mount=/tmp "${boot_id[@]}"
 	site '[partition virtual]' 'image = tiny' 'allow_none = yes'
 	[ "$(where "$(as_user srun -p virtual --vm=none "${boot_id[@]}")")" = host ]
-	as_user sbatch -W -p virtual --vm=none -o "$folder/none" --wrap "srun ${boot_id[*]}"
+	wait_job "$(submit -p virtual --vm=none -o "$folder/none" --wrap "srun ${boot_id[*]}")"
 	[ "$(where "$(cat "$folder/none")")" = host ]
 	site '[policy]' 'allow_none = yes' '[partition virtual]' 'image = tiny'
 	[ "$(where "$(as_user srun -p virtual --vm=none "${boot_id[@]}")")" = host ]
@@ -144,12 +158,10 @@ boot_id=(cat /proc/sys/kernel/random/boot_id)
 	site '[policy]' 'machines_max = 1'
 	hold_machine
 	fails 75 "$node has 1 machines already, and machines_max" --vm=tiny "${boot_id[@]}"
-	site '[policy]' "overlay_max = $((size + 5))M"
-	as_user scancel "$job"
-	wait_for_nothing
-	hold_machine
+	site '[policy]' 'machines_max = 2' "overlay_max = $((2 * size))M"
 	fails 75 "disk may come to [0-9]* MiB, those of others to [0-9]* MiB, and overlay_max" --vm=tiny "${boot_id[@]}"
-	site '[policy]' "overlay_max = $((2 * size + 5))M" 'machines_max = 2'
+	# what failed holds nothing
+	site '[policy]' 'machines_max = 2' "overlay_max = $((2 * size + 5))M"
 	[ "$(where "$(as_user srun --vm=tiny "${boot_id[@]}")")" = machine ]
 	as_user scancel "$job"
 	image policy-large "virtual_size_max = $((size - 1))M"
@@ -165,19 +177,15 @@ boot_id=(cat /proc/sys/kernel/random/boot_id)
 	fails 77 "user_images.* allows no files" --vm="$folder/own.qcow2" "${boot_id[@]}"
 	site '[policy]' 'user_images = no-such-group'
 	fails 77 "user_images.* only to the groups no-such-group" --vm="$folder/own.qcow2" "${boot_id[@]}"
+	site '[policy]' "user_images = yes" '[fetch]' 'virtual_size_max = 100M'
+	fails 64 "virtual_size_max is 100 MiB" --vm="$folder/own.qcow2" "${boot_id[@]}"
 	site '[policy]' "user_images = no-such-group, $(id -gn "$test_user")"
 	before=$(sha256sum "$folder/own.qcow2")
 	# Slurm's commands are off
-	run -1 as_user srun --vm="$folder/own.qcow2" sh -c "${boot_id[*]}; echo x > /written; ls /run/wnodes/bin"
+	run -1 as_user srun --vm="$folder/own.qcow2" sh -c "${boot_id[*]}; ls /run/wnodes/bin"
 	echo "$output"
 	[[ "$output" = *"/run/wnodes/bin: No such file"* && "$output" != *"$boot"* ]]
 	[ "$(sha256sum "$folder/own.qcow2")" = "$before" ]
-	site '[policy]' "user_images = yes" "user_images_slurm_commands = squeue"
-	cp "$disk/disk.raw" "$folder/own.raw"
-	chown "$test_user" "$folder/own.raw"
-	[ "$(as_user srun --vm="$folder/own.raw" ls /run/wnodes/bin 2> /dev/null)" = squeue ]
-	site '[policy]' "user_images = yes" '[fetch]' 'virtual_size_max = 100M'
-	fails 64 "virtual_size_max is 100 MiB" --vm="$folder/own.qcow2" "${boot_id[@]}"
 }
 
 @test "users' own images: with their rights alone, and nothing else than the file" {
@@ -192,7 +200,7 @@ boot_id=(cat /proc/sys/kernel/random/boot_id)
 	done
 	fails 64 "No such file" --vm="$folder/missing.qcow2" "${boot_id[@]}"
 	fails 64 "called \*.qcow2 or \*.raw" --vm=/etc/passwd "${boot_id[@]}"
-	fails 64 "not an image's name|neither an image's name" --vm=./own.qcow2 "${boot_id[@]}"
+	fails 64 "neither an image's name" --vm=./own.qcow2 "${boot_id[@]}"
 	cd "$folder"
 	echo text > text.qcow2
 	mkfifo pipe.raw
@@ -207,12 +215,10 @@ boot_id=(cat /proc/sys/kernel/random/boot_id)
 	fails 64 "keeps its data in another file" --vm="$folder/data.qcow2" "${boot_id[@]}"
 	# what is called raw is raw, whatever its content
 	cp backing.qcow2 forged.raw
-	as_user srun --vm="$folder/forged.raw" --vm-boot-timeout=8 true > "$folder/out" 2> "$folder/err" &
-	step=$!
+	id=$(submit --vm="$folder/forged.raw" --wrap true)
 	wait_until 30 machine_pid qemu-system
 	tr '\0' '\n' < "/proc/$(machine_pid qemu-system)/cmdline" > "$folder/cmdline"
-	code=0; wait $step || code=$?
-	[ "$code" -eq 75 ]
+	as_user scancel "$id"
 	grep -q '"driver":"raw","file":"libvirt-[0-9]*-storage"' "$folder/cmdline"
 	refute grep -q shadow "$folder/cmdline"
 }
