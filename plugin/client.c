@@ -46,7 +46,8 @@ int client_check_options(spank_t spank)
 	else
 		(void)unsetenv(TASKENV_TTY);
 	digest_submit(spank, options_image(options_given()));
-	digest_carry();
+	if (spank_context() == S_CTX_LOCAL)
+		digest_carry();
 	return 0;
 }
 

@@ -8,15 +8,19 @@
 
 #include "plugin/job.h"
 
-/* The submit host's digest in the job's control environment, as a prolog sees it. */
-#define DIGEST_PROLOG "SPANK_WNODES_DIGEST"
-
 /**
  * In srun, sbatch and salloc: pass the digest on that this host's catalogue
  * has for the job's image; the job keeps it, requeued or not. NULL, or an image
- * without one: nothing is passed on, and each node decides.
+ * without one: nothing is passed on, and each node decides. The parts of a
+ * heterogeneous job come one after the other.
  */
 void digest_submit(spank_t spank, const char *image);
+
+/**
+ * In a prolog: what was passed on for this image, into digest[SITE_DIGEST_SIZE].
+ * Returns it, or NULL where nothing was. The user may have forged it.
+ */
+const char *digest_submitted(const char *image, char *digest);
 
 /**
  * In srun: where it runs on a node of the job, have its steps carry what that

@@ -78,7 +78,7 @@ int script_prolog(spank_t spank)
 	struct helper_call call;
 	struct options options;
 	struct job job;
-	char why[256], console[PATH_MAX], id[16], uid[16], gid[16], cpus[16];
+	char why[256], console[PATH_MAX], digest[SITE_DIGEST_SIZE], id[16], uid[16], gid[16], cpus[16];
 	uid_t user;
 	gid_t group;
 
@@ -107,7 +107,7 @@ int script_prolog(spank_t spank)
 	helper_add(&call, "--cpus", cpus);
 	helper_add(&call, "--partition", getenv("SLURM_JOB_PARTITION"));
 	helper_add(&call, "--account", getenv("SLURM_JOB_ACCOUNT"));
-	helper_add(&call, "--digest", options_image(&options) ? getenv(DIGEST_PROLOG) : NULL);
+	helper_add(&call, "--digest", digest_submitted(options_image(&options), digest));
 	helper_add(&call, "--console", options.console && !why[0] ? console : NULL);
 	helper_add(&call, "--image", options.image);
 	helper_add(&call, "--boot-timeout", options.boot_timeout);

@@ -18,6 +18,7 @@
 struct candidates {
 	char text[256];
 	size_t used;
+	struct failure broken; /* the first entry that cannot be read */
 };
 
 bool image_is_digest(const char *text)
@@ -36,13 +37,16 @@ static void candidates_add(struct candidates *candidates, const struct image *im
 	candidates->used += strlen(candidates->text + candidates->used);
 }
 
-/* Load the entry; whether it has the digest. Broken ones are none. */
+/* Load the entry; whether it has the digest. */
 static bool digest_matches(struct image *image, const char *name, const char *digest, const char *entry,
                            struct candidates *candidates)
 {
-	struct failure ignored;
+	struct failure why = {0};
+	int rc = image_load(image, entry, &why);
 
-	if (image_load(image, entry, &ignored) < 0)
+	if (rc == -EIO && !candidates->broken.code)
+		candidates->broken = why;
+	if (rc < 0)
 		return false;
 	if (strcmp(image->sha256, digest) == 0)
 		return true;
@@ -112,6 +116,10 @@ int image_find_digest(struct image *image, const char *name, const char *digest,
 	    (!strchr(name, ':') && digest_find_tag(image, name, digest, &candidates))) {
 		(void)str_print(image->name, sizeof(image->name), "%s", name);
 		return 0;
+	}
+	if (candidates.broken.code) {
+		*why = candidates.broken;
+		return -EIO;
 	}
 	return failure_set(why, EXIT_NODE,
 	                   "image %s: submitted as sha256 %.*s…, node %s has %s: images.d of the submit host and of "
