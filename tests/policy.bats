@@ -106,26 +106,25 @@ boot_id=(cat /proc/sys/kernel/random/boot_id)
 @test "a partition whose jobs run in machines without asking: srun, sbatch, arrays, steps, salloc, --multi-prog" {
 	site '[partition virtual]' 'image = tiny'
 	[ "$(where "$(as_user srun -p main "${boot_id[@]}")")" = host ]
-	id=$(submit -p virtual -a 1-2 -o "$folder/array.%a" --wrap "${boot_id[*]}; srun ${boot_id[*]}")
+	id=$(submit -p virtual -a 1-2 -o "$folder/array.%a" --vm-mount="$folder:/given" --wrap "${boot_id[*]}; srun ${boot_id[*]}; ls -d /given")
 	printf '* %s\n' "${boot_id[*]}" > "$folder/multi"
 	chmod 644 "$folder/multi"
 	# shellcheck disable=SC2016
-	as_user salloc -p virtual --vm-mount="$folder:/given" bash -c "srun ${boot_id[*]}; srun --vm=none ${boot_id[*]}; echo \$?
-		srun -O -n2 --multi-prog $folder/multi; srun ls -d /given" > "$folder/out" 2> "$folder/err"
+	as_user salloc -p virtual bash -c "srun ${boot_id[*]}; srun --vm=none ${boot_id[*]}; echo \$?
+		srun -O -n2 --multi-prog $folder/multi" > "$folder/out" 2> "$folder/err"
 	cat "$folder/out" "$folder/err"
 	[ "$(where "$(head -n 1 "$folder/out")")" = machine ]
 	[ "$(sed -n 2p "$folder/out")" = 64 ]
 	[ "$(sed -n '1p; 3,4p' "$folder/out" | sort -u | wc -l)" -eq 1 ]
-	[ "$(sed -n 5p "$folder/out")" = /given ]
 	grep -q '^wnodes: this step asks for --vm=none' "$folder/err"
 	wait_job "$id"
 	for element in 1 2; do
-		[ "$(wc -l < "$folder/array.$element")" -eq 2 ]
-		[ "$(sort -u "$folder/array.$element" | wc -l)" -eq 1 ]
+		[ "$(sed -n 3p "$folder/array.$element")" = /given ]
+		[ "$(head -n 2 "$folder/array.$element" | sort -u | wc -l)" -eq 1 ]
 		[ "$(where "$(head -n 1 "$folder/array.$element")")" = machine ]
 	done
 	# a job may ask for another
-	image policy-other 'memory_min = 512M'
+	image policy-other 'partitions = virtual'
 	admitted -p virtual --vm=policy-other
 	grep -q policy-other "$folder/err"
 }
