@@ -166,11 +166,16 @@ static int image_place(struct image *image, const char *name, struct failure *wh
 	return 0;
 }
 
+void image_init(struct image *image)
+{
+	*image = (struct image){.format = "qcow2", .memory_min = MEMORY_MIN, .commands = COMMAND_NAMES};
+}
+
 int image_read(struct image *image, FILE *stream, const char *name, struct failure *why)
 {
 	int rc;
 
-	*image = (struct image){.format = "qcow2", .memory_min = MEMORY_MIN, .commands = COMMAND_NAMES};
+	image_init(image);
 	rc = ini_file_read(stream, name, image_section, image_take, image, why);
 	if (rc < 0)
 		return rc;

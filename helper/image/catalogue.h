@@ -46,6 +46,9 @@ static inline bool image_is_cached(const struct image *image)
 	return image->sources[0] != 0;
 }
 
+/** Set the defaults of an entry. */
+void image_init(struct image *image);
+
 /** Read a description from stream (errors call it name). Returns 0 or -EIO with why (EXIT_NODE). */
 int image_read(struct image *image, FILE *stream, const char *name, struct failure *why);
 

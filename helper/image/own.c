@@ -24,7 +24,6 @@
 
 #define LOOK_MS 15000 /* a file server that is gone may take for ever */
 #define REAP_MS 100
-#define MEMORY_MIN (UINT64_C(256) << 20)
 #define SOCKET 3 /* the child's only descriptor */
 
 /* What the child says: trusted no more than its user. */
@@ -62,7 +61,8 @@ int image_own(struct image *image, const struct config *config, const char *path
 	const char *format = format_of(path);
 	const char *name = strrchr(path, '/');
 
-	*image = (struct image){.own = true, .memory_min = MEMORY_MIN};
+	image_init(image);
+	image->own = true;
 	if (!str_is_path(path) || !is_plain(path))
 		return failure_set(why, EXIT_USAGE, "--vm=%.200s: not a plain absolute path without '.' and '..' parts",
 		                   path);
