@@ -95,3 +95,47 @@ teardown_file()
 	refute grep -q "$(cat /proc/sys/kernel/random/boot_id)" "$BATS_TEST_TMPDIR/out"
 	wait_for_nothing
 }
+
+# entry FOLDER [LINE…]: tiny's entry, with more lines, as `agreed` of that catalogue
+entry()
+{
+	{ cat "$(cluster_folder)/etc/wnodes/images.d/tiny.conf"; printf '%s\n' "${@:2}"; } > "$1/agreed.conf"
+}
+
+# in_namespace FOLDER COMMAND…: where images.d is FOLDER
+in_namespace()
+{
+	unshare -m sh -c "mount --bind '$1' '$(cluster_folder)/etc/wnodes/images.d' && shift && exec \"\$@\"" sh "$@"
+}
+
+@test "nodes whose catalogues disagree: the job fails, and says who has what" {
+	cluster up --nodes 2
+	make_folder
+	top=$(cluster_folder)
+	digest=$(sha256sum "$top/images/tiny/disk.qcow2" | cut -d' ' -f1)
+	mkdir "$folder/second" "$folder/none"
+	entry "$top/etc/wnodes/images.d" "sha256 = $digest"
+	entry "$folder/second"
+	second=${WNODES_CLUSTER_PREFIX}2
+	kill "$(cat "$top/pid/slurmd.$second")"
+	wait_until 20 refute pgrep -F "$top/pid/slurmd.$second"
+	in_namespace "$folder/second" env -i PATH="$PATH" SLURM_CONF="$top/etc/slurm.conf" setsid -w slurmd -N "$second" \
+		-f "$top/etc/slurm.conf" > /dev/null 3>&- 4>&-
+	# the submit host's digest decides
+	code=0
+	as_user srun -N2 --vm=agreed cat /proc/sys/kernel/random/boot_id > "$folder/out" 2> "$folder/err" || code=$?
+	cat "$folder/err"
+	[ "$code" -eq 75 ]
+	grep -q "^wnodes: image agreed: submitted as sha256 ${digest:0:12}…, node $second has no sha256: " "$folder/err"
+	wait_for_nothing
+	# one without a catalogue has none; the first node's goes with the steps of a batch script
+	in_namespace "$folder/none" "$common_top/tests/cluster" exec --user "$test_user" -- \
+		sbatch -W -N2 --vm=agreed -o "$folder/batch" --wrap 'srun -N2 echo ran; echo "code $?"; srun -n1 -N1 echo alone' > /dev/null
+	cat "$folder/batch"
+	grep -qx 'code 75' "$folder/batch"
+	grep -q "^wnodes: image agreed: node ${second%2}1 has sha256 ${digest:0:12}…, node $second has no sha256: " "$folder/batch"
+	grep -qx alone "$folder/batch"
+	kill "$(cat "$top/pid/slurmd.$second")"
+	rm -rf "$folder"
+	wait_for_nothing
+}
