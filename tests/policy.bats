@@ -150,6 +150,16 @@ boot_id=(cat /proc/sys/kernel/random/boot_id)
 	site '[partition virtual]' 'image = tiny' '[policy]' 'typo = 1'
 	fails 75 "unknown key 'typo'" -p virtual "${boot_id[@]}"
 	[ "$(where "$(as_user srun -p main "${boot_id[@]}")")" = host ]
+	# nor where the helper itself does not work
+	site '[partition virtual]' 'image = tiny'
+	helper=$(cluster_folder)/usr/libexec/wnodes/wnodes-helper
+	mv "$helper" "$helper.away"
+	printf '#!/bin/sh\n[ "$1" != prepare ] || exit 1\nexec "%s" "$@"\n' "$helper.away" > "$helper"
+	chmod 755 "$helper"
+	(fails 75 "wnodes-helper does not work on this node" -p virtual "${boot_id[@]}") && code=0 || code=$?
+	wait_until 10 no_leftovers
+	mv "$helper.away" "$helper"
+	[ "$code" -eq 0 ]
 }
 
 @test "the number of machines, and the bytes of their disks" {
