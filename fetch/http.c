@@ -15,7 +15,7 @@
 #define SLOWEST 1024U       /* bytes in a second, over the time of a stall */
 #define REFUSAL (64U << 10) /* of an answer that is not the file, more is not read */
 #define WAIT_MOST 60        /* seconds that we let a server have us wait */
-#define RECEIVE (512L << 10)
+#define RECEIVE (256L << 10)
 
 struct http {
 	CURL *curl;

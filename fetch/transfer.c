@@ -13,7 +13,7 @@
 #include "fetch/report.h"
 
 #define REPORT_MS 500U
-#define SYNC_EVERY (UINT64_C(512) << 20) /* what a power loss may cost */
+#define SYNC_MS 15000U /* what a power loss may cost; more often would cost those whose network is fast */
 
 int transfer_fail(struct transfer *transfer, enum verdict verdict, int code, const char *format, ...)
 {
@@ -191,9 +191,11 @@ static int report_progress(struct transfer *transfer, bool at_once)
 static int checkpoint(struct transfer *transfer)
 {
 	struct notes *notes = &transfer->notes;
+	uint64_t now = clock_steady();
 
-	if (transfer->url->packing != PACKING_NONE || transfer->part.written - notes->synced < SYNC_EVERY)
+	if (transfer->url->packing != PACKING_NONE || now - transfer->synced_at < SYNC_MS)
 		return 0;
+	transfer->synced_at = now;
 	if (fdatasync(transfer->part.fd) < 0)
 		return write_failed(transfer, -errno);
 	notes->synced = transfer->part.written;
