@@ -224,8 +224,7 @@ static int timed_out(struct http *http)
 	struct transfer *transfer = http->transfer;
 
 	if (transfer_left(transfer) == 0)
-		return transfer_fail(transfer, VERDICT_STOP, EXIT_NODE, "not done within %u seconds",
-		                     transfer->options->timeout);
+		return transfer_late(transfer);
 	transfer->slow = true;
 	return transfer_fail(transfer, VERDICT_AGAIN, EXIT_NODE,
 	                     "the server stalls: within %u seconds nothing, or next to nothing, came",

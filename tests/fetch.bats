@@ -14,6 +14,7 @@ setup_file()
 	export top
 	chmod 0755 "$top"
 	mkdir "$top/root"
+	: > "$top/servers"
 	cp "$build/wnodes-fetch" "$top/"
 	make_images
 	make_certificates > "$top/openssl" 2>&1 || { cat "$top/openssl"; return 1; }
