@@ -29,6 +29,9 @@ struct transfer {
 	uint64_t received;    /* bytes of it */
 	uint64_t highest;     /* most that any try of this source received */
 	uint64_t reported_at; /* of clock_steady() */
+	uint64_t synced_at;   /* likewise */
+	uint64_t paced_at;    /* likewise: when the source began to answer */
+	uint64_t paced;       /* bytes since then */
 	char boot[NOTES_BOOT];
 	/* the try's end; fault.code is 0 as long as there is none */
 	enum verdict verdict;
@@ -47,6 +50,9 @@ struct answer {
 /** End the try: keep the first fault of it. The text is prefixed by the source's URL. Returns -EIO. */
 int transfer_fail(struct transfer *transfer, enum verdict verdict, int code, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
+
+/** transfer_fail() for the deadline. */
+int transfer_late(struct transfer *transfer);
 
 /** From where on the source is to be asked: 0, or what was received, with the validator that it must match. */
 uint64_t transfer_offset(const struct transfer *transfer, const char **validator);
