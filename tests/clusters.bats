@@ -98,7 +98,19 @@ is_requeued()
 	wait_for_nothing
 }
 
-# wnodes(7): --no-kill
+@test "a heterogeneous job has a machine for each of its parts" {
+	cluster up --nodes 2
+	# shellcheck disable=SC2016
+	as_user srun -t5 -n1 --vm=tiny sh -c 'echo "$SLURM_PROCID $(cat /proc/sys/kernel/random/boot_id)"' : \
+		-t5 -n1 --vm=tiny sh -c 'echo "$SLURM_PROCID $(cat /proc/sys/kernel/random/boot_id)"' > "$BATS_TEST_TMPDIR/out"
+	cat "$BATS_TEST_TMPDIR/out"
+	[ "$(cut -d' ' -f1 "$BATS_TEST_TMPDIR/out" | sort | xargs)" = "0 1" ]
+	[ "$(cut -d' ' -f2 "$BATS_TEST_TMPDIR/out" | sort -u | wc -l)" -eq 2 ]
+	refute grep -q "$(cat /proc/sys/kernel/random/boot_id)" "$BATS_TEST_TMPDIR/out"
+	wait_for_nothing
+}
+
+# wnodes(7): --no-kill. The last here: what the lost node still runs is ended with the cluster.
 @test "a job over two nodes of which one is lost: --no-kill keeps it and its other machine" {
 	local lost=${WNODES_CLUSTER_PREFIX}2 ids=() boot
 	for option in --no-kill --requeue; do
@@ -113,19 +125,4 @@ is_requeued()
 	[ "$(job_field "${ids[0]}" NumNodes)" = 1 ]
 	[ "$(as_user srun --jobid="${ids[0]}" --overlap -N1 -n1 cat /proc/sys/kernel/random/boot_id)" = "$boot" ]
 	as_user scancel "${ids[@]}"
-	# where its slurmd has not brought it back already
-	as_root scontrol update "nodename=$lost" state=resume || [ "$(node_state "$lost")" = idle ]
-	wait_for_nothing
-}
-
-@test "a heterogeneous job has a machine for each of its parts" {
-	cluster up --nodes 2
-	# shellcheck disable=SC2016
-	as_user srun -t5 -n1 --vm=tiny sh -c 'echo "$SLURM_PROCID $(cat /proc/sys/kernel/random/boot_id)"' : \
-		-t5 -n1 --vm=tiny sh -c 'echo "$SLURM_PROCID $(cat /proc/sys/kernel/random/boot_id)"' > "$BATS_TEST_TMPDIR/out"
-	cat "$BATS_TEST_TMPDIR/out"
-	[ "$(cut -d' ' -f1 "$BATS_TEST_TMPDIR/out" | sort | xargs)" = "0 1" ]
-	[ "$(cut -d' ' -f2 "$BATS_TEST_TMPDIR/out" | sort -u | wc -l)" -eq 2 ]
-	refute grep -q "$(cat /proc/sys/kernel/random/boot_id)" "$BATS_TEST_TMPDIR/out"
-	wait_for_nothing
 }
