@@ -324,7 +324,7 @@ static void speak(struct machine *machine, uint64_t now)
 /* The time until the next thing that nobody wakes us for; NULL where there is none. */
 static struct timespec *time_left(const struct machine *machine, uint64_t now, struct timespec *time)
 {
-	uint64_t at = UINT64_MAX, ms;
+	uint64_t at = UINT64_MAX, ms, clock_due = clock_check_due(&machine->clock);
 
 	if (machine->port.fd < 0)
 		at = machine->open_at;
@@ -334,8 +334,8 @@ static struct timespec *time_left(const struct machine *machine, uint64_t now, s
 		at = machine->port.retry_at;
 	if (machine->say_ready && now < machine->ready_by && machine->ready_by < at)
 		at = machine->ready_by;
-	if (machine->clock.running && machine->clock.until < at)
-		at = machine->clock.until;
+	if (clock_due && clock_due < at)
+		at = clock_due;
 	if (at == UINT64_MAX)
 		return NULL;
 	ms = at > now ? at - now : 0;

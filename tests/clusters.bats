@@ -30,6 +30,20 @@ teardown_file()
 	as_user srun -n1 true
 }
 
+is_requeued()
+{
+	[ "$(job_field "$1" Restarts)" = 1 ] && [ "$(job_state "$1")" = PENDING ]
+}
+
+# wnodes(7): RequeueExit
+@test "RequeueExit=75: Slurm requeues a job that its node has failed" {
+	echo RequeueExit=75 >> "$(cluster_folder)/etc/slurm.conf"
+	as_root scontrol reconfigure
+	id=$(submit --requeue --vm=tiny --wrap true)
+	wait_until 30 is_requeued "$id"
+	as_user scancel "$id"
+}
+
 @test "a job over two nodes has a machine on each" {
 	cluster up --nodes 2
 	# shellcheck disable=SC2016
@@ -94,4 +108,21 @@ teardown_file()
 	[ "$(cut -d' ' -f2 "$BATS_TEST_TMPDIR/out" | sort -u | wc -l)" -eq 2 ]
 	refute grep -q "$(cat /proc/sys/kernel/random/boot_id)" "$BATS_TEST_TMPDIR/out"
 	wait_for_nothing
+}
+
+# wnodes(7): --no-kill. The last here: what the lost node still runs is ended with the cluster.
+@test "a job over two nodes of which one is lost: --no-kill keeps it and its other machine" {
+	local lost=${WNODES_CLUSTER_PREFIX}2 ids=() boot
+	for option in --no-kill --requeue; do
+		id=$(machine -N2 $option --vm=tiny)
+		as_user srun --jobid="$id" --overlap -N2 true
+		ids+=("$id")
+	done
+	boot=$(as_user srun --jobid="${ids[0]}" --overlap -N1 -n1 -w "$node" cat /proc/sys/kernel/random/boot_id)
+	as_root scontrol update "nodename=$lost" state=down reason=test
+	wait_until 20 refute job_runs "${ids[1]}"
+	[ "$(job_state "${ids[0]}")" = RUNNING ]
+	[ "$(job_field "${ids[0]}" NumNodes)" = 1 ]
+	[ "$(as_user srun --jobid="${ids[0]}" --overlap -N1 -n1 cat /proc/sys/kernel/random/boot_id)" = "$boot" ]
+	as_user scancel "${ids[@]}"
 }

@@ -3,7 +3,7 @@
 /* links: guest/oom.o guest/spec.o guest/accounts.o guest/job.o guest/ring.o guest/memory.o guest/port.o guest/log.o */
 /* links: guest/mounted.o */
 /* links: guest/pty.o common/terminal.o */
-/* links: guest/clock.o guest/etc.o guest/home.o guest/hostkeys.o guest/names.o */
+/* links: guest/clock.o guest/drift.o guest/etc.o guest/home.o guest/hostkeys.o guest/names.o */
 /* links: guest/command.o guest/links.o common/command.o common/command_names.o common/channel.o common/frame.o */
 /* links: common/queue.o common/str.o common/wire.o */
 /*
