@@ -24,6 +24,8 @@ enum slurm_rule {
 	SLURM_JOB,    /* the job itself alone */
 	SLURM_EXPORT, /* the environment, which the guest sends itself */
 	SLURM_IMAGE,  /* the job's own image alone */
+	SLURM_MOUNT,  /* the job's own directories alone */
+	SLURM_PTY,    /* a terminal; a value would be a descriptor of the host's */
 	SLURM_TITLE,  /* the job's name */
 	SLURM_MODE,   /* how output files are opened */
 };

@@ -138,7 +138,10 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 	if (kv_setf(kv, "boot_timeout", "%" PRIu64, boot_timeout) < 0 ||
 	    kv_set(kv, "network", config_network(&config, config.network)->type) < 0 ||
 	    kv_set(kv, "cpus", args->value[ARG_CPUS]) < 0 ||
-	    kv_set(kv, "slurm_commands", commands[0] ? commands : NULL) < 0)
+	    kv_set(kv, "slurm_commands", commands[0] ? commands : NULL) < 0 ||
+	    kv_set(kv, "slurm_images", config.other_images ? "any" : NULL) < 0 ||
+	    kv_set(kv, "vm_mount", args->value[ARG_MOUNT]) < 0 ||
+	    kv_set(kv, "vm_boot_timeout", args->value[ARG_BOOT_TIMEOUT]) < 0)
 		return failure_set(why, EXIT_NODE, "out of memory");
 	return 0;
 }

@@ -15,6 +15,8 @@
 #include <sys/types.h>
 
 #include "common/slurm_options.h"
+#include "common/task_file.h"
+#include "common/terminal.h"
 
 #define COMMAND_WHY_MAX 512U
 
@@ -33,8 +35,11 @@ struct command_spec {
 		bool given;
 		uint64_t soft;
 	} limits[RLIMIT_NLIMITS];
-	uint8_t *script; /* sbatch's, and a NUL behind it; NULL: none */
+	uint8_t *script; /* sbatch's, or srun's of --multi-prog, and a NUL behind it; NULL: none */
 	size_t script_length;
+	struct terminal terminal; /* the caller's, for srun --pty; .streams is 0 where there is none */
+	char *files[TASK_FILES];  /* for the tasks' environment: task_file_print() */
+	size_t file_count;
 };
 
 /** Take bytes[size] apart. Returns 0, -EPROTO or -ENOMEM. */
@@ -43,9 +48,12 @@ void command_spec_free(struct command_spec *spec);
 
 /* What a command is held against. */
 struct command_context {
-	const char *names; /* of commands that work in this machine, separated by commas */
-	const char *job;   /* its number */
-	const char *image; /* that its machine was booted from */
+	const char *names;        /* of commands that work in this machine, separated by commas */
+	const char *job;          /* its number */
+	const char *image;        /* that its machine was booted from */
+	bool other_images;        /* what it submits may run in another */
+	const char *mount;        /* the job's --vm-mount; NULL: none */
+	const char *boot_timeout; /* its --vm-boot-timeout; NULL: none */
 };
 
 /**
@@ -64,6 +72,28 @@ int command_policy(struct command_spec *spec, const struct command_context *cont
  * to. Returns 0, -EINVAL with why, or -ENOMEM.
  */
 int command_script(uint8_t *script, size_t length, struct slurm_line *line, char **texts, char why[COMMAND_WHY_MAX]);
+
+/**
+ * Whether script[length] is what --multi-prog may read: lines of `RANKS
+ * PROGRAM ARGUMENTS`, each ended by a newline, with one blank behind the ranks
+ * and neither comments nor continued lines.
+ */
+bool command_multiprog_is(const uint8_t *script, size_t length);
+
+/** The file that a command reads its script from, besides its three streams. */
+#define COMMAND_SCRIPT_FD 3
+#define COMMAND_SCRIPT_PATH "/proc/self/fd/3"
+
+/**
+ * Make the terminal of a command whose caller has this one: input and output
+ * become pairs as pipe(2) makes them, the command's ends input[0] and
+ * output[1]. Returns 0 or a negative errno; ends that are not -1 are the
+ * caller's to close in any case.
+ */
+int command_pty_open(const struct terminal *terminal, int input[2], int output[2]);
+
+/** The caller's window has changed: payload is WINSIZE's. */
+void command_pty_resize(int master, const uint8_t payload[TERMINAL_SIZE_BYTES]);
 
 /**
  * The environment of a command: of the task's own what Slurm gave it, of the

@@ -159,7 +159,7 @@ static bool add_listed(char **env, size_t *count, const char *list)
 
 char **command_environment(const struct command_spec *spec, char **own)
 {
-	size_t room = spec->env_count + 4, count = 0;
+	size_t room = spec->env_count + TASK_FILES + 4, count = 0;
 	bool done = true;
 	char **env;
 
@@ -183,6 +183,13 @@ char **command_environment(const struct command_spec *spec, char **own)
 		char *text = NULL;
 
 		if (asprintf(&text, TASKENV_CWD "=%s", spec->cwd) < 0)
+			text = NULL;
+		done = add(env, &count, text);
+	}
+	for (unsigned int i = 0; i < spec->file_count && done; i++) {
+		char *text = NULL;
+
+		if (asprintf(&text, TASKENV_FILE "=%s", i, spec->files[i]) < 0)
 			text = NULL;
 		done = add(env, &count, text);
 	}
