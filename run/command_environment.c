@@ -52,21 +52,29 @@ static const char *const taken[] = {
         "SACCT_FORMAT",
 };
 
-/* The guest's, and for the command alone; what it does not set is not set, whatever Slurm gave the task. */
-static bool is_taken(const char *variable)
+/* Obeyed in the guest, where files are, and what --export sent. */
+static const char *const obeyed[] = {"SLURM_EXPORT_ENV", "SLURM_OPEN_MODE", "SLURM_STDERRMODE", "SLURM_STDINMODE",
+                                     "SLURM_STDOUTMODE"};
+
+static bool is_of(const char *variable, const char *const *names, size_t count)
 {
 	size_t length = strcspn(variable, "=");
 
-	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-		if (strlen(taken[i]) == length && strncmp(variable, taken[i], length) == 0)
+	for (size_t i = 0; i < count; i++)
+		if (strlen(names[i]) == length && strncmp(variable, names[i], length) == 0)
 			return true;
 	return false;
 }
 
+/* The guest's, and for the command alone; what it does not set is not set, whatever Slurm gave the task. */
+static bool is_taken(const char *variable)
+{
+	return is_of(variable, taken, sizeof(taken) / sizeof(taken[0]));
+}
+
 static bool is_kept(const char *variable)
 {
-	/* the guest has obeyed this one: all it sent is for the tasks */
-	if (strncmp(variable, "SLURM_EXPORT_ENV=", 17) == 0 || is_taken(variable))
+	if (is_of(variable, obeyed, sizeof(obeyed) / sizeof(obeyed[0])) || is_taken(variable))
 		return false;
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
 		if (strncmp(variable, kept[i], strlen(kept[i])) == 0)
