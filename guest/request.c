@@ -151,6 +151,8 @@ static int put_terminal(struct request *request)
 	struct terminal *terminal = request->terminal;
 	uint8_t bytes[TERMINAL_BYTES];
 
+	if (slurm_line_find(&request->line, SLURM_PTY)->value)
+		return refuse(request, "--pty: a terminal of the host is not used for a VM");
 	/* as srun without a terminal has it */
 	if (tcgetattr(STDIN_FILENO, &terminal->modes) < 0 || !isatty(STDOUT_FILENO)) {
 		fputs("wnodes: srun: not using a pseudo-terminal, disregarding --pty option\n", stderr);
@@ -163,20 +165,31 @@ static int put_terminal(struct request *request)
 	return spec_put(request->spec, WIRE_TERMINAL, bytes, sizeof(bytes)) < 0 ? refuse(request, "no memory") : 0;
 }
 
-static int prepare_srun(struct request *request)
+/* --chdir: where the tasks begin. */
+static int change_folder(struct request *request)
 {
 	const struct slurm_word *folder = slurm_line_find(&request->line, SLURM_FOLDER);
+	char path[PATH_MAX];
+	bool whole = folder && folder->value[0] == '/';
+
+	if (!folder)
+		return 0;
+	if (str_print(path, sizeof(path), "%s%s%s", whole ? "" : request->cwd, whole ? "" : "/", folder->value) < 0)
+		return refuse(request, "--chdir: the name is too long");
+	memcpy(request->cwd, path, sizeof(path));
+	slurm_line_drop(&request->line, SLURM_FOLDER);
+	return 0;
+}
+
+static int prepare_srun(struct request *request)
+{
 	const char *list = getenv("SLURM_EXPORT_ENV");
 	int code = request_streams(request->command, &request->line, request->spec, request->why);
 
 	if (code == 0 && slurm_line_find(&request->line, SLURM_PTY))
 		code = put_terminal(request);
-
-	if (code == 0 && folder &&
-	    str_print(request->cwd, sizeof(request->cwd), "%s%s%s", folder->value[0] == '/' ? "" : request->cwd,
-	              folder->value[0] == '/' ? "" : "/", folder->value) < 0)
-		code = refuse(request, "--chdir: the name is too long");
-	slurm_line_drop(&request->line, SLURM_FOLDER);
+	if (code == 0)
+		code = change_folder(request);
 	if (code == 0 && slurm_line_named(&request->line, "multi-prog"))
 		code = put_programs(request);
 	else if (code == 0 && request->line.operand_count > 0)

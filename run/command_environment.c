@@ -52,9 +52,9 @@ static const char *const taken[] = {
         "SACCT_FORMAT",
 };
 
-/* Obeyed in the guest, where files are, and what --export sent. */
-static const char *const obeyed[] = {"SLURM_EXPORT_ENV", "SLURM_OPEN_MODE", "SLURM_STDERRMODE", "SLURM_STDINMODE",
-                                     "SLURM_STDOUTMODE"};
+/* Obeyed in the guest, where files are, and what --export sent; srun's umask is that of its caller there. */
+static const char *const obeyed[] = {"SLURM_EXPORT_ENV", "SLURM_OPEN_MODE",  "SLURM_STDERRMODE",
+                                     "SLURM_STDINMODE",  "SLURM_STDOUTMODE", "SLURM_UMASK"};
 
 static bool is_of(const char *variable, const char *const *names, size_t count)
 {

@@ -55,7 +55,8 @@ teardown_file()
 	# a batch script's own steps: on both nodes, and sbcast to both
 	make_folder
 	as_user sbatch -W -N2 --vm=tiny -o "$folder/batch" --wrap 'cat /proc/sys/kernel/random/boot_id; echo text > /tmp/x
-		sbcast /tmp/x /tmp/y; srun -N2 -l cat /tmp/y /proc/sys/kernel/random/boot_id' > /dev/null
+		sbcast /tmp/x /tmp/y; srun -N2 -l cat /tmp/y /proc/sys/kernel/random/boot_id
+		cd /tmp; srun -N2 -o each.%t.%N sh -c "echo \$SLURMD_NODENAME"; srun -N2 -l sh -c "cat each.*"; srun -N2 -o x.%s true' > /dev/null
 	cat "$folder/batch"
 	[ "$(grep -c '^[01]: text$' "$folder/batch")" -eq 2 ]
 	[ "$(sed 's/^[01]: //' "$folder/batch" | sort -u | wc -l)" -eq 3 ]
