@@ -95,8 +95,12 @@ static bool is_fit(const char *value)
 /* Variables that the guest's tasks get from Slurm anew. */
 static bool is_slurms(const char *variable)
 {
-	return strncmp(variable, "SLURM_", 6) == 0 || strncmp(variable, "_SLURM_", 7) == 0 ||
-	       strncmp(variable, TASKENV_PREFIX, strlen(TASKENV_PREFIX)) == 0;
+	static const char *const prefixes[] = {"SLURM_", "_SLURM_", "SLURMD_", "PMI_", TASKENV_PREFIX};
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (strncmp(variable, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
 }
 
 static char *guests(const char *variable)

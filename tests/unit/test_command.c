@@ -258,6 +258,7 @@ static void folder_and_environment_go_to_the_guest(void **state)
 	                                    "PATH=/evil",
 	                                    "SLURM_PROLOG=/evil",
 	                                    "SBATCH_OUTPUT=/evil",
+	                                    "SLURMD_NODENAME=other",
 	                                    "SLURM_NTASKS=4",
 	                                    "SLURM_HINT=/x",
 	                                    "_SLURM_SPANK_OPTION_x=y",
