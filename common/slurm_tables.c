@@ -79,7 +79,7 @@ static const struct slurm_option srun_options[] = {
         {"mincpus", 0, SLURM_REQUIRED, SLURM_OK},
         {"mpi", 0, SLURM_REQUIRED, SLURM_PLAIN},
         {"msg-timeout", 0, SLURM_REQUIRED, SLURM_OK},
-        {"multi-prog", 0, SLURM_NONE, SLURM_OK},
+        {"multi-prog", 0, SLURM_NONE, SLURM_PROGRAMS},
         {"network", 0, SLURM_REQUIRED, SLURM_PLAIN},
         {"nice", 0, SLURM_OPTIONAL, SLURM_OK},
         {"no-allocate", 'Z', SLURM_NONE, SLURM_NO},

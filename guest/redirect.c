@@ -138,7 +138,7 @@ static int redirect(const struct leader *leader, const struct task_file *file, i
 
 	if ((file->flags & TASK_FILE_ONE) && !is_other(leader, file))
 		return 0;
-	while (!(file->streams & 1U << first))
+	while (first < 2 && !(file->streams & 1U << first))
 		first++;
 	fd = open_file(leader, file, record, path);
 	for (int i = 0; i < 3 && fd >= 0 && rc >= 0; i++)

@@ -18,6 +18,7 @@
 #include "common/spec_put.h"
 #include "common/str.h"
 #include "common/wire.h"
+#include "guest/programs.h"
 #include "guest/request_multiprog.h"
 #include "guest/request_streams.h"
 
@@ -116,12 +117,25 @@ static void find_program(struct request *request)
 	}
 }
 
-/* --multi-prog: the file's lines go to the host in its place. */
+/* As many tasks as the ranks want, where nobody says how many: as srun has it. */
+static int send_programs(struct request *request, const char *lines, uint32_t tasks)
+{
+	int rc = spec_put_text(request->spec, WIRE_PROGRAMS, lines);
+
+	slurm_line_drop(&request->line, SLURM_PROGRAMS);
+	if (rc == 0 && tasks > 0 && !slurm_line_named(&request->line, "ntasks") && !getenv("SLURM_NTASKS") &&
+	    str_print(request->tasks, sizeof(request->tasks), "%u", (unsigned int)tasks) == 0)
+		rc = slurm_line_add(&request->line, request->command, "ntasks", request->tasks);
+	return rc < 0 ? refuse(request, "no memory") : 0;
+}
+
+/* --multi-prog: the file's lines go to the tasks, each of which chooses its own. */
 static int put_programs(struct request *request)
 {
 	const char *name = request->line.operand_count > 0 ? request->line.operands[0] : "";
 	struct queue text = {0}, lines = {0};
 	unsigned int line = 0;
+	uint32_t tasks = 0;
 	int fd, code, rc = 0;
 
 	if (request->line.operand_count != 1)
@@ -136,11 +150,17 @@ static int put_programs(struct request *request)
 	if (code == 0 && rc == 0)
 		rc = request_multiprog((const char *)queue_data(&text), &lines, &line);
 	if (code == 0 && rc == 0)
-		rc = spec_put(request->spec, WIRE_SCRIPT, queue_data(&lines), lines.used);
+		rc = queue_push(&lines, (const uint8_t *)"", 1);
+	if (code == 0 && rc == 0)
+		rc = programs_check((const char *)queue_data(&lines), &tasks, &line);
 	if (code == 0 && rc == -EINVAL)
 		code = refuse(request, "%s: line %u: give RANKS PROGRAM ARGUMENTS", name, line);
-	else if (code == 0 && (rc < 0 || lines.used == 0))
-		code = refuse(request, "%s: %s", name, rc < 0 ? "no memory" : "it names no program");
+	else if (code == 0 && rc < 0)
+		code = refuse(request, "%s: no memory", name);
+	else if (code == 0 && (lines.used == 1 || lines.used > WIRE_PROGRAMS_MAX))
+		code = refuse(request, "%s: %s", name, lines.used == 1 ? "it names no program" : "more than 64 KiB");
+	if (code == 0)
+		code = send_programs(request, (const char *)queue_data(&lines), tasks);
 	queue_free(&text);
 	queue_free(&lines);
 	return code;
@@ -190,7 +210,7 @@ static int prepare_srun(struct request *request)
 		code = put_terminal(request);
 	if (code == 0)
 		code = change_folder(request);
-	if (code == 0 && slurm_line_named(&request->line, "multi-prog"))
+	if (code == 0 && slurm_line_find(&request->line, SLURM_PROGRAMS))
 		code = put_programs(request);
 	else if (code == 0 && request->line.operand_count > 0)
 		find_program(request);

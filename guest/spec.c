@@ -30,6 +30,8 @@ static const char *count(struct counts *counts, const struct wire_attribute *att
 		return text ? NULL : "an environment variable with a NUL";
 	case WIRE_CWD:
 		return text && attribute->length ? NULL : "a working directory that is empty or has a NUL";
+	case WIRE_PROGRAMS:
+		return text && attribute->length <= WIRE_PROGRAMS_MAX ? NULL : "programs with a NUL, or too many";
 	case WIRE_FALLBACK:
 		return text && attribute->length && attribute->bytes[0] == '/' ? NULL : "a fallback that is no path";
 	case WIRE_UMASK:
@@ -80,6 +82,9 @@ static void take(struct spec *spec, struct counts *at, const struct wire_attribu
 		break;
 	case WIRE_CWD:
 		spec->cwd = (char *)bytes;
+		break;
+	case WIRE_PROGRAMS:
+		spec->programs = (char *)bytes;
 		break;
 	case WIRE_FALLBACK:
 		spec->fallback = (char *)bytes;

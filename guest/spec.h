@@ -32,6 +32,7 @@ struct spec {
 	size_t affinity_length;
 	struct task_file files[TASK_FILES]; /* their names end with a NUL */
 	size_t file_count;
+	const char *programs; /* of which argv is to become one: programs.h; or NULL */
 };
 
 /**

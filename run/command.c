@@ -312,7 +312,6 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *data)
 struct execution {
 	char **argv, **env;
 	int std[3];
-	int script; /* to be COMMAND_SCRIPT_FD; -1: none */
 	const struct command_spec *spec;
 };
 
@@ -356,12 +355,8 @@ static _Noreturn void become_command(const struct execution *execution, pid_t pa
 	/* a window's change is a signal of the terminal's session */
 	if (execution->spec->terminal.streams && (setsid() < 0 || ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0))
 		_exit(126);
-	if (execution->script >= 0 && dup2(execution->script, COMMAND_SCRIPT_FD) < 0)
-		_exit(126);
 	for (int fd = 3; fd < 1024; fd++)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-	if (execution->script >= 0)
-		(void)fcntl(COMMAND_SCRIPT_FD, F_SETFD, 0);
 	if (execution->spec->has_umask)
 		(void)umask(execution->spec->umask);
 	set_limits(execution->spec);
@@ -372,7 +367,7 @@ static _Noreturn void become_command(const struct execution *execution, pid_t pa
 	_exit(127);
 }
 
-/* What a command reads that is the guest's, as a file without a name. */
+/* The batch script, as a file that sbatch reads through its standard input. */
 static int script_fd(const struct command_spec *spec)
 {
 	int fd = memfd_create("slurm_script", MFD_CLOEXEC);
@@ -401,10 +396,9 @@ static void close_all(int *fds, size_t count)
 			close(fds[i]);
 }
 
-/* The streams, and the script: sbatch's in the place of its input, srun's beside it. */
-static int make_ends(struct run_command *command, struct execution *execution, int ends[3][2])
+/* A pipe for each stream, or the terminal, or the script in the place of the input. */
+static int make_ends(struct run_command *command, const struct command_spec *spec, int ends[3][2])
 {
-	const struct command_spec *spec = execution->spec;
 	int rc = 0;
 
 	command->pty = spec->terminal.streams != 0;
@@ -412,16 +406,12 @@ static int make_ends(struct run_command *command, struct execution *execution, i
 		rc = command_pty_open(&spec->terminal, ends[0], ends[1]);
 	for (int i = command->pty ? 2 : 0; i < 3 && rc == 0; i++)
 		rc = pipe2(ends[i], O_CLOEXEC) < 0 ? -errno : 0;
-	if (rc < 0 || !spec->script)
-		return rc;
-	execution->script = script_fd(spec);
-	if (execution->script >= 0 && strcmp(execution->argv[0], "sbatch") == 0) {
+	if (rc == 0 && spec->script) {
 		close(ends[0][0]);
-		ends[0][0] = execution->script;
-		execution->script = -1;
-		return 0;
+		ends[0][0] = script_fd(spec);
+		rc = ends[0][0] < 0 ? -EIO : 0;
 	}
-	return execution->script < 0 ? -EIO : 0;
+	return rc;
 }
 
 /* Fork, with a pipe or the terminal for each stream; ends[i][0] is read from, [1] written to. */
@@ -430,7 +420,7 @@ static int spawn(struct run_command *command, struct execution *execution)
 	int ends[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}};
 	pid_t parent = getpid();
 	sigset_t child;
-	int rc = make_ends(command, execution, ends);
+	int rc = make_ends(command, execution->spec, ends);
 
 	(void)sigemptyset(&child);
 	(void)sigaddset(&child, SIGCHLD);
@@ -438,7 +428,6 @@ static int spawn(struct run_command *command, struct execution *execution)
 		rc = -errno;
 	if (rc < 0) {
 		close_all(ends[0], 6);
-		close_all(&execution->script, 1);
 		return rc;
 	}
 	execution->std[0] = ends[0][0];
@@ -450,7 +439,6 @@ static int spawn(struct run_command *command, struct execution *execution)
 	rc = command->pid < 0 ? -errno : 0;
 	command->pid = command->pid < 0 ? 0 : command->pid;
 	close_all(execution->std, 3);
-	close_all(&execution->script, 1);
 	command->input = ends[0][1];
 	(void)fcntl(command->input, F_SETFL, O_NONBLOCK);
 	if (output_open(command, 0, ends[1][0]) < 0 || output_open(command, 1, ends[2][0]) < 0)
@@ -487,7 +475,7 @@ static void start(struct run_command *command)
 {
 	struct command_spec spec = {0};
 	struct command_context context;
-	struct execution execution = {.script = -1, .spec = &spec};
+	struct execution execution = {.spec = &spec};
 	struct kv state = {0};
 	char why[COMMAND_WHY_MAX];
 	int code = EXIT_USAGE, rc;

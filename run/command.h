@@ -35,11 +35,12 @@ struct command_spec {
 		bool given;
 		uint64_t soft;
 	} limits[RLIMIT_NLIMITS];
-	uint8_t *script; /* sbatch's, or srun's of --multi-prog, and a NUL behind it; NULL: none */
+	uint8_t *script; /* sbatch's, and a NUL behind it; NULL: none */
 	size_t script_length;
 	struct terminal terminal; /* the caller's, for srun --pty; .streams is 0 where there is none */
 	char *files[TASK_FILES];  /* for the tasks' environment: task_file_print() */
 	size_t file_count;
+	char *programs; /* srun's, of --multi-prog; NULL: none */
 };
 
 /** Take bytes[size] apart. Returns 0, -EPROTO or -ENOMEM. */
@@ -72,17 +73,6 @@ int command_policy(struct command_spec *spec, const struct command_context *cont
  * to. Returns 0, -EINVAL with why, or -ENOMEM.
  */
 int command_script(uint8_t *script, size_t length, struct slurm_line *line, char **texts, char why[COMMAND_WHY_MAX]);
-
-/**
- * Whether script[length] is what --multi-prog may read: lines of `RANKS
- * PROGRAM ARGUMENTS`, each ended by a newline, with one blank behind the ranks
- * and neither comments nor continued lines.
- */
-bool command_multiprog_is(const uint8_t *script, size_t length);
-
-/** The file that a command reads its script from, besides its three streams. */
-#define COMMAND_SCRIPT_FD 3
-#define COMMAND_SCRIPT_PATH "/proc/self/fd/3"
 
 /**
  * Make the terminal of a command whose caller has this one: input and output

@@ -171,7 +171,7 @@ static bool add_listed(char **env, size_t *count, const char *list)
 
 char **command_environment(const struct command_spec *spec, char **own)
 {
-	size_t room = spec->env_count + TASK_FILES + 4, count = 0;
+	size_t room = spec->env_count + TASK_FILES + 5, count = 0;
 	bool done = true;
 	char **env;
 
@@ -195,6 +195,13 @@ char **command_environment(const struct command_spec *spec, char **own)
 		char *text = NULL;
 
 		if (asprintf(&text, TASKENV_CWD "=%s", spec->cwd) < 0)
+			text = NULL;
+		done = add(env, &count, text);
+	}
+	if (done && spec->programs) {
+		char *text = NULL;
+
+		if (asprintf(&text, TASKENV_PROGRAMS "=%s", spec->programs) < 0)
 			text = NULL;
 		done = add(env, &count, text);
 	}

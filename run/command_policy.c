@@ -133,6 +133,8 @@ static int judge_word(struct judge *judge, const struct slurm_word *word)
 		               : refuse(judge,
 		                        "--vm-mount=%.200s: what a VM submits has the job's own directories, %.200s",
 		                        value, context->mount ? context->mount : "here none");
+	case SLURM_PROGRAMS:
+		return refuse(judge, "--multi-prog: a file of the host is not read for a VM");
 	case SLURM_PTY:
 		return word->value ? refuse(judge, "--pty=%.200s: a terminal of the host is not used for a VM", value)
 		                   : 0;
@@ -242,23 +244,12 @@ static int finish_sbatch(struct judge *judge)
 	return rc < 0 ? EXIT_NODE : 0;
 }
 
-/* --multi-prog reads what the guest sent, --pty has the terminal of the guest's caller. */
+/* --pty has the terminal of the guest's caller. */
 static int finish_srun(struct judge *judge)
 {
-	static const char path[] = COMMAND_SCRIPT_PATH;
 	struct command_spec *spec = judge->spec;
-	struct slurm_line *line = &judge->line;
-	bool several = slurm_line_named(line, "multi-prog") != NULL;
 
-	if (several != (spec->script != NULL) || (several && line->operand_count != 1))
-		return refuse(judge,
-		              several ? "--multi-prog takes a file's name, and nothing else" : "it takes no script");
-	if (several && !command_multiprog_is(spec->script, spec->script_length))
-		return refuse(judge,
-		              "--multi-prog: lines of `RANKS PROGRAM ARGUMENTS` below 4 KiB are available in a VM");
-	if (several)
-		line->operands[0] = path;
-	if (!slurm_line_find(line, SLURM_PTY))
+	if (!slurm_line_find(&judge->line, SLURM_PTY))
 		spec->terminal.streams = 0;
 	else if (!spec->terminal.streams)
 		return refuse(judge, "--pty needs a terminal");
@@ -322,12 +313,12 @@ static int judge_line(struct judge *judge)
 		code = judge_sattach(judge);
 	if (code == 0 && strcmp(name, "sbatch") == 0)
 		code = finish_sbatch(judge);
-	else if (code == 0 && strcmp(name, "srun") == 0)
-		code = finish_srun(judge);
 	else if (code == 0 && judge->spec->script)
 		code = refuse(judge, "it takes no script");
-	if (code == 0 && strcmp(name, "srun") != 0 && judge->spec->file_count > 0)
-		code = refuse(judge, "it takes no files of tasks");
+	if (code == 0 && strcmp(name, "srun") == 0)
+		code = finish_srun(judge);
+	else if (code == 0 && (judge->spec->file_count > 0 || judge->spec->programs))
+		code = refuse(judge, "it takes no files and programs of tasks");
 	if (code == 0 && judge->command->stops)
 		code = finish_tasks(judge);
 	return code;

@@ -85,6 +85,10 @@ static int take(struct command_spec *spec, const struct wire_attribute *attribut
 		return terminal_unpack(attribute->bytes, attribute->length, &spec->terminal);
 	case WIRE_FILE:
 		return take_file(spec, attribute);
+	case WIRE_PROGRAMS:
+		return wire_is_text(attribute) && attribute->length <= WIRE_PROGRAMS_MAX
+		               ? take_text(&spec->programs, attribute)
+		               : -EPROTO;
 	default:
 		return 0;
 	}
@@ -111,6 +115,7 @@ void command_spec_free(struct command_spec *spec)
 	free(spec->cwd);
 	free(spec->exported);
 	free(spec->script);
+	free(spec->programs);
 	for (size_t i = 0; i < spec->file_count; i++)
 		free(spec->files[i]);
 	*spec = (struct command_spec){0};

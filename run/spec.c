@@ -105,7 +105,7 @@ static int put_script(struct queue *spec, const char *path)
 	return rc;
 }
 
-/* What a command that was called in a guest said of this task's streams: files of the guest's. */
+/* What a command that was called in a guest said of this task: files of its streams, and of programs. */
 static int put_files(struct queue *spec)
 {
 	uint8_t bytes[TASK_FILE_BYTES];
@@ -123,6 +123,8 @@ static int put_files(struct queue *spec)
 		if (value && rc == 0)
 			rc = spec_put(spec, WIRE_FILE, bytes, task_file_pack(bytes, &file));
 	}
+	if (rc == 0 && getenv(TASKENV_PROGRAMS))
+		rc = spec_put_text(spec, WIRE_PROGRAMS, getenv(TASKENV_PROGRAMS));
 	return rc;
 }
 

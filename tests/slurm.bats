@@ -291,11 +291,12 @@ for command in srun "/tmp/forge srun" "/tmp/forge -e SLURM_PROLOG=$evil -e SLURM
 	try 64 $command --pty=3 true
 	try 64 $command --multi-prog $evil
 done
-for text in "0 $evil" '0 true\n\0000 '$evil'\n' '0 true\\\n0 '$evil'\n' "0 true\\r0 $evil\\n" "$evil\\n"; do
-	printf "$text" > /tmp/programs
-	/tmp/forge srun --overlap --multi-prog x < /tmp/programs > /tmp/said; [ $? = 64 ] || { echo "$text"; cat /tmp/said; }
-done
-printf "0 $evil\n" | /tmp/forge srun --overlap --multi-prog x > /tmp/said; [ $? = 127 ] || { echo multi; cat /tmp/said; }
+try 127 /tmp/forge -m "0 $evil" srun --overlap -n1 x
+try 127 /tmp/forge -m "0 $evil" srun --overlap -n1 $evil
+try 126 /tmp/forge -m "1 $evil" srun --overlap -n1 $evil
+try 126 /tmp/forge -m "$evil" srun --overlap -n1 $evil
+printf "0 $evil\\n" > /tmp/programs
+/tmp/forge srun --overlap --multi-prog x < /tmp/programs > /tmp/said; [ $? = 64 ] || { echo multi; cat /tmp/said; }
 for file in 6:0:$precious 2:1:$precious 4:0:/proc/self/cwd$precious 1:0:$precious; do
 	try 126 /tmp/forge -f $file srun --overlap -n1 true
 	try 64 /tmp/forge -f $file sbatch --wrap=true

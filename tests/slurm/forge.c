@@ -2,8 +2,8 @@
 /*
  * A caller that does not ask the options' table in the guest: sends its
  * arguments as a command to the agent as they are.
- *   forge [-e NAME=VALUE] [-f STREAMS:FLAGS:NAME] [-t] COMMAND [ARGUMENT…]
- * -f is a file of the tasks, -t a terminal of the caller's.
+ *   forge [-e NAME=VALUE] [-f STREAMS:FLAGS:NAME] [-m LINES] [-t] COMMAND [ARGUMENT…]
+ * -f is a file of the tasks, -m what --multi-prog read, -t a terminal of the caller's.
  * Its standard input, where it is not empty, is the batch script. Says what
  * the command said, and ends with its code.
  */
@@ -93,6 +93,8 @@ int main(int argc, char **argv)
 			put_spec(WIRE_ENV, argv[first + 1], strlen(argv[first + 1]));
 		else if (strcmp(argv[first], "-f") == 0)
 			put_file(argv[first + 1]);
+		else if (strcmp(argv[first], "-m") == 0)
+			put_spec(WIRE_PROGRAMS, argv[first + 1], strlen(argv[first + 1]));
 		else
 			terminal = true;
 		first += strcmp(argv[first], "-t") != 0;

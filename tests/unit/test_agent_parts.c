@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: guest/spec.o guest/accounts.o guest/job.o guest/ring.o guest/memory.o guest/port.o guest/log.o */
 /* links: guest/etc.o guest/hostkeys.o guest/names.o */
-/* links: guest/pattern.o guest/request_multiprog.o common/queue.o common/task_file.o */
+/* links: guest/pattern.o guest/programs.o guest/request_multiprog.o common/queue.o common/task_file.o */
 /* links: common/str.o common/terminal.o common/wire.o */
 /* The agent's parts that need no process: spec, job, account files, ring, frames. */
 #include <errno.h>
@@ -27,6 +27,7 @@
 #include "guest/names.h"
 #include "guest/pattern.h"
 #include "guest/port.h"
+#include "guest/programs.h"
 #include "guest/request_multiprog.h"
 #include "guest/ring.h"
 #include "guest/spec.h"
@@ -196,6 +197,53 @@ static void several_programs_become_lines(void **state)
 	programs("0 a\n1\n", -EINVAL, 2, NULL);
 	programs("0 a\\", -EINVAL, 1, NULL);
 	programs("0 a\\\\\n", -EINVAL, 1, NULL);
+}
+
+static void chooses(const char *lines, uint32_t rank, const char *expected)
+{
+	char **argv = NULL, text[512] = "";
+	int rc = programs_choose(lines, rank, &argv);
+
+	for (char **p = argv; rc == 0 && *p; p++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "[%s]", *p);
+	if (rc < 0)
+		snprintf(text, sizeof(text), "%d", rc);
+	free(argv);
+	assert_string_equal(text, expected);
+}
+
+static void a_task_chooses_its_program(void **state)
+{
+	static const char lines[] = "0,4-5 a  b%t-%o '%t  x'\\ y \n7 c ''\n* d %o%\n";
+	static const char *const bad[] = {"0 a\n0\n",    "0 a\n0 \n", "x a\n",   "0 'a\n", "0,,1 a\n", "0- a\n",
+	                                  "1234567 a\n", "5-4 a\n",   "*,1 a\n", "0  \n",  "\n",       "-1 a\n"};
+	char most[4096] = "0-999999,0 ";
+	uint32_t tasks;
+	unsigned int line;
+
+	(void)state;
+	chooses(lines, 0, "[a][b0-0][%t  x y]");
+	chooses(lines, 5, "[a][b5-2][%t  x y]");
+	chooses(lines, 7, "[c][]");
+	chooses(lines, 123456, "[d][123456%]");
+	chooses("1 a\n", 0, "-2");
+	chooses("1 'a\n", 1, "-22");
+	assert_int_equal(programs_check(lines, &tasks, &line), 0);
+	assert_int_equal(tasks, 8);
+	assert_int_equal(programs_check("* a\n", &tasks, &line), 0);
+	assert_int_equal(tasks, 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(programs_check(bad[i], &tasks, &line), -EINVAL);
+	/* words and numbers without end */
+	for (size_t i = strlen(most); i + 4 < sizeof(most); i += 4)
+		memcpy(most + i, "%o %", 5);
+	assert_int_equal(programs_check(most, &tasks, &line), 0);
+	for (uint32_t rank = 0; rank < 1000000; rank += 99999) {
+		char **argv = NULL;
+
+		assert_int_equal(programs_choose(most, rank, &argv), 0);
+		free(argv);
+	}
 }
 
 static void a_wrong_spec_is_refused(void **state)
@@ -563,6 +611,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_spec_is_read_whole),
 	        cmocka_unit_test(patterns_are_slurms),
+	        cmocka_unit_test(a_task_chooses_its_program),
 	        cmocka_unit_test(several_programs_become_lines),
 	        cmocka_unit_test(a_wrong_spec_is_refused),
 	        cmocka_unit_test(a_job_is_read_and_checked),

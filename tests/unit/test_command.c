@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: run/command_policy.o run/command_script.o run/command_spec.o run/command_environment.o */
-/* links: run/command_multiprog.o common/task_file.o common/terminal.o */
+/* links: common/task_file.o common/terminal.o */
 /* links: common/slurm_options.o common/slurm_tables.o common/command_names.o common/wire.o common/str.o */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -306,38 +306,6 @@ static void folder_and_environment_go_to_the_guest(void **state)
 	command_spec_free(&spec);
 }
 
-static void several_programs_are_wrapped_ones(void **state)
-{
-	static const char *const good[] = {"0 a\n", "* sh -c 'x; y' %t\n", "0-3,7,9-10 ./a b\n1 \\\\x\n",
-	                                   "0 \xc3\xa4\n"};
-	static const char *const bad[] = {"",         "0 a",         "a\n",     "0\n",      "0 \n",
-	                                  " 0 a\n",   "0  a\n",      "0\ta\n",  "# x\n",    "\n",
-	                                  "0 a\\\n",  "0 a\\\\\n",   "0 a\n\n", "0 a\rb\n", "0 a\vb\n",
-	                                  "0,,1 a\n", "0, a\n",      "-1 a\n",  "0- a\n",   "*,1 a\n",
-	                                  "** a\n",   "1234567 a\n", "0 #a\n",  "0 a\n1\n", "0 a\n/bin/x\n",
-	                                  "0x1 a\n"};
-	char line[8192];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		passes_script("srun|-n4|--multi-p|file", good[i],
-		              "srun|-n|4|--multi-prog|--vm=tiny|--|/proc/self/fd/3");
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		refused_script("srun|-n4|--multi-prog|file", bad[i]);
-	refused_script("srun|--multi-prog|file|argument", good[0]);
-	refused_script("srun|--multi-prog", good[0]);
-	refused("srun|--multi-prog|/etc/passwd");
-	refused_script("srun|file", good[0]);
-	refused_script("squeue|--me", good[0]);
-	assert_false(command_multiprog_is((const uint8_t *)"0 a\n0 \0b\n", 9));
-	memset(line, 'a', sizeof(line));
-	memcpy(line, "0 ", 2);
-	line[4094] = '\n';
-	assert_false(command_multiprog_is((const uint8_t *)line, 4095));
-	line[3000] = '\n';
-	assert_true(command_multiprog_is((const uint8_t *)line, 3001));
-}
-
 static struct command_spec spec_with(const char *line, uint16_t tag, const void *content, size_t length)
 {
 	struct command_spec spec = spec_of(line, NULL);
@@ -345,6 +313,36 @@ static struct command_spec spec_with(const char *line, uint16_t tag, const void 
 
 	assert_int_equal(command_spec_parse(&spec, bytes, wire_put_attribute(bytes, tag, content, length)), 0);
 	return spec;
+}
+
+static void programs_are_text_alone(void **state)
+{
+	static uint8_t bytes[WIRE_PROGRAMS_MAX + 16], large[WIRE_PROGRAMS_MAX + 1];
+	struct command_spec spec = spec_with("srun|-n2|file", WIRE_PROGRAMS, "0 /bin/x\n* y %t\n", 16);
+	static char *own[] = {"WNODES_RUN_PROGRAMS=* /evil", NULL};
+	char **argv = NULL, **env;
+
+	(void)state;
+	env = command_environment(&spec, own);
+	assert_string_equal(joined(env), "PATH=/usr/bin:/bin:/usr/sbin:/sbin|WNODES_RUN_CWD=/guest/folder|"
+	                                 "WNODES_RUN_PROGRAMS=0 /bin/x\n* y %t\n");
+	slurm_argv_free(env);
+	assert_int_equal(judge(&spec, &argv), 0);
+	assert_string_equal(joined(argv), "srun|-n|2|--vm=tiny|--|file");
+	slurm_argv_free(argv);
+	command_spec_free(&spec);
+	argv = NULL;
+	spec = spec_with("sbatch|--wrap=x", WIRE_PROGRAMS, "* x\n", 4);
+	assert_int_equal(judge(&spec, &argv), EXIT_USAGE);
+	command_spec_free(&spec);
+	refused("srun|--multi-prog|/etc/passwd");
+	refused_script("srun|--multi-prog|file", "0 /bin/x\n");
+	spec = (struct command_spec){0};
+	assert_true(command_spec_parse(&spec, bytes, wire_put_attribute(bytes, WIRE_PROGRAMS, "0 \0x", 4)) < 0);
+	memset(large, 'x', sizeof(large));
+	assert_true(command_spec_parse(&spec, bytes, wire_put_attribute(bytes, WIRE_PROGRAMS, large, sizeof(large))) <
+	            0);
+	command_spec_free(&spec);
 }
 
 static void a_terminal_is_the_callers(void **state)
@@ -504,18 +502,12 @@ static void broken_specs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(passes_what_tasks_need),
-	        cmocka_unit_test(refuses_programs_of_the_host),
-	        cmocka_unit_test(refuses_files_of_the_host),
-	        cmocka_unit_test(output_of_jobs_is_new),
-	        cmocka_unit_test(directives_are_options),
-	        cmocka_unit_test(folder_and_environment_go_to_the_guest),
-	        cmocka_unit_test(several_programs_are_wrapped_ones),
-	        cmocka_unit_test(a_terminal_is_the_callers),
-	        cmocka_unit_test(files_are_names_alone),
-	        cmocka_unit_test(a_new_job_has_what_this_one_has),
-	        cmocka_unit_test(only_listed_commands),
-	        cmocka_unit_test(broken_specs),
+	        cmocka_unit_test(passes_what_tasks_need),    cmocka_unit_test(refuses_programs_of_the_host),
+	        cmocka_unit_test(refuses_files_of_the_host), cmocka_unit_test(output_of_jobs_is_new),
+	        cmocka_unit_test(directives_are_options),    cmocka_unit_test(folder_and_environment_go_to_the_guest),
+	        cmocka_unit_test(programs_are_text_alone),   cmocka_unit_test(a_terminal_is_the_callers),
+	        cmocka_unit_test(files_are_names_alone),     cmocka_unit_test(a_new_job_has_what_this_one_has),
+	        cmocka_unit_test(only_listed_commands),      cmocka_unit_test(broken_specs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
