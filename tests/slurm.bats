@@ -145,8 +145,9 @@ JOB
 
 @test "--multi-prog: the file is the guest's" {
 	printf '# a comment\n 0\tsh -c '"'echo zero; ls -d /run/wnodes'"'\n1-2 ./mine %%t %%o\n' |
-		in_vm 'cd /tmp; cat > mp; printf "#!/bin/sh\necho \"\$*\"\n" > mine; chmod 755 mine; srun -O -n3 --overlap -l --multi-prog mp | sort
-		srun --overlap --multi-prog mp x; echo $?; echo "0 true x" > mp; echo oops >> mp; srun --overlap --multi-prog mp; echo $?' > "$folder/out" 2>&1
+		in_vm 'exec 2>&1; cd /tmp; cat > mp; printf "#!/bin/sh\necho \"\$*\"\n" > mine; chmod 755 mine; srun -O -n3 --overlap -l --multi-prog mp | sort
+		srun --overlap --multi-prog mp x; echo $?; echo "0 true x" > mp; echo oops >> mp; srun --overlap --multi-prog mp; echo $?
+		printf "0,1 echo ranks\n" > mp; unset SLURM_NTASKS SLURM_NPROCS; srun -O --overlap --multi-prog mp' > "$folder/out"
 	cat "$folder/out"
 	cat > "$folder/expected" <<'EXPECTED'
 0: /run/wnodes
@@ -157,6 +158,8 @@ wnodes: srun: --multi-prog: give a file's name, and nothing else
 64
 wnodes: srun: mp: line 2: give RANKS PROGRAM ARGUMENTS
 64
+ranks
+ranks
 EXPECTED
 	diff "$folder/expected" "$folder/out"
 }
