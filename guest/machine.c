@@ -23,6 +23,7 @@
 #include "guest/mounted.h"
 #include "guest/oom.h"
 #include "guest/port.h"
+#include "guest/redirect.h"
 #include "guest/supervisor.h"
 #include "guest/task.h"
 #include "guest/tree.h"
@@ -99,6 +100,7 @@ static void forget(struct machine *machine)
 	commands_close(&machine->commands);
 	tasks_forget(&machine->tasks);
 	mounted_undo(&machine->mounted);
+	redirect_forget();
 	machine->unfit = false;
 	job_free(&machine->job);
 	machine->known = false;

@@ -26,7 +26,8 @@ enum kind {
 	KIND_HOSTNAME,
 	KIND_ACCELERATOR,
 	KIND_TRANSPORT,
-	KIND_COMMANDS
+	KIND_COMMANDS,
+	KIND_IMAGES
 };
 
 static const struct key {
@@ -53,6 +54,7 @@ static const struct key {
         {"policy", "allow_groups", KIND_LIST, AT(allow_groups), 0, 0},
         {"policy", "network", KIND_NAME, AT(network), 0, 0},
         {"policy", "slurm_commands", KIND_COMMANDS, AT(commands), 0, 0},
+        {"policy", "slurm_images", KIND_IMAGES, AT(other_images), 0, 0},
 #undef AT
 };
 
@@ -85,6 +87,12 @@ static const char *config_accelerator(uint64_t *number, const char *value)
 		}
 	}
 	return "accelerator is auto, kvm or tcg";
+}
+
+static const char *config_images(bool *other, const char *value)
+{
+	*other = strcmp(value, "any") == 0;
+	return *other || strcmp(value, "own") == 0 ? NULL : "slurm_images is own or any";
 }
 
 static const char *config_transport(uint64_t *number, const char *value)
@@ -215,6 +223,8 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 			return command_names_parse(value, field) < 0
 			               ? "slurm_commands is yes, no, or a list of commands"
 			               : NULL;
+		if (key->kind == KIND_IMAGES)
+			return config_images(field, value);
 		if (key->kind == KIND_SIZE || key->kind == KIND_SECONDS)
 			return config_number(file, key, field, value);
 		return config_text(file, key, field, value);

@@ -69,8 +69,16 @@ is_requeued()
 	# a batch script's own steps: on both nodes, and sbcast to both
 	make_folder
 	as_user sbatch -W -N2 --vm=tiny -o "$folder/batch" --wrap 'cat /proc/sys/kernel/random/boot_id; echo text > /tmp/x
-		sbcast /tmp/x /tmp/y; srun -N2 -l cat /tmp/y /proc/sys/kernel/random/boot_id' > /dev/null
+		sbcast /tmp/x /tmp/y; srun -N2 -l cat /tmp/y /proc/sys/kernel/random/boot_id
+		cd /tmp; srun -N2 -o each.%t.%N sh -c "echo of \$SLURMD_NODENAME"; srun -N2 -l sh -c "grep . each.* /dev/null" > lines
+		 srun -N2 -o x.%s true 2>> lines; sed "s/^/each /" lines' > /dev/null
 	cat "$folder/batch"
+	for i in 0 1; do
+		[ "$(grep -c "^each $i: " "$folder/batch")" -eq 1 ]
+		grep -qx "each $i: each.$i.${WNODES_CLUSTER_PREFIX}$((i + 1)):of ${WNODES_CLUSTER_PREFIX}$((i + 1))" "$folder/batch"
+	done
+	grep -q '^each wnodes: srun: --output=x.%s: in a job of several nodes' "$folder/batch"
+	sed -i '/^each /d' "$folder/batch"
 	[ "$(grep -c '^[01]: text$' "$folder/batch")" -eq 2 ]
 	[ "$(sed 's/^[01]: //' "$folder/batch" | sort -u | wc -l)" -eq 3 ]
 	[ "$(grep -c -- - "$folder/batch")" -eq 3 ]

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: guest/programs.o guest/redirect.o guest/pattern.o common/task_file.o */
 /* links: guest/machine.o guest/task.o guest/supervisor.o guest/leader.o guest/tree.o guest/script.o guest/report.o */
 /* links: guest/oom.o guest/spec.o guest/accounts.o guest/job.o guest/ring.o guest/memory.o guest/port.o guest/log.o */
 /* links: guest/mounted.o */
