@@ -94,13 +94,17 @@ $(BUILD)/wnodes-agent: $(AGENT)
 -include $(wildcard $(patsubst %.o,%.d,$(COMMON) $(HELPER) $(MONITOR) $(RUN) $(RELAY) $(PLUGIN) $(CLI) $(AGENT)) \
 	$(BUILD)/guest/*.d $(BUILD)/tests/unit/*.d)
 
+# What a guest without the agent gets by its seed, besides the agent.
+SEED := $(addprefix guest/,user-data wnodes-start wnodes-agent.service wnodes-agent.init)
+
 .PHONY: install
 install: all
-	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBEXECDIR) $(SPANKDIR) $(SYSCONFDIR)/images.d \
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBEXECDIR)/guest $(SPANKDIR) $(SYSCONFDIR)/images.d \
 		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8)
 	install -d -m 0711 $(DESTDIR)$(STATEDIR)
 	install -m 0755 $(BUILD)/wnodes $(DESTDIR)$(BINDIR)/
 	install -m 0755 $(addprefix $(BUILD)/,wnodes-monitor wnodes-run wnodes-relay wnodes-agent) $(DESTDIR)$(LIBEXECDIR)/
+	install -m 0644 $(SEED) $(DESTDIR)$(LIBEXECDIR)/guest/
 	install -m 4755 $(BUILD)/wnodes-helper $(DESTDIR)$(LIBEXECDIR)/
 	install -m 0755 $(BUILD)/wnodes.so $(DESTDIR)$(SPANKDIR)/
 	[ -e $(DESTDIR)$(SYSCONFDIR)/wnodes.conf ] || install -m 0644 etc/wnodes.conf $(DESTDIR)$(SYSCONFDIR)/

@@ -4,6 +4,7 @@
 #define WNODES_HELPER_IMAGE_CATALOGUE_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -18,6 +19,9 @@ struct image {
 	char sha256[65];                         /* "" where not given */
 	char format[8];                          /* qcow2 or raw */
 	char groups[4096];                       /* who may use it, separated by commas; "" is everybody */
+	bool cloud_init;                         /* the agent comes through it; else the image has it */
+	bool transitional;                       /* virtio devices that drivers before virtio 1.0 know, too */
+	char machine[8];                         /* q35 or pc */
 	uint64_t memory_min;                     /* bytes */
 	char kernel[PATH_MAX], initrd[PATH_MAX]; /* "" where not given */
 	char cmdline[KV_VALUE_MAX + 1];

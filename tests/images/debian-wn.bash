@@ -57,23 +57,10 @@ wn_customize() {
 
 # The distribution without the agent: most of the time, and it seldom changes.
 wn_base() {
-	local out=$1 root packages
+	local out=$1 root
 	root=$out/root
-	packages=$(sed 's/#.*//' "$recipes/debian-wn.packages" | tr -s '\n' ',' | sed 's/^,//; s/,$//')
-	# mmdebstrap does not read this machine's apt.conf: a proxy must be handed on.
-	{
-		apt-config dump --format '%F "%v";%n' | grep -E '^Acquire::(http|https|Retries|Check-)' || true
-		echo 'Apt::Install-Recommends "false";'
-	} >"$out/apt.conf"
 	# INITRD=No: Debian's kernel package would make an initramfs that nothing boots.
-	INITRD=No quietly "mmdebstrap $wn_suite" mmdebstrap --mode=root --variant=apt --components=main \
-		--include="$packages" --format=directory \
-		--aptopt="$out/apt.conf" \
-		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
-		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
-		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		"$wn_suite" "$root" "$(mirror)"
-	rm "$out/apt.conf" "$root/etc/apt/apt.conf.d/99mmdebstrap"
+	INITRD=No debian_root "$wn_suite" "$recipes/debian-wn.packages" "$out"
 	wn_customize "$root"
 	uncompressed_kernel "$root"/boot/vmlinuz-* "$out/kernel"
 	initramfs "$root" "$out/initrd"

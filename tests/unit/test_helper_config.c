@@ -170,8 +170,8 @@ static void images(void **state)
 	                    "I:2: source: 'file:///a/../b' is not file:///PATH");
 	assert_string_equal(image_says("[image]\nsource=file:///a\nformat=vmdk\n"), "I:3: format is qcow2 or raw");
 	assert_string_equal(image_says("[image]\nsource=file:///a\nsha256=12\n"), "I:3: sha256 is 64 digits of 0-9a-f");
-	assert_string_equal(image_says("[image]\nsource=file:///a\nagent=cloud-init\n"),
-	                    "I:3: agent is builtin; others are not yet available");
+	assert_string_equal(image_says("[image]\nsource=file:///a\nagent=ssh\n"),
+	                    "I:3: agent is builtin or cloud-init");
 	assert_string_equal(image_says("[image]\nsource=file:///a\ninitrd=/i\n"),
 	                    "I: initrd and cmdline need a kernel");
 	assert_string_equal(image_says("[site]\n"), "I:1: unknown section [site]");
