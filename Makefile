@@ -121,8 +121,15 @@ $(UNIT): $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $$(call unit_links,tests/unit
 	$(call say,LINK,$@)
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $^ -lcmocka $(call unit_libs,tests/unit/$*.c)
 
+# Executed inside a guest, too: it brings its libraries.
+OLD_KERNEL := $(BUILD)/tests/old-kernel
+$(OLD_KERNEL): tests/lib/old-kernel.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=gnu17 -O2 $(WARN) -static -o $@ $<
+
 .PHONY: unit
-unit: $(UNIT) $(PROGRAMS)
+unit: $(UNIT) $(PROGRAMS) $(OLD_KERNEL)
 	$(Q)BUILD=$(abspath $(BUILD)) tests/unit/run $(UNIT)
 
 # The same tests under the sanitizers, built beside the others.
