@@ -164,6 +164,12 @@ rpm:
 	rpmbuild --quiet -bb --define '_topdir $(abspath $(BUILD))/rpm' wnodes-spank.spec
 	find $(BUILD)/rpm/RPMS -name '*.rpm' -print
 
+# For whoever builds images: the agent, to be installed in one.
+.PHONY: guest-package
+guest-package: $(BUILD)/wnodes-agent
+	$(Q)guest/package/build deb $< $(BUILD)/guest-package
+	$(Q)guest/package/build rpm $< $(BUILD)/guest-package
+
 .PHONY: packages
 packages:
 	tests/install-packages

@@ -20,7 +20,7 @@
 #include "helper/journal.h"
 
 #define WRITE_MS 30000U
-/* cloud-init before 19.4 knows this spelling alone */
+/* the spelling that old releases of cloud-init know, too */
 #define LABEL "cidata"
 #define INSTALLED_MAX (64U << 20) /* bytes of a file of ours */
 

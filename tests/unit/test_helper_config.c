@@ -172,6 +172,16 @@ static void images(void **state)
 	assert_string_equal(image_says("[image]\nsource=file:///a\nsha256=12\n"), "I:3: sha256 is 64 digits of 0-9a-f");
 	assert_string_equal(image_says("[image]\nsource=file:///a\nagent=ssh\n"),
 	                    "I:3: agent is builtin or cloud-init");
+	assert_string_equal(image_says("[image]\nsource=file:///a\nmachine=virt\n"), "I:3: machine is q35 or pc");
+	assert_string_equal(image_says("[image]\nsource=file:///a\nvirtio=legacy\n"),
+	                    "I:3: virtio is modern or transitional");
+	assert_string_equal(image_says("[image]\nsource=file:///a\n"), "");
+	assert_string_equal(image.machine, "q35");
+	assert_false(image.cloud_init || image.transitional);
+	assert_string_equal(
+	        image_says("[image]\nsource=file:///a\nagent=cloud-init\nmachine=pc\nvirtio=transitional\n"), "");
+	assert_string_equal(image.machine, "pc");
+	assert_true(image.cloud_init && image.transitional);
 	assert_string_equal(image_says("[image]\nsource=file:///a\ninitrd=/i\n"),
 	                    "I: initrd and cmdline need a kernel");
 	assert_string_equal(image_says("[site]\n"), "I:1: unknown section [site]");
