@@ -139,7 +139,7 @@ sanitize:
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' unit
 
 C_FILES = $(shell git ls-files '*.c')
-SCRIPTS = $(shell git ls-files tests bench .ci | xargs grep -lE '^\#!.*(bash|sh|bats)$$')
+SCRIPTS = $(shell git ls-files tests bench guest .ci | xargs grep -lE '^\#!.*(bash|sh|bats)$$')
 .PHONY: lint
 lint:
 	$(call say,LINT,clang-format)

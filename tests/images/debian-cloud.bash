@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2154  # tests/images/build sets what is read here
 # debian-cloud: what a distribution's cloud image is: Debian 13 with cloud-init as
-# it is packaged, on a partitioned disk with a boot loader. No file of ours.
+# it is packaged and the kernel for clouds, on a partitioned disk with a boot
+# loader. No file of ours.
 
 cloud_suite=trixie
 cloud_inputs=("$recipes/debian-cloud.bash" "$recipes/debian-cloud.packages")
