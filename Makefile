@@ -14,6 +14,8 @@ STATEDIR ?= /var/lib/wnodes
 RUNDIR ?= /run/wnodes
 # where the host has srun, sbatch and the others
 SLURMBINDIR ?= /usr/bin
+# the system user that fetches images
+FETCH_USER ?= wnodes
 DESTDIR ?=
 
 CC ?= gcc
@@ -24,7 +26,7 @@ WARN := -Wall -Wextra -Wconversion -Wshadow -Werror
 HARDEN ?= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 PATHS := -DWNODES_SYSCONFDIR='"$(SYSCONFDIR)"' -DWNODES_LIBEXECDIR='"$(LIBEXECDIR)"' \
 	-DWNODES_STATEDIR='"$(STATEDIR)"' -DWNODES_RUNDIR='"$(RUNDIR)"' \
-	-DWNODES_SLURM_BINDIR='"$(SLURMBINDIR)"'
+	-DWNODES_SLURM_BINDIR='"$(SLURMBINDIR)"' -DWNODES_FETCH_USER='"$(FETCH_USER)"'
 CPPFLAGS += -I. -D_GNU_SOURCE -DWNODES_VERSION='"$(VERSION)"' $(PATHS)
 CFLAGS += -std=gnu17 $(OPT) $(WARN) $(HARDEN) $(SANITIZE) -fPIC -MMD -MP
 LDFLAGS += -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,-z,noexecstack $(SANITIZE)
@@ -42,9 +44,10 @@ RUN := $(filter-out $(BUILD)/run/relay%,$(call objects,run))
 RELAY := $(filter $(BUILD)/run/relay%,$(call objects,run))
 PLUGIN := $(call objects,plugin)
 CLI := $(call objects,cli)
+FETCH := $(call objects,fetch fetch/unpack)
 
 PROGRAMS := $(BUILD)/wnodes-helper $(BUILD)/wnodes-monitor $(BUILD)/wnodes-run \
-	$(BUILD)/wnodes-relay $(BUILD)/wnodes $(BUILD)/wnodes-agent $(BUILD)/wnodes.so
+	$(BUILD)/wnodes-relay $(BUILD)/wnodes-fetch $(BUILD)/wnodes $(BUILD)/wnodes-agent $(BUILD)/wnodes.so
 
 pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1))
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1))
@@ -53,17 +56,21 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1))
 all: $(PROGRAMS)
 
 $(BUILD)/monitor/%.o $(BUILD)/tests/unit/test_monitor_%.o: CPPFLAGS += $(call pkg_cflags,libvirt libxml-2.0)
+FETCH_LIBS := libcurl libcrypto zlib liblzma libzstd libseccomp jansson
+$(BUILD)/fetch/%.o $(BUILD)/tests/unit/test_fetch_%.o: CPPFLAGS += $(call pkg_cflags,$(FETCH_LIBS))
 $(BUILD)/wnodes-helper: LIBS = -lslurm -linih
 $(BUILD)/wnodes-monitor: LIBS = $(call pkg_libs,libvirt libxml-2.0 libseccomp)
 $(BUILD)/wnodes-run: LIBS = $(call pkg_libs,libsystemd)
 $(BUILD)/wnodes-relay: LIBS = $(call pkg_libs,libsystemd libseccomp)
+$(BUILD)/wnodes-fetch: LIBS = $(call pkg_libs,$(FETCH_LIBS))
 
 $(BUILD)/wnodes-helper: $(HELPER) $(COMMON)
 $(BUILD)/wnodes-monitor: $(MONITOR) $(COMMON)
 $(BUILD)/wnodes-run: $(RUN) $(COMMON)
 $(BUILD)/wnodes-relay: $(RELAY) $(COMMON)
+$(BUILD)/wnodes-fetch: $(FETCH) $(COMMON)
 $(BUILD)/wnodes: $(CLI) $(COMMON)
-$(BUILD)/wnodes-helper $(BUILD)/wnodes-monitor $(BUILD)/wnodes-run $(BUILD)/wnodes-relay $(BUILD)/wnodes:
+$(BUILD)/wnodes-helper $(BUILD)/wnodes-monitor $(BUILD)/wnodes-run $(BUILD)/wnodes-relay $(BUILD)/wnodes-fetch $(BUILD)/wnodes:
 	$(call say,LINK,$@)
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -91,7 +98,7 @@ $(BUILD)/wnodes-agent: $(AGENT)
 	$(call say,LINK,$@)
 	$(Q)$(MUSL_CC) -static -no-pie -Wl,-z,noexecstack -o $@ $^
 
--include $(wildcard $(patsubst %.o,%.d,$(COMMON) $(HELPER) $(MONITOR) $(RUN) $(RELAY) $(PLUGIN) $(CLI) $(AGENT)) \
+-include $(wildcard $(patsubst %.o,%.d,$(COMMON) $(HELPER) $(MONITOR) $(RUN) $(RELAY) $(PLUGIN) $(CLI) $(FETCH) $(AGENT)) \
 	$(BUILD)/guest/*.d $(BUILD)/tests/unit/*.d)
 
 # What a guest without the agent gets by its seed, besides the agent.
@@ -105,6 +112,8 @@ install: all
 	install -m 0755 $(BUILD)/wnodes $(DESTDIR)$(BINDIR)/
 	install -m 0755 $(addprefix $(BUILD)/,wnodes-monitor wnodes-run wnodes-relay wnodes-agent) $(DESTDIR)$(LIBEXECDIR)/
 	install -m 0644 $(SEED) $(DESTDIR)$(LIBEXECDIR)/guest/
+	# not to be read: then nobody, the fetch user's other processes neither, may look into one that runs
+	install -m 0711 $(BUILD)/wnodes-fetch $(DESTDIR)$(LIBEXECDIR)/
 	install -m 4755 $(BUILD)/wnodes-helper $(DESTDIR)$(LIBEXECDIR)/
 	install -m 0755 $(BUILD)/wnodes.so $(DESTDIR)$(SPANKDIR)/
 	[ -e $(DESTDIR)$(SYSCONFDIR)/wnodes.conf ] || install -m 0644 etc/wnodes.conf $(DESTDIR)$(SYSCONFDIR)/
@@ -149,7 +158,7 @@ lint:
 		--suppress=missingIncludeSystem --suppress=unknownMacro $(filter -I% -D%,$(CPPFLAGS)) $(C_FILES)
 	$(call say,LINT,clang-tidy)
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' $(filter-out tests/% bench/%,$(C_FILES)) -- $(CPPFLAGS) -std=gnu17 \
-		$(call pkg_cflags,libvirt libxml-2.0)
+		$(call pkg_cflags,libvirt libxml-2.0 $(FETCH_LIBS))
 	$(call say,LINT,shellcheck)
 	$(Q)shellcheck -x $(SCRIPTS)
 

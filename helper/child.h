@@ -1,34 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Work that is not root's: in a child that has become a user, for a bounded time. */
+/* What the helper does as somebody else than root, in a child: with his rights alone, for good. */
 #ifndef WNODES_HELPER_CHILD_H
 #define WNODES_HELPER_CHILD_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "helper/failure.h"
 
 struct child {
-	const char *task; /* what fails if it does: begins the message */
-	uid_t uid;        /* not root's */
-	gid_t gid;        /* its only group */
-	unsigned int ms;  /* it gets so many */
-	/*
-	 * The work, in the child: all ids are the user's for good, it gains no
-	 * privileges by executing a program, signals have their defaults, and
-	 * stderr is a pipe to the parent. Returns the exit code, or executes.
-	 */
-	int (*work)(void *context);
+	const char *program; /* absolute; NULL: work */
+	char *const *argv;
+	int (*work)(void *context); /* with all descriptors; returns the exit code */
 	void *context;
+	uid_t uid; /* not root */
+	gid_t gid;
+	const int *fds; /* stay open in it, under their numbers, besides 0 to 2 */
+	size_t fd_count;
+	int out, err;                  /* its standard output and error; -1: /dev/null */
+	uint64_t file_max, memory_max; /* bytes; 0: no limit */
 };
 
 /**
- * Run the child and wait for it. Returns 0 where it has ended with 0; else
- * -EIO with why (EXIT_NODE), which has what it wrote to stderr, as one line.
- * One that does not end in time is killed; so is one whose parent ends.
+ * Execute the program, or do the work: ids, groups and capabilities the user's for good (seen
+ * to be), no_new_privs, an empty environment, default signals, /dev/null as
+ * its input, no descriptor but those named. It dies with the calling thread.
+ * What keeps it from running is said on its standard error (exit 126 or 127).
+ * Returns its pid or a negative errno.
  */
-int child_run(const struct child *child, struct failure *why);
+pid_t child_start(const struct child *child);
 
-/** A child's work: execute program, by its absolute path, with an empty environment; its error goes to stderr. */
-int child_execute(const char *program, char *const argv[]);
+/** Wait for it, ms at most, then kill it; its wait status, or -ETIMEDOUT. */
+int child_wait(pid_t pid, unsigned int ms);
+
+/**
+ * Start it and wait for its end, ms at most. Returns 0 where it ended with 0,
+ * else -EIO with why (EXIT_NODE): "TASK: " and what it said on its standard
+ * error, as one line.
+ */
+int child_run(const struct child *child, const char *task, unsigned int ms, struct failure *why);
 
 #endif

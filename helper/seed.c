@@ -118,16 +118,12 @@ static int seed_create(const char *path)
 /* Fill the file from the texts and the installed files; then nobody writes to it any more. */
 static int seed_fill(const struct disk_request *request, struct seed_work *work, struct failure *why)
 {
-	const struct child child = {.task = "cannot make the machine's seed",
-	                            .uid = request->uid,
-	                            .gid = request->gid,
-	                            .ms = WRITE_MS,
-	                            .work = seed_work,
-	                            .context = work};
+	const struct child child = {
+	        .work = seed_work, .context = work, .uid = request->uid, .gid = request->gid, .out = -1};
 	int rc = seed_open_installed(work, why);
 
 	if (rc == 0)
-		rc = child_run(&child, why);
+		rc = child_run(&child, "cannot make the machine's seed", WRITE_MS, why);
 	if (rc == 0 && fchmod(work->to, 0444) < 0)
 		rc = failure_set(why, EXIT_NODE, "cannot make the machine's seed: %s", strerror(errno));
 	for (size_t i = 0; i < COUNT; i++)

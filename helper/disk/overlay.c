@@ -47,17 +47,9 @@ static int overlay_create(const struct disk_request *request, const char *path)
 	return rc < 0 ? rc : fd;
 }
 
-struct overlay_work {
-	const struct disk_request *request;
-	uint64_t bytes;
-	int fd;
-};
-
-/* In the child: execute qemu-img on the file. */
-static int overlay_work(void *context)
+static int overlay_run(const struct disk_request *request, uint64_t bytes, int fd, struct failure *why)
 {
-	const struct overlay_work *work = context;
-	const struct image *image = work->request->image;
+	const struct image *image = request->image;
 	char file[32], size[32];
 	char *const argv[] = {"qemu-img", "create",
 	                      "-q",       "-u",
@@ -66,25 +58,17 @@ static int overlay_work(void *context)
 	                      "-F",       (char *)image->format,
 	                      file,       size,
 	                      NULL};
-
-	(void)snprintf(file, sizeof(file), "/proc/self/fd/%d", work->fd);
-	(void)snprintf(size, sizeof(size), "%" PRIu64, work->bytes);
-	if (fcntl(work->fd, F_SETFD, 0) < 0)
-		return EXIT_NODE;
-	return child_execute(work->request->config->qemu_img, argv);
-}
-
-static int overlay_run(const struct disk_request *request, uint64_t bytes, int fd, struct failure *why)
-{
-	struct overlay_work work = {request, bytes, fd};
-	const struct child child = {.task = "cannot make the machine's disk",
+	const struct child child = {.program = request->config->qemu_img,
+	                            .argv = argv,
 	                            .uid = request->uid,
 	                            .gid = request->gid,
-	                            .ms = QEMU_IMG_MS,
-	                            .work = overlay_work,
-	                            .context = &work};
+	                            .fds = &fd,
+	                            .fd_count = 1,
+	                            .out = -1};
 
-	return child_run(&child, why);
+	(void)snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
+	(void)snprintf(size, sizeof(size), "%" PRIu64, bytes);
+	return child_run(&child, "cannot make the machine's disk", QEMU_IMG_MS, why);
 }
 
 static int overlay_describe(const struct disk_request *request, const char *path, struct kv *machine)

@@ -161,19 +161,21 @@ static int does_well(void *context)
 	return *(int *)context;
 }
 
-static int executes(void *context)
-{
-	return child_execute(context, (char *const[]){"x", NULL});
-}
-
-/* What running work as a child says. */
-static const char *child_says(int (*work)(void *), void *context, uid_t uid)
+/* What running the program, or work, as a child says. */
+static const char *child_says(const char *program, int (*work)(void *), void *context, uid_t uid)
 {
 	static struct failure why;
-	const struct child child = {"It", uid, USER + 1, 1000, work, context};
+	char *const argv[] = {"x", NULL};
+	const struct child child = {.program = program,
+	                            .argv = argv,
+	                            .work = work,
+	                            .context = context,
+	                            .uid = uid,
+	                            .gid = USER + 1,
+	                            .out = -1};
 
 	why = (struct failure){0};
-	if (child_run(&child, &why) < 0)
+	if (child_run(&child, "It", 1000, &why) < 0)
 		assert_int_equal(why.code, EXIT_NODE);
 	return why.message;
 }
@@ -185,16 +187,16 @@ static void a_child_is_the_user_for_a_bounded_time(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	assert_string_equal(child_says(does_well, &zero, USER), "");
-	assert_string_equal(child_says(is_the_user, NULL, USER), "It: uid 54321 gid 54322 group 54322");
-	assert_string_equal(child_says(sleeps, NULL, USER), "It: it has not ended within 1 s");
-	assert_string_equal(child_says(dies, NULL, USER), "It: killed by signal 15");
-	assert_string_equal(child_says(executes, "/bin/false", USER), "It: exit code 1");
-	assert_string_equal(child_says(executes, "/bin/true", USER), "");
-	assert_string_equal(child_says(executes, "/no/program", USER),
+	assert_string_equal(child_says(NULL, does_well, &zero, USER), "");
+	assert_string_equal(child_says(NULL, is_the_user, NULL, USER), "It: uid 54321 gid 54322 group 54322");
+	assert_string_equal(child_says(NULL, sleeps, NULL, USER), "It: Connection timed out");
+	assert_string_equal(child_says(NULL, dies, NULL, USER), "It: killed by signal 15");
+	assert_string_equal(child_says("/bin/false", NULL, NULL, USER), "It: exit code 1");
+	assert_string_equal(child_says("/bin/true", NULL, NULL, USER), "");
+	assert_string_equal(child_says("/no/program", NULL, NULL, USER),
 	                    "It: cannot execute /no/program: No such file or directory");
 	/* never root */
-	assert_string_equal(child_says(does_well, &zero, 0), "It: exit code 126");
+	assert_string_equal(child_says(NULL, does_well, &zero, 0), "It: cannot become the user 0");
 }
 
 int main(void)
