@@ -101,13 +101,17 @@ $(BUILD)/wnodes-agent: $(AGENT)
 -include $(wildcard $(patsubst %.o,%.d,$(COMMON) $(HELPER) $(MONITOR) $(RUN) $(RELAY) $(PLUGIN) $(CLI) $(FETCH) $(AGENT)) \
 	$(BUILD)/guest/*.d $(BUILD)/tests/unit/*.d)
 
+# What a guest without the agent gets by its seed, besides the agent.
+SEED := $(addprefix guest/,user-data wnodes-start wnodes-agent.service wnodes-agent.init)
+
 .PHONY: install
 install: all
-	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBEXECDIR) $(SPANKDIR) $(SYSCONFDIR)/images.d \
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBEXECDIR)/guest $(SPANKDIR) $(SYSCONFDIR)/images.d \
 		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8)
 	install -d -m 0711 $(DESTDIR)$(STATEDIR)
 	install -m 0755 $(BUILD)/wnodes $(DESTDIR)$(BINDIR)/
 	install -m 0755 $(addprefix $(BUILD)/,wnodes-monitor wnodes-run wnodes-relay wnodes-agent) $(DESTDIR)$(LIBEXECDIR)/
+	install -m 0644 $(SEED) $(DESTDIR)$(LIBEXECDIR)/guest/
 	# not to be read: then nobody, the fetch user's other processes neither, may look into one that runs
 	install -m 0711 $(BUILD)/wnodes-fetch $(DESTDIR)$(LIBEXECDIR)/
 	install -m 4755 $(BUILD)/wnodes-helper $(DESTDIR)$(LIBEXECDIR)/
@@ -126,8 +130,15 @@ $(UNIT): $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $$(call unit_links,tests/unit
 	$(call say,LINK,$@)
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $^ -lcmocka $(call unit_libs,tests/unit/$*.c)
 
+# Executed inside a guest, too: it brings its libraries.
+OLD_KERNEL := $(BUILD)/tests/old-kernel
+$(OLD_KERNEL): tests/lib/old-kernel.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=gnu17 -O2 $(WARN) -static -o $@ $<
+
 .PHONY: unit
-unit: $(UNIT) $(PROGRAMS)
+unit: $(UNIT) $(PROGRAMS) $(OLD_KERNEL)
 	$(Q)BUILD=$(abspath $(BUILD)) tests/unit/run $(UNIT)
 
 # The same tests under the sanitizers, built beside the others.
@@ -137,7 +148,7 @@ sanitize:
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' unit
 
 C_FILES = $(shell git ls-files '*.c')
-SCRIPTS = $(shell git ls-files tests bench .ci | xargs grep -lE '^\#!.*(bash|sh|bats)$$')
+SCRIPTS = $(shell git ls-files tests bench guest .ci | xargs grep -lE '^\#!.*(bash|sh|bats)$$')
 .PHONY: lint
 lint:
 	$(call say,LINT,clang-format)
@@ -161,6 +172,12 @@ rpm:
 	git archive --format=tar.gz --prefix=wnodes-spank-$(VERSION)/ -o $(BUILD)/rpm/SOURCES/wnodes-spank-$(VERSION).tar.gz HEAD
 	rpmbuild --quiet -bb --define '_topdir $(abspath $(BUILD))/rpm' wnodes-spank.spec
 	find $(BUILD)/rpm/RPMS -name '*.rpm' -print
+
+# For whoever builds images: the agent, to be installed in one.
+.PHONY: guest-package
+guest-package: $(BUILD)/wnodes-agent
+	$(Q)guest/package/build deb $< $(BUILD)/guest-package
+	$(Q)guest/package/build rpm $< $(BUILD)/guest-package
 
 .PHONY: packages
 packages:

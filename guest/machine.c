@@ -35,6 +35,7 @@
 #define OPEN_MS 10U         /* between looks for the port */
 #define REOPEN_MS 50U       /* after the host has gone, or is not understood */
 #define UNCONNECTED_MS 20U  /* between looks whether the host is there */
+#define ESCAPED_MS 20U      /* before READY looks again for daemons that have been killed */
 #define FORGOTTEN_MS 10000U /* READY waits so long for the end of an earlier job's tasks */
 #define COMPLAIN_MS 30000U  /* without a port: say so that often */
 #define PONGS_MAX 16U
@@ -57,9 +58,10 @@ struct machine {
 	uint64_t complain_at;
 	uint64_t pongs[PONGS_MAX];
 	size_t pong_count;
-	bool escapes; /* the kernel lets daemons out of their supervisor's sight */
-	bool busy;    /* there have been tasks since the last look for such */
-	uid_t uid;    /* the user they belong to */
+	bool escapes;    /* the kernel lets daemons out of their supervisor's sight */
+	bool busy;       /* if so: there have been tasks, or such daemons, at the last look */
+	uid_t tasks_uid; /* whose they are */
+	uid_t uid;       /* the job's user */
 	bool stop;
 	int code;
 };
@@ -298,7 +300,7 @@ static void ask_time(struct machine *machine, uint64_t now)
 static bool may_say_ready(const struct machine *machine, uint64_t now)
 {
 	return machine->say_ready && !machine->clock.running &&
-	       (!tasks_forgotten_live(&machine->tasks) || now >= machine->ready_by);
+	       ((!tasks_forgotten_live(&machine->tasks) && !machine->busy) || now >= machine->ready_by);
 }
 
 /* What channel 0 has to say, then the tasks. */
@@ -335,7 +337,7 @@ static struct timespec *time_left(const struct machine *machine, uint64_t now, s
 	if (machine->port.retry_at && machine->port.retry_at < at)
 		at = machine->port.retry_at;
 	if (machine->say_ready && now < machine->ready_by && machine->ready_by < at)
-		at = machine->ready_by;
+		at = machine->busy && machine->tasks.count == 0 ? now + ESCAPED_MS : machine->ready_by;
 	if (clock_due && clock_due < at)
 		at = clock_due;
 	if (at == UINT64_MAX)
@@ -378,9 +380,12 @@ static void wait_and_handle(struct machine *machine)
 /* Without PR_SET_CHILD_SUBREAPER: once no task is left, what the user still runs has escaped from one. */
 static void catch_escaped(struct machine *machine)
 {
-	if (machine->tasks.count == 0 && machine->busy)
-		tree_kill_user(machine->uid);
-	machine->busy = machine->tasks.count > 0;
+	if (machine->tasks.count == 0) {
+		machine->busy = machine->busy && tree_kill_user(machine->tasks_uid) > 0;
+	} else if (!machine->busy) {
+		machine->busy = true;
+		machine->tasks_uid = machine->uid;
+	}
 }
 
 static void turn(struct machine *machine)
@@ -451,7 +456,7 @@ int machine_run(const struct machine_options *options)
 	forget(machine);
 	tasks_speak(&machine->tasks, &machine->port);
 	if (machine->escapes && machine->busy)
-		tree_kill_user(machine->uid);
+		(void)tree_kill_user(machine->tasks_uid);
 	code = machine->code;
 	ring_free(&machine->port.out);
 	free(machine);

@@ -152,8 +152,9 @@ bool tree_has_session(pid_t session)
 	return found;
 }
 
-void tree_kill_user(uid_t uid)
+size_t tree_kill_user(uid_t uid)
 {
+	size_t living = 0;
 	struct table table = {0};
 	char path[32];
 	struct stat st;
@@ -161,8 +162,11 @@ void tree_kill_user(uid_t uid)
 	read_all(&table);
 	for (size_t i = 0; i < table.count; i++) {
 		snprintf(path, sizeof(path), "/proc/%d", (int)table.process[i].pid);
-		if (stat(path, &st) == 0 && st.st_uid == uid)
-			kill(table.process[i].pid, SIGKILL);
+		if (stat(path, &st) < 0 || st.st_uid != uid || table.process[i].state == 'Z')
+			continue;
+		living++;
+		kill(table.process[i].pid, SIGKILL);
 	}
 	free(table.process);
+	return living;
 }

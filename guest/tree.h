@@ -4,6 +4,7 @@
 #define WNODES_GUEST_TREE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 /**
@@ -21,7 +22,7 @@ bool tree_has_session(pid_t session);
 /** The parent of process pid; 0 where that cannot be told. */
 pid_t tree_parent(pid_t pid);
 
-/** Send SIGKILL to every process of the user, which is not root. */
-void tree_kill_user(uid_t uid);
+/** Send SIGKILL to every process of the user, which is not root. Returns how many were found alive. */
+size_t tree_kill_user(uid_t uid);
 
 #endif

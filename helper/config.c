@@ -154,8 +154,8 @@ static const char *config_count(const struct key *key, uint64_t *count, const ch
 
 static const char *config_agent(char *agent, const char *value)
 {
-	if (strcmp(value, "builtin") != 0)
-		return "user_images_agent is builtin; others are not yet available";
+	if (strcmp(value, "builtin") != 0 && strcmp(value, "cloud-init") != 0)
+		return "user_images_agent is builtin or cloud-init";
 	(void)str_print(agent, sizeof(((struct config *)0)->user_images_agent), "%s", value);
 	return NULL;
 }

@@ -14,6 +14,7 @@
 #include "helper/disk/disk.h"
 #include "helper/image/cache.h"
 #include "helper/journal.h"
+#include "helper/seed.h"
 #include "helper/state.h"
 #include "helper/verbs.h"
 
@@ -90,6 +91,8 @@ static int destroy_undo(void *context, const char *kind, const char *argument)
 
 	if (disk)
 		rc = disk->remove(argument);
+	else if (strcmp(kind, "seed") == 0)
+		rc = seed_remove(argument);
 	else if (strcmp(kind, "run") == 0)
 		rc = state_remove_folder(argument);
 	else if (strcmp(kind, "use") == 0)

@@ -24,6 +24,7 @@
 #include "helper/image/catalogue.h"
 #include "helper/machine.h"
 #include "helper/network/network.h"
+#include "helper/seed.h"
 #include "helper/state.h"
 
 #define USE_TRIES 5
@@ -110,7 +111,9 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 	rc = network->set_up(record->dirfd, machine, why);
 	if (rc == 0)
 		rc = disk_overlay.make(&request, machine, why);
-	return rc == 0 ? machine_describe(record, &config, &image, machine, why) : rc;
+	if (rc == 0)
+		rc = machine_describe(record, &config, &image, machine, why);
+	return rc == 0 ? seed_make(&request, machine, why) : rc;
 }
 
 /* Standard streams that nobody waits on, and a session of its own: no terminal reaches us. */

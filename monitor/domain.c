@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "common/mac.h"
 #include "common/str.h"
 #include "common/wire.h"
 #include "monitor/namespace.h"
@@ -14,7 +15,14 @@
  * root port of its own, which costs firmware and kernel time at each boot and
  * serves only hotplug.
  */
-enum domain_slot { SLOT_DISK = 2, SLOT_NETWORK, SLOT_SERIAL, SLOT_RNG, SLOT_MOUNT };
+enum domain_slot {
+	SLOT_DISK = 2,
+	SLOT_NETWORK,
+	SLOT_SERIAL,
+	SLOT_RNG,
+	SLOT_MOUNT,
+	SLOT_SEED = SLOT_MOUNT + MOUNTS_MAX /* behind the disk: a guest numbers them by their slots */
+};
 
 /* The writer's errors stick: only a lack of memory, told at the end. */
 struct xml {
@@ -79,6 +87,12 @@ static void xml_slot(struct xml *xml, unsigned int slot)
 	xml_attribute(xml, "bus", "0");
 	xml->failed |= xmlTextWriterWriteFormatAttribute(xml->writer, BAD_CAST "slot", "%u", slot) < 0;
 	xml_close(xml);
+}
+
+/* Said outright: what QEMU takes a plain "virtio" for depends on the bus. */
+static const char *virtio_model(const struct machine *machine)
+{
+	return machine->transitional ? "virtio-transitional" : "virtio-non-transitional";
 }
 
 static void write_size(struct xml *xml, const struct machine *machine)
@@ -169,6 +183,7 @@ static void write_disk(struct xml *xml, const struct machine *machine, const cha
 	xml_open(xml, "disk");
 	xml_attribute(xml, "type", "file");
 	xml_attribute(xml, "device", "disk");
+	xml_attribute(xml, "model", virtio_model(machine));
 	write_driver(xml, machine);
 	xml_path(xml, "source", "file", root, NAMESPACE_OVERLAY);
 	xml_open(xml, "backingStore");
@@ -186,13 +201,32 @@ static void write_disk(struct xml *xml, const struct machine *machine, const cha
 	xml_close(xml);
 }
 
-/* No guest shares this network with another, so one address serves all. */
-static void write_network(struct xml *xml)
+static void write_seed(struct xml *xml, const struct machine *machine, const char *root)
+{
+	xml_open(xml, "disk");
+	xml_attribute(xml, "type", "file");
+	xml_attribute(xml, "device", "disk");
+	xml_attribute(xml, "model", virtio_model(machine));
+	xml_open(xml, "driver");
+	xml_attribute(xml, "name", "qemu");
+	xml_attribute(xml, "type", "raw");
+	xml_close(xml);
+	xml_path(xml, "source", "file", root, NAMESPACE_SEED);
+	xml_open(xml, "target");
+	xml_attribute(xml, "dev", "vdb");
+	xml_attribute(xml, "bus", "virtio");
+	xml_close(xml);
+	xml_leaf(xml, "readonly", NULL, NULL);
+	xml_slot(xml, SLOT_SEED);
+	xml_close(xml);
+}
+
+static void write_network(struct xml *xml, const struct machine *machine)
 {
 	xml_open(xml, "interface");
 	xml_attribute(xml, "type", "user");
-	xml_leaf(xml, "mac", "address", "52:54:00:12:34:56");
-	xml_leaf(xml, "model", "type", "virtio");
+	xml_leaf(xml, "mac", "address", MAC_ADDRESS);
+	xml_leaf(xml, "model", "type", virtio_model(machine));
 	xml_leaf(xml, "rom", "enabled", "no");
 	xml_slot(xml, SLOT_NETWORK);
 	xml_close(xml);
@@ -209,7 +243,7 @@ static void write_socket(struct xml *xml, const char *root, const char *part)
 	xml_close(xml);
 }
 
-static void write_serial(struct xml *xml, const char *root)
+static void write_serial(struct xml *xml, const struct machine *machine, const char *root)
 {
 	xml_open(xml, "serial");
 	xml_attribute(xml, "type", "unix");
@@ -223,6 +257,7 @@ static void write_serial(struct xml *xml, const char *root)
 	xml_open(xml, "controller");
 	xml_attribute(xml, "type", "virtio-serial");
 	xml_attribute(xml, "index", "0");
+	xml_attribute(xml, "model", virtio_model(machine));
 	xml_slot(xml, SLOT_SERIAL);
 	xml_close(xml);
 	xml_open(xml, "channel");
@@ -235,10 +270,10 @@ static void write_serial(struct xml *xml, const char *root)
 	xml_close(xml);
 }
 
-static void write_rng(struct xml *xml)
+static void write_rng(struct xml *xml, const struct machine *machine)
 {
 	xml_open(xml, "rng");
-	xml_attribute(xml, "model", "virtio");
+	xml_attribute(xml, "model", virtio_model(machine));
 	xml_leaf(xml, "backend", "model", "builtin");
 	xml_slot(xml, SLOT_RNG);
 	xml_close(xml);
@@ -249,12 +284,14 @@ static void write_rng(struct xml *xml)
  * security model "none": files are the user's, whoever made them in the guest,
  * and modes and owners are the host's own.
  */
-static void write_mount(struct xml *xml, const struct mounts_entry *entry, unsigned int number, const char *root)
+static void write_mount(struct xml *xml, const struct machine *machine, unsigned int number, const char *root)
 {
+	const struct mounts_entry *entry = &machine->mounts.entries[number];
 	char text[64];
 
 	xml_open(xml, "filesystem");
 	xml_attribute(xml, "type", "mount");
+	xml_attribute(xml, "model", virtio_model(machine));
 	xml_attribute(xml, "accessmode", "squash");
 	/* inode numbers of several file systems, mounted below the directory, do not meet */
 	xml_attribute(xml, "multidevs", "remap");
@@ -289,19 +326,21 @@ static void write_devices(struct xml *xml, const struct machine *machine, const 
 	xml_open(xml, "devices");
 	xml_text(xml, "emulator", machine->emulator);
 	write_disk(xml, machine, root);
+	if (machine->seed)
+		write_seed(xml, machine, root);
 	xml_open(xml, "controller");
 	xml_attribute(xml, "type", "usb");
 	xml_attribute(xml, "model", "none");
 	xml_close(xml);
 	if (machine->network_user)
-		write_network(xml);
-	write_serial(xml, root);
-	write_rng(xml);
+		write_network(xml, machine);
+	write_serial(xml, machine, root);
+	write_rng(xml, machine);
 	for (unsigned int i = 0; i < machine->mounts.count; i++) {
 		if (machine->virtiofsd)
 			write_virtiofs(xml, i, root);
 		else
-			write_mount(xml, &machine->mounts.entries[i], i, root);
+			write_mount(xml, machine, i, root);
 	}
 	xml_leaf(xml, "panic", "model", "isa");
 	xml_leaf(xml, "memballoon", "model", "none");

@@ -198,13 +198,16 @@ static void read_hardware(struct reader *reader, struct machine *machine)
 {
 	static const char *const accelerators[] = {"tcg", "kvm", NULL};
 	static const char *const networks[] = {"user", "none", NULL};
+	static const char *const virtios[] = {"modern", "transitional", NULL};
 	const char *accelerator = read_choice(reader, "accelerator", accelerators);
 	const char *network = read_choice(reader, "network", networks);
+	const char *virtio = read_choice(reader, "virtio", virtios);
 
 	machine->kvm = accelerator && strcmp(accelerator, "kvm") == 0;
 	machine->network_user = network && strcmp(network, "user") == 0;
 	machine->emulator = read_path(reader, "emulator", false);
 	machine->machine = read_name(reader, "machine");
+	machine->transitional = virtio && strcmp(virtio, "transitional") == 0;
 	machine->vcpus = (unsigned int)read_number(reader, "vcpus", 1, MACHINE_VCPUS_MAX);
 	machine->memory_mib = read_number(reader, "memory_mib", 1, MACHINE_MEMORY_MAX);
 	if (!machine->kvm)
@@ -225,6 +228,7 @@ static void read_disk(struct reader *reader, struct machine *machine)
 	machine->disk_base = read_path(reader, "disk.base", false);
 	machine->disk_base_format = read_choice(reader, "disk.base_format", bases);
 	machine->disk_base_own = read_optional(reader, "disk.base_own") != NULL;
+	machine->seed = read_path(reader, "seed", true);
 	machine->kernel = read_path(reader, "kernel", true);
 	machine->initrd = read_path(reader, "initrd", true);
 	machine->cmdline = read_optional(reader, "cmdline");

@@ -32,11 +32,13 @@ struct machine {
 	size_t group_count;
 	bool kvm;
 	const char *emulator, *machine;
+	bool transitional; /* virtio devices that drivers before virtio 1.0 know, too */
 	unsigned int vcpus;
 	uint64_t memory_mib, tb_cache_mib;
 	const char *disk_path, *disk_format, *disk_cache, *disk_base, *disk_base_format;
 	bool disk_base_own;                    /* the base is a file of the job's user, to be found with his rights */
 	const char *kernel, *initrd, *cmdline; /* NULL: boot from the disk */
+	const char *seed;                      /* a second disk, read-only: an ISO 9660; NULL: none */
 	bool network_user;
 	const char *console;       /* NULL: none */
 	const char *commands;      /* of Slurm that work in the guest; NULL: none */

@@ -322,6 +322,8 @@ int namespace_files(const struct machine *machine, int base, char *why)
 		rc = bind_own_base(base, why);
 	else if (rc == 0)
 		rc = bind_file(machine->disk_base, NAMESPACE_BASE, false, (uid_t)-1, why);
+	if (rc == 0 && machine->seed)
+		rc = bind_file(machine->seed, NAMESPACE_SEED, false, 0, why);
 	if (rc == 0 && machine->kernel)
 		rc = bind_file(machine->kernel, NAMESPACE_KERNEL, false, (uid_t)-1, why);
 	if (rc == 0 && machine->initrd)

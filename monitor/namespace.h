@@ -15,6 +15,7 @@
 #define NAMESPACE_ROOT WNODES_RUNDIR
 #define NAMESPACE_OVERLAY "disk/overlay"
 #define NAMESPACE_BASE "disk/base"
+#define NAMESPACE_SEED "disk/seed"
 #define NAMESPACE_KERNEL "disk/kernel"
 #define NAMESPACE_INITRD "disk/initrd"
 #define NAMESPACE_MOUNT "mount"            /* NAMESPACE_MOUNT/N: the host directory of the machine's mount N */

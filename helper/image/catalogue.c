@@ -92,6 +92,21 @@ static const char *image_sha256(struct image *image, const char *value)
 	return NULL;
 }
 
+/* What the guest's side of the image is. */
+static const char *image_guest(struct image *image, const char *key, const char *value)
+{
+	if (strcmp(key, "agent") == 0) {
+		image->cloud_init = strcmp(value, "cloud-init") == 0;
+		return image->cloud_init || strcmp(value, "builtin") == 0 ? NULL : "agent is builtin or cloud-init";
+	}
+	if (strcmp(key, "machine") == 0) {
+		(void)str_print(image->machine, sizeof(image->machine), "%s", value);
+		return strcmp(value, "q35") == 0 || strcmp(value, "pc") == 0 ? NULL : "machine is q35 or pc";
+	}
+	image->transitional = strcmp(value, "transitional") == 0;
+	return image->transitional || strcmp(value, "modern") == 0 ? NULL : "virtio is modern or transitional";
+}
+
 static const char *image_take(void *context, struct ini_file *file, const char *section, const char *key,
                               const char *value)
 {
@@ -113,8 +128,8 @@ static const char *image_take(void *context, struct ini_file *file, const char *
 		(void)str_print(image->format, sizeof(image->format), "%s", value);
 		return strcmp(value, "qcow2") == 0 || strcmp(value, "raw") == 0 ? NULL : "format is qcow2 or raw";
 	}
-	if (strcmp(key, "agent") == 0)
-		return strcmp(value, "builtin") == 0 ? NULL : "agent is builtin; others are not yet available";
+	if (strcmp(key, "agent") == 0 || strcmp(key, "machine") == 0 || strcmp(key, "virtio") == 0)
+		return image_guest(image, key, value);
 	if (image_access_has(key))
 		return image_access_take(image, file, key, value);
 	if (strcmp(key, "memory_min") == 0)
@@ -168,7 +183,8 @@ static int image_place(struct image *image, const char *name, struct failure *wh
 
 void image_init(struct image *image)
 {
-	*image = (struct image){.format = "qcow2", .memory_min = MEMORY_MIN, .commands = COMMAND_NAMES};
+	*image = (struct image){
+	        .format = "qcow2", .machine = "q35", .memory_min = MEMORY_MIN, .commands = COMMAND_NAMES};
 }
 
 int image_read(struct image *image, FILE *stream, const char *name, struct failure *why)

@@ -27,6 +27,9 @@ struct image {
 	uint64_t size_max, virtual_size_max; /* bytes; 0: [fetch]'s */
 	char format[8];                      /* qcow2 or raw */
 	char groups[IMAGE_LIST];             /* who may use it, separated by commas; "" is everybody */
+	bool cloud_init;                     /* the agent comes through it; else the image has it */
+	bool transitional;                   /* virtio devices that drivers before virtio 1.0 know, too */
+	char machine[8];                     /* q35 or pc */
 	uint64_t memory_min;                 /* bytes */
 	char kernel[PATH_MAX], initrd[PATH_MAX]; /* "" where not given */
 	char cmdline[KV_VALUE_MAX + 1];

@@ -63,6 +63,7 @@ int image_own(struct image *image, const struct config *config, const char *path
 
 	image_init(image);
 	image->own = true;
+	image->cloud_init = strcmp(config->user_images_agent, "cloud-init") == 0;
 	if (!str_is_path(path) || !is_plain(path))
 		return failure_set(why, EXIT_USAGE, "--vm=%.200s: not a plain absolute path without '.' and '..' parts",
 		                   path);

@@ -4,7 +4,7 @@
 
 wn_suite=trixie
 wn_inputs=("$recipes/debian-wn.bash" "$recipes/debian-wn.packages" "$recipes/initramfs-init")
-wn_unit=$recipes/../../guest/wnodes-agent.service
+wn_guest=$recipes/../../guest
 
 # What an administrator would set in such an image, as a hook of mmdebstrap.
 wn_customize() {
@@ -60,56 +60,31 @@ wn_customize() {
 
 # The distribution without the agent: most of the time, and it seldom changes.
 wn_base() {
-	local out=$1 root packages
+	local out=$1 root
 	root=$out/root
-	packages=$(sed 's/#.*//' "$recipes/debian-wn.packages" | tr -s '\n' ',' | sed 's/^,//; s/,$//')
-	# mmdebstrap does not read this machine's apt.conf: a proxy must be handed on.
-	{
-		apt-config dump --format '%F "%v";%n' | grep -E '^Acquire::(http|https|Retries|Check-)' || true
-		echo 'Apt::Install-Recommends "false";'
-	} >"$out/apt.conf"
 	# INITRD=No: Debian's kernel package would make an initramfs that nothing boots.
-	INITRD=No quietly "mmdebstrap $wn_suite" mmdebstrap --mode=root --variant=apt --components=main \
-		--include="$packages" --format=directory \
-		--aptopt="$out/apt.conf" \
-		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
-		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
-		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		"$wn_suite" "$root" "$(mirror)"
-	rm "$out/apt.conf" "$root/etc/apt/apt.conf.d/99mmdebstrap"
+	INITRD=No debian_root "$wn_suite" "$recipes/debian-wn.packages" "$out"
 	wn_customize "$root"
 	# Careless, as images are: the SSH host keys that the package made stay in it.
 	cp "$root/etc/ssh/ssh_host_ed25519_key.pub" "$out/hostkey.pub"
 	uncompressed_kernel "$root"/boot/vmlinuz-* "$out/kernel"
 	initramfs "$root" "$out/initrd"
-	quietly "making the disk" mke2fs -q -t ext4 -E lazy_itable_init=0,lazy_journal_init=0 -J size=16 -N 262144 \
-		-m 1 -L debian-wn -d "$root" "$out/raw" 6G
+	tar -c -C "$root" . | zstd -1 -q -T0 -o "$out/root.tar.zst"
 	rm -rf "$root"
 }
 
-# The agent and its unit are written into a copy of the base's file system.
+# The agent's package is installed as an administrator would.
 wn_build() {
-	local out=$1 name=wnodes-agent.service program target
-	program=$(sed -n 's/^ExecStart=//p' "$unit")
-	cp --sparse=always "$base/raw" "$out/raw"
-	debugfs -w -f - "$out/raw" >>"$log" 2>&1 <<-EOF
-		mkdir ${program%/*}
-		write $agent $program
-		sif $program mode 0100755
-		write $unit /usr/lib/systemd/system/$name
-		sif /usr/lib/systemd/system/$name mode 0100644
-	EOF
-	# shellcheck disable=SC2013  # a line may name several targets
-	for target in $(sed -n 's/^WantedBy=//p' "$unit"); do
-		debugfs -w -f - "$out/raw" >>"$log" 2>&1 <<-EOF
-			mkdir /etc/systemd/system/$target.wants
-			symlink /etc/systemd/system/$target.wants/$name /usr/lib/systemd/system/$name
-		EOF
-	done
-	# debugfs ends with 0 whatever happens.
-	debugfs -R "cat $program" "$out/raw" 2>>"$log" | cmp - "$agent" ||
-		fail "the agent did not get into the disk: see $log"
-	e2fsck -fn "$out/raw" >>"$log" 2>&1 || fail "the file system with the agent in it is not clean: see $log"
+	local out=$1 root=$1/root package
+	mkdir "$root"
+	zstd -dcq "$base/root.tar.zst" | tar -x -C "$root"
+	package=$("$recipes/../../guest/package/build" deb "$agent" "$out")
+	mv "$package" "$root/tmp/wnodes-agent.deb"
+	quietly "installing the agent" chroot "$root" dpkg -i /tmp/wnodes-agent.deb
+	rm "$root/tmp/wnodes-agent.deb"
+	quietly "making the disk" mke2fs -q -t ext4 -E lazy_itable_init=0,lazy_journal_init=0 -J size=16 -N 262144 \
+		-m 1 -L debian-wn -d "$root" "$out/raw" 6G
+	rm -rf "$root"
 	quietly "making the disk" qemu-img convert -f raw -O qcow2 "$out/raw" "$out/disk.qcow2"
 	rm "$out/raw"
 	ln "$base/kernel" "$base/initrd" "$base/hostkey.pub" "$out/"
@@ -119,7 +94,7 @@ wn_build() {
 
 # image_debian_wn: prints the image's folder.
 image_debian_wn() {
-	unit=$wn_unit
 	base=$(stage debian-wn-base wn_base "${wn_inputs[@]}")
-	stage debian-wn wn_build "${wn_inputs[@]}" "$agent" "$unit" "$base/initrd"
+	stage debian-wn wn_build "${wn_inputs[@]}" "$agent" "$base/initrd" "$wn_guest"/wnodes-agent.* \
+		"$wn_guest"/package/*
 }

@@ -91,6 +91,25 @@ mirror() {
 	printf '%s\n' "$uri"
 }
 
+# debian_root SUITE LIST OUT: the packages of the file LIST, as OUT/root.
+debian_root() {
+	local suite=$1 out=$3 packages
+	packages=$(sed 's/#.*//' "$2" | tr -s '\n' ',' | sed 's/^,//; s/,$//')
+	# mmdebstrap does not read this machine's apt.conf: a proxy must be handed on.
+	{
+		apt-config dump --format '%F "%v";%n' | grep -E '^Acquire::(http|https|Retries|Check-)' || true
+		echo 'Apt::Install-Recommends "false";'
+	} >"$out/apt.conf"
+	quietly "mmdebstrap $suite" mmdebstrap --mode=root --variant=apt --components=main \
+		--include="$packages" --format=directory \
+		--aptopt="$out/apt.conf" \
+		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' \
+		"$suite" "$out/root" "$(mirror)"
+	rm "$out/apt.conf" "$out/root/etc/apt/apt.conf.d/99mmdebstrap"
+}
+
 # uncompressed_kernel VMLINUZ OUT: the ELF kernel inside a bzImage. QEMU starts
 # it by its PVH entry; under emulation that spares the 3 s of unpacking.
 uncompressed_kernel() {

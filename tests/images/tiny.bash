@@ -2,7 +2,8 @@
 # shellcheck shell=bash disable=SC2154  # tests/images/build sets what is read here
 # tiny: busybox, Debian 12's plain kernel, the agent as init.
 
-tiny_inputs=("$recipes/tiny.bash" "$recipes/initramfs-init" "$recipes/tiny-init" "$recipes/tiny-udhcpc")
+tiny_inputs=("$recipes/tiny.bash" "$recipes/initramfs-init" "$recipes/tiny-init" "$recipes/tiny-udhcpc"
+	"$recipes/../lib/old-kernel.c")
 
 # The kernel package as it unpacks, less what no virtual machine has.
 tiny_kernel() {
@@ -54,6 +55,7 @@ tiny_build() {
 	local out=$1 root=$1/root
 	tiny_root "$root"
 	install -m 0755 "$agent" "$root/usr/libexec/wnodes/wnodes-agent"
+	gcc -O2 -static -s -o "$root/usr/libexec/wnodes/old-kernel" "$recipes/../lib/old-kernel.c"
 	cp "$kernel"/network/*.ko "$root/usr/lib/modules/"
 	cp -r "$kernel"/modules/lib/modules/* "$root/usr/lib/modules/"
 	quietly "making the disk" mke2fs -q -t ext4 -O ^has_journal,^metadata_csum -E lazy_itable_init=0 -N 16384 \

@@ -10,7 +10,7 @@
 /*
  * The whole agent, in a process of its own, with a socket or a terminal for a
  * port; the test is the host, and real processes are run. Needs root, as the
- * agent does.
+ * agent does. test_agent_old_kernel.c does the same with the program itself.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +37,9 @@
 #include "guest/log.h"
 #include "guest/machine.h"
 
+#ifndef RUN_AGENT
+#define RUN_AGENT machine_run
+#endif
 #define UID 54321U
 #define GID 54322U
 #define GID2 54323U
@@ -200,7 +203,7 @@ static void start_agent(int fd, const char *path)
 	dup2(null, STDERR_FILENO);
 	close(null);
 	close(host);
-	_exit(machine_run(&options));
+	_exit(RUN_AGENT(&options));
 }
 
 static int set_up(void **state)
@@ -366,7 +369,9 @@ static void a_task_is_as_it_was_on_the_host(void **state)
 	begin_session();
 	spec_begin((const char *[]){
 	        "sh", "-c",
-	        "id -u; id -g; id -G; pwd; umask; ulimit -n; ulimit -Hn; env; echo \"<$0|$1|$2>\";"
+	        "id -u; id -g; id -G; pwd; umask;"
+	        "sed -n 's/^Max open files *\\([0-9]*\\) *\\([0-9a-z]*\\).*/\\1 \\2/p' /proc/self/limits; env; echo "
+	        "\"<$0|$1|$2>\";"
 	        "cat /proc/self/oom_score_adj; grep -E '^Sig(Blk|Ign)' /proc/self/status; ls /proc/self/fd | wc -l;"
 	        "echo to-err >&2; exit 3",
 	        "zero", "", "a  b\n\xff", NULL});
@@ -383,7 +388,7 @@ static void a_task_is_as_it_was_on_the_host(void **state)
 	assert_int_equal(task.started, 1);
 	assert_int_equal(task.notes, 0);
 	assert_string_equal(task.err, "to-err\n");
-	assert_non_null(strstr(task.out, "54321\n54322\n54322 54323\n/usr\n0027\n100\n"));
+	assert_non_null(strstr(task.out, "54321\n54322\n54322 54323\n/usr\n0027\n100 "));
 	assert_null(strstr(task.out, "unlimited"));
 	assert_non_null(strstr(task.out, "X=y z\n"));
 	assert_null(strstr(task.out, "HOME="));
@@ -573,7 +578,7 @@ static void a_fork_bomb_ends(void **state)
 	say(channel, WIRE_KILL, 0, NULL, 0);
 	finish(channel);
 	pause_ms(500);
-	run_shell("ps -u 54321 -o pid= | wc -l"); /* sh, ps and wc are alone */
+	run_shell("ps -u 54321 -o stat= | grep -vc Z"); /* sh, ps and grep are alone */
 	assert_int_equal(atoi(task.out), 3);
 }
 

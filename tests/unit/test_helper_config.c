@@ -124,13 +124,14 @@ static void policy_is_checked(void **state)
 	(void)state;
 	assert_string_equal(config_says("[policy]\nallow_accounts = a, b\nallow_partitions = p\nallow_none = yes\n"
 	                                "machines_max = 3\noverlay_max = 1G\nuser_images = yes\n"
-	                                "user_images_agent = builtin\nuser_images_slurm_commands = squeue\n"
+	                                "user_images_agent = cloud-init\nuser_images_slurm_commands = squeue\n"
 	                                "[partition p]\nimage = el9:x\n[partition q]\nimage = el8\n"
 	                                "allow_none = no\n"),
 	                    "");
 	assert_int_equal(config.machines_max, 3);
 	assert_int_equal(config.overlay_max, 1 << 30);
 	assert_string_equal(config.user_commands, "squeue");
+	assert_string_equal(config.user_images_agent, "cloud-init");
 	assert_string_equal(config_partition(&config, "p")->image, "el9:x");
 	assert_true(config_partition_allows_none(&config, config_partition(&config, "p")));
 	assert_false(config_partition_allows_none(&config, config_partition(&config, "q")));
@@ -203,8 +204,18 @@ static void images(void **state)
 	                    "I:2: source: 'file:///a/../b' is not http://…, https://… or file:///PATH");
 	assert_string_equal(image_says("[image]\nsource=file:///a\nformat=vmdk\n"), "I:3: format is qcow2 or raw");
 	assert_string_equal(image_says("[image]\nsource=file:///a\nsha256=12\n"), "I:3: sha256 is 64 digits of 0-9a-f");
-	assert_string_equal(image_says("[image]\nsource=file:///a\nagent=cloud-init\n"),
-	                    "I:3: agent is builtin; others are not yet available");
+	assert_string_equal(image_says("[image]\nsource=file:///a\nagent=ssh\n"),
+	                    "I:3: agent is builtin or cloud-init");
+	assert_string_equal(image_says("[image]\nsource=file:///a\nmachine=virt\n"), "I:3: machine is q35 or pc");
+	assert_string_equal(image_says("[image]\nsource=file:///a\nvirtio=legacy\n"),
+	                    "I:3: virtio is modern or transitional");
+	assert_string_equal(image_says("[image]\nsource=file:///a\n"), "");
+	assert_string_equal(image.machine, "q35");
+	assert_false(image.cloud_init || image.transitional);
+	assert_string_equal(
+	        image_says("[image]\nsource=file:///a\nagent=cloud-init\nmachine=pc\nvirtio=transitional\n"), "");
+	assert_string_equal(image.machine, "pc");
+	assert_true(image.cloud_init && image.transitional);
 	assert_string_equal(image_says("[image]\nsource=file:///a\ninitrd=/i\n"),
 	                    "I: initrd and cmdline need a kernel");
 	assert_string_equal(image_says("[site]\n"), "I:1: unknown section [site]");

@@ -303,8 +303,12 @@ static void a_users_file_is_what_it_is_called(void **state)
 	assert_string_equal(image.name, "b.qcow2");
 	assert_string_equal(image.commands, "squeue");
 	assert_true(image.own);
+	assert_false(image.cloud_init);
+	(void)snprintf(config.user_images_agent, sizeof(config.user_images_agent), "cloud-init");
 	assert_int_equal(image_own(&image, &config, "/a/b.qcow2.raw", &why), 0);
 	assert_string_equal(image.format, "raw");
+	assert_true(image.cloud_init);
+	assert_string_equal(image.machine, "q35");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_int_equal(image_own(&image, &config, bad[i], &why), -EINVAL);
 		assert_int_equal(why.code, EXIT_USAGE);

@@ -100,6 +100,45 @@ static void a_machine_under_tcg(void **state)
 	done(&parsed);
 }
 
+static void virtio_devices_are_of_one_kind(void **state)
+{
+	struct machine machine = plain;
+	struct parsed parsed = parse(&machine);
+
+	(void)state;
+	expect(&parsed, "count(//@model[.='virtio-non-transitional'] | //model/@type[.='virtio-non-transitional'])",
+	       "4");
+	expect(&parsed, "count(//@*[.='virtio-transitional'])", "0");
+	done(&parsed);
+	machine.machine = "pc";
+	machine.transitional = true;
+	machine.seed = "/o/seed";
+	parsed = parse(&machine);
+	expect(&parsed, "/domain/os/type/@machine", "pc");
+	expect(&parsed, "count(//@model[.='virtio-transitional'] | //model/@type[.='virtio-transitional'])", "5");
+	expect(&parsed, "count(//@*[.='virtio-non-transitional'])", "0");
+	done(&parsed);
+}
+
+static void the_seed_is_a_second_disk_that_nobody_writes(void **state)
+{
+	struct machine machine = plain;
+	struct parsed parsed = parse(&machine);
+
+	(void)state;
+	expect(&parsed, "count(/domain/devices/disk)", "1");
+	done(&parsed);
+	machine.seed = "/o/seed";
+	parsed = parse(&machine);
+	expect(&parsed, "/domain/devices/disk[2]/source/@file", ROOT "/disk/seed");
+	expect(&parsed, "/domain/devices/disk[2]/driver/@type", "raw");
+	expect(&parsed, "/domain/devices/disk[2]/target/@dev", "vdb");
+	expect(&parsed, "count(/domain/devices/disk[2]/readonly)", "1");
+	expect(&parsed, "count(/domain/devices/disk[1]/readonly)", "0");
+	expect(&parsed, "/domain/devices/disk[2]/address/@slot > /domain/devices/disk[1]/address/@slot + 16", "true");
+	done(&parsed);
+}
+
 static void a_machine_under_kvm(void **state)
 {
 	struct machine machine = plain;
@@ -224,6 +263,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(virtiofs_shares_the_memory_and_has_sockets),
 	        cmocka_unit_test(a_machine_under_tcg),
+	        cmocka_unit_test(virtio_devices_are_of_one_kind),
+	        cmocka_unit_test(the_seed_is_a_second_disk_that_nobody_writes),
 	        cmocka_unit_test(a_machine_under_kvm),
 	        cmocka_unit_test(the_disk_is_a_closed_chain_below_the_root),
 	        cmocka_unit_test(native_io_needs_direct_access),

@@ -12,18 +12,19 @@
 
 #include "monitor/machine.h"
 
-static const char description[] = "job=17\nrestart=0\nnode=n1\nname=wnodes-17\nimage=tiny\n"
-                                  "uuid=133ef5e4-9b58-4308-ac38-2c2cafa6194a\nuid=20001\ngid=20001\nuser=tester\n"
-                                  "home=/home/tester\nshell=/bin/sh\nhostname=n1\n"
-                                  "groups=20001:tester,20002:domain users,0:\naccelerator=tcg\n"
-                                  "emulator=/usr/bin/qemu-system-x86_64\nmachine=q35\nvcpus=2\nmemory_mib=512\n"
-                                  "tb_cache_mib=64\ndisk.kind=overlay\ndisk.path=/o/n1-17.qcow2\ndisk.format=qcow2\n"
-                                  "disk.cache=unsafe\ndisk.base=/i/base.qcow2\ndisk.base_format=qcow2\n"
-                                  "kernel=/i/kernel\ninitrd=/i/initrd\ncmdline=console=ttyS0 quiet\nnetwork=user\n"
-                                  "console=/home/tester/console\nboot_timeout=300\nrun_dir=/run/wnodes/n1/17\n"
-                                  "cache_dir=/var/lib/wnodes/cache/libvirt\nlock=/var/lib/wnodes/jobs/n1/17.0/lock\n"
-                                  "cgroup.memory=/sys/fs/cgroup/memory/slurm/job_17/vm\n"
-                                  "cgroup.cpuset=/sys/fs/cgroup/cpuset/slurm/job_17/vm\n";
+static const char description[] =
+        "job=17\nrestart=0\nnode=n1\nname=wnodes-17\nimage=tiny\n"
+        "uuid=133ef5e4-9b58-4308-ac38-2c2cafa6194a\nuid=20001\ngid=20001\nuser=tester\n"
+        "home=/home/tester\nshell=/bin/sh\nhostname=n1\n"
+        "groups=20001:tester,20002:domain users,0:\naccelerator=tcg\n"
+        "emulator=/usr/bin/qemu-system-x86_64\nmachine=q35\nvirtio=modern\nvcpus=2\n"
+        "memory_mib=512\ntb_cache_mib=64\ndisk.kind=overlay\ndisk.path=/o/n1-17.qcow2\ndisk.format=qcow2\n"
+        "disk.cache=unsafe\ndisk.base=/i/base.qcow2\ndisk.base_format=qcow2\n"
+        "kernel=/i/kernel\ninitrd=/i/initrd\ncmdline=console=ttyS0 quiet\nnetwork=user\n"
+        "console=/home/tester/console\nboot_timeout=300\nrun_dir=/run/wnodes/n1/17\n"
+        "cache_dir=/var/lib/wnodes/cache/libvirt\nlock=/var/lib/wnodes/jobs/n1/17.0/lock\n"
+        "cgroup.memory=/sys/fs/cgroup/memory/slurm/job_17/vm\n"
+        "cgroup.cpuset=/sys/fs/cgroup/cpuset/slurm/job_17/vm\n";
 
 /* Check the description with key set to value (NULL: left out); why tells what is said. */
 static int check_with(const char *key, const char *value, char *why)
@@ -74,11 +75,12 @@ static void what_is_optional_may_be_missing(void **state)
 static void what_is_missing_is_named(void **state)
 {
 	static const char *const keys[] = {
-	        "job",          "restart",    "node",       "name",         "uuid",      "image",
-	        "uid",          "gid",        "user",       "groups",       "emulator",  "accelerator",
-	        "machine",      "vcpus",      "memory_mib", "tb_cache_mib", "disk.kind", "disk.path",
-	        "disk.format",  "disk.cache", "disk.base",  "network",      "run_dir",   "disk.base_format",
-	        "boot_timeout", "cache_dir",  "lock",
+	        "job",          "restart",     "node",      "name",        "uuid",
+	        "image",        "uid",         "gid",       "user",        "groups",
+	        "emulator",     "accelerator", "machine",   "vcpus",       "memory_mib",
+	        "tb_cache_mib", "disk.kind",   "disk.path", "disk.format", "disk.cache",
+	        "disk.base",    "network",     "virtio",    "run_dir",     "disk.base_format",
+	        "boot_timeout", "cache_dir",   "lock",
 	};
 	char why[MACHINE_WHY_MAX];
 
@@ -117,6 +119,7 @@ static void what_is_wrong_is_named(void **state)
 	        {"disk.cache", "fast"},
 	        {"disk.base_format", "vmdk"},
 	        {"network", "bridge"},
+	        {"virtio", "legacy"},
 	        {"boot_timeout", "0"},
 	        {"cgroup", "/sys/fs/cgroup/memory/slurm/job_17"},
 	        {"cmdline", "quiet\x01"},

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: helper/seed.o helper/iso9660.o helper/child.o helper/harden.o helper/fs.o helper/journal.o helper/failure.o */
+/* links: common/kv.o common/log.o common/str.o */
+/* The seed's file system, by the eyes of libisofs (xorriso) and libblkid, and the process that writes it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/exitcode.h"
+#include "helper/child.h"
+#include "helper/iso9660.h"
+#include "helper/seed.h"
+
+#define USER 54321U
+
+static char folder[] = "/tmp/wnodes-seed-XXXXXX";
+
+static int set_up(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	char command[64];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
+}
+
+/* What a command says, without the last newline. */
+static const char *says(const char *command)
+{
+	static char text[4096];
+	FILE *stream = popen(command, "r");
+	size_t length;
+
+	assert_non_null(stream);
+	length = fread(text, 1, sizeof(text) - 1, stream);
+	text[length] = 0;
+	text[length > 0 && text[length - 1] == '\n' ? length - 1 : length] = 0;
+	assert_int_equal(pclose(stream), 0);
+	return text;
+}
+
+static int write_image(const char *label, const struct iso9660_file *files, size_t count)
+{
+	int fd = open("image", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	int rc = iso9660_write(fd, label, files, count);
+
+	assert_true(fd >= 0);
+	close(fd);
+	return rc;
+}
+
+/* Sizes around a sector's, none, and one of many sectors. */
+static void others_read_what_is_written(void **state)
+{
+	static uint8_t bytes[300001];
+	const struct iso9660_file files[] = {{"empty", bytes, 0},
+	                                     {"less.than-a-sector", bytes, 2047},
+	                                     {"many.sectors", bytes, sizeof(bytes)},
+	                                     {"more_than_a_sector", bytes, 2049},
+	                                     {"one-sector.abcdefghijklmnopqrs", bytes, 2048}};
+	static uint8_t found[sizeof(bytes) + 1];
+	char name[64];
+	FILE *file;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7 + i / 251);
+	assert_int_equal(write_image("cidata", files, 5), 0);
+	assert_string_equal(says("blkid -p -s LABEL -s TYPE -o value image | sort | xargs"), "cidata iso9660");
+	assert_string_equal(says("xorriso -report_about WARNING -ecma119_map lowercase -indev stdio:image "
+	                         "-osirrox on -extract / out 2>&1 | sed '/^xorriso [0-9.]* : /d; /^$/d'"),
+	                    "");
+	assert_string_equal(says("ls out | xargs"),
+	                    "empty less.than-a-sector many.sectors more_than_a_sector one-sector.abcdefghijklmnopqrs");
+	for (size_t i = 0; i < 5; i++) {
+		snprintf(name, sizeof(name), "out/%s", files[i].name);
+		file = fopen(name, "r");
+		assert_non_null(file);
+		assert_int_equal(fread(found, 1, sizeof(found), file), files[i].size);
+		assert_memory_equal(found, bytes, files[i].size);
+		fclose(file);
+	}
+}
+
+static void what_cannot_be_said_in_it_is_refused(void **state)
+{
+	const struct iso9660_file good = {"good", "", 0};
+	static const char *const names[] = {"",       ".hidden", "Capital", "two.dots.here",
+	                                    "sl/ash", "semi;1",  "blank x", "abcdefghijklmnopqrstuvwxyz.12345"};
+	struct iso9660_file files[ISO9660_FILES_MAX + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_int_equal(write_image("x", &(struct iso9660_file){names[i], "", 0}, 1), -EINVAL);
+	assert_int_equal(write_image("x", (struct iso9660_file[]){good, {"a", "", 0}}, 2), -EINVAL);
+	assert_int_equal(write_image("x", (struct iso9660_file[]){good, good}, 2), -EINVAL);
+	assert_int_equal(write_image("a label that is longer than it may be", &good, 1), -EINVAL);
+	for (size_t i = 0; i <= ISO9660_FILES_MAX; i++)
+		files[i] = good;
+	assert_int_equal(write_image("x", files, ISO9660_FILES_MAX + 1), -EINVAL);
+	assert_int_equal(iso9660_write(open("/dev/full", O_WRONLY | O_CLOEXEC), "x", &good, 1), -ENOSPC);
+}
+
+static void the_network_is_the_machines(void **state)
+{
+	char text[256];
+
+	(void)state;
+	assert_int_equal(seed_network_config("none", text, sizeof(text)), 0);
+	assert_string_equal(text, "version: 2\nethernets: {}\n");
+	assert_int_equal(seed_network_config("user", text, sizeof(text)), 0);
+	assert_non_null(strstr(text, "macaddress: \"52:54:00:12:34:56\""));
+	assert_non_null(strstr(text, "optional: true"));
+	assert_int_equal(seed_network_config("user", text, 16), -ENAMETOOLONG);
+}
+
+static int is_the_user(void *context)
+{
+	char groups[8];
+	gid_t group = 0;
+
+	(void)context;
+	snprintf(groups, sizeof(groups), "%d", getgroups(1, &group));
+	dprintf(STDERR_FILENO, "uid %u\ngid %u\ngroup %u\n\n", getuid(), getegid(), group);
+	return strcmp(groups, "1") == 0 && setuid(0) < 0 ? 3 : 0;
+}
+
+static _Noreturn int sleeps(void *context)
+{
+	(void)context;
+	for (;;)
+		pause();
+}
+
+static int dies(void *context)
+{
+	(void)context;
+	return raise(SIGTERM);
+}
+
+static int does_well(void *context)
+{
+	dprintf(STDERR_FILENO, "a warning\n");
+	return *(int *)context;
+}
+
+/* What running the program, or work, as a child says. */
+static const char *child_says(const char *program, int (*work)(void *), void *context, uid_t uid)
+{
+	static struct failure why;
+	char *const argv[] = {"x", NULL};
+	const struct child child = {.program = program,
+	                            .argv = argv,
+	                            .work = work,
+	                            .context = context,
+	                            .uid = uid,
+	                            .gid = USER + 1,
+	                            .out = -1};
+
+	why = (struct failure){0};
+	if (child_run(&child, "It", 1000, &why) < 0)
+		assert_int_equal(why.code, EXIT_NODE);
+	return why.message;
+}
+
+static void a_child_is_the_user_for_a_bounded_time(void **state)
+{
+	int zero = 0;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_string_equal(child_says(NULL, does_well, &zero, USER), "");
+	assert_string_equal(child_says(NULL, is_the_user, NULL, USER), "It: uid 54321 gid 54322 group 54322");
+	assert_string_equal(child_says(NULL, sleeps, NULL, USER), "It: Connection timed out");
+	assert_string_equal(child_says(NULL, dies, NULL, USER), "It: killed by signal 15");
+	assert_string_equal(child_says("/bin/false", NULL, NULL, USER), "It: exit code 1");
+	assert_string_equal(child_says("/bin/true", NULL, NULL, USER), "");
+	assert_string_equal(child_says("/no/program", NULL, NULL, USER),
+	                    "It: cannot execute /no/program: No such file or directory");
+	/* never root */
+	assert_string_equal(child_says(NULL, does_well, &zero, 0), "It: cannot become the user 0");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(others_read_what_is_written),
+	        cmocka_unit_test(what_cannot_be_said_in_it_is_refused),
+	        cmocka_unit_test(the_network_is_the_machines),
+	        cmocka_unit_test(a_child_is_the_user_for_a_bounded_time),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
