@@ -29,6 +29,9 @@ void cli_print_json(const struct blocks *blocks);
 /** `wnodes status [--json] [JOB]`. argv is NULL-terminated, after the verb. Returns the exit code. */
 int cli_status(char **argv);
 
+/** `wnodes images [--json]`. */
+int cli_images(char **argv);
+
 /** `wnodes console [--node NODE] JOB`. */
 int cli_console(char **argv);
 

@@ -10,6 +10,7 @@ static const struct verb {
 	const char *name, *arguments, *help;
 	int (*function)(char **argv);
 } verbs[] = {
+        {"images", "[--json]", "the images of this node's catalogue, and which of them you may use", cli_images},
         {"status", "[--json] [JOB]", "the virtual machines of your jobs on this node (root: of all jobs)", cli_status},
         {"console", "[--node NODE] JOB", "the serial console of your job's virtual machine on this node", cli_console},
         {"sweep", "", "remove what jobs that are gone left on this node (root)", cli_sweep},

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* images: the catalogue as its caller may use it, and what of it is on this node; a block an image. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/exitcode.h"
+#include "common/paths.h"
+#include "common/str.h"
+#include "helper/answer.h"
+#include "helper/config.h"
+#include "helper/identity.h"
+#include "helper/image/catalogue.h"
+#include "helper/image/names.h"
+#include "helper/policy.h"
+#include "helper/verbs.h"
+
+/* What an answer says to the option of srun that it is usually about. */
+static const char *images_text(const struct failure *why)
+{
+	return strncmp(why->message, "--vm: ", 6) == 0 ? why->message + 6 : why->message;
+}
+
+/* An image that is used where it lies. */
+static int images_place(struct image *image, struct kv *block)
+{
+	struct failure why = {0};
+	struct stat st;
+
+	if (image_check_files(image, &why) < 0 || stat(image->source, &st) < 0) {
+		int rc = kv_set(block, "state", "broken");
+
+		return rc == 0 && why.code ? kv_set(block, "message", why.message) : rc;
+	}
+	return kv_setf(block, "size", "%" PRIu64, (uint64_t)st.st_size) < 0 ? -ENOMEM
+	                                                                    : kv_set(block, "state", "present");
+}
+
+/* Whether the caller may use it; root may see who does. */
+static int images_policy(const struct config *config, const struct image *image, const struct caller *caller,
+                         const struct kv *identity, struct kv *block)
+{
+	struct failure why = {0};
+	int rc = kv_set(block, "groups", image->groups[0] ? image->groups : NULL);
+
+	if (rc < 0 || caller->uid == 0)
+		return rc;
+	if (policy_user(config, image, kv_get(identity, "user"), kv_get(identity, "groups"), &why) == 0)
+		return kv_set(block, "allowed", "yes");
+	rc = kv_set(block, "allowed", "no");
+	return rc == 0 ? kv_set(block, "why", images_text(&why)) : rc;
+}
+
+static int images_describe(const struct config *config, const char *name, const struct caller *caller,
+                           const struct kv *identity, struct kv *block)
+{
+	static struct image image;
+	struct failure why = {0};
+	int rc = kv_set(block, "name", name);
+
+	if (rc == 0 && image_load(&image, name, &why) < 0) {
+		rc = kv_set(block, "state", "broken");
+		return rc == 0 ? kv_set(block, "message", why.message) : rc;
+	}
+	if (rc == 0)
+		rc = kv_set(block, "digest", image.sha256[0] ? image.sha256 : NULL);
+	if (rc == 0)
+		rc = kv_set(block, "source", image.source);
+	if (rc == 0)
+		rc = kv_set(block, "format", image.format);
+	if (rc == 0)
+		rc = images_place(&image, block);
+	return rc == 0 ? images_policy(config, &image, caller, identity, block) : rc;
+}
+
+int verb_images(const struct caller *caller, const struct args *args, struct failure *why)
+{
+	static struct config config;
+	struct image_names names = {0};
+	struct kv identity = {0};
+	int rc = config_load(&config, why);
+
+	(void)args;
+	if (rc == 0 && caller->uid != 0)
+		rc = identity_user(caller->uid, caller->gid, &identity, why);
+	if (rc == 0) {
+		rc = image_names_load(&names);
+		if (rc < 0)
+			(void)failure_set(why, EXIT_NODE, WNODES_IMAGES_D ": %s",
+			                  rc == -EPERM ? "it and its folders must be root's and writable by root alone"
+			                               : strerror(-rc));
+	}
+	for (size_t i = 0; rc == 0 && i < names.count; i++) {
+		struct kv block = {0};
+
+		if (images_describe(&config, names.list[i], caller, &identity, &block) < 0)
+			rc = failure_set(why, EXIT_NODE, "image %s cannot be described: out of memory", names.list[i]);
+		else
+			answer_put(&block);
+		kv_free(&block);
+	}
+	image_names_free(&names);
+	kv_free(&identity);
+	if (rc == 0)
+		rc = answer_flush(why);
+	return rc < 0 ? why->code : 0;
+}
