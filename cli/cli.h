@@ -35,6 +35,9 @@ int cli_images(char **argv);
 /** `wnodes console [--node NODE] JOB`. */
 int cli_console(char **argv);
 
+/** `wnodes check [--deep] [--json]`. */
+int cli_check(char **argv);
+
 /** `wnodes sweep`. */
 int cli_sweep(char **argv);
 

@@ -13,6 +13,7 @@ static const struct verb {
         {"images", "[--json]", "the images of this node's catalogue, and which of them you may use", cli_images},
         {"status", "[--json] [JOB]", "the virtual machines of your jobs on this node (root: of all jobs)", cli_status},
         {"console", "[--node NODE] JOB", "the serial console of your job's virtual machine on this node", cli_console},
+        {"check", "[--deep] [--json]", "all that is wrong with this node's configuration (root)", cli_check},
         {"sweep", "", "remove what jobs that are gone left on this node (root)", cli_sweep},
 };
 

@@ -25,10 +25,12 @@ enum arg {
 	ARG_GIDS,
 	ARG_PARENT,
 	ARG_MOUNT,
+	ARG_DEEP,
 	ARGS
 };
 
 #define ARG_BIT(arg) (1U << (arg))
+#define ARG_FLAGS ARG_BIT(ARG_DEEP) /* those without a value: "" where given */
 
 /* The values, NULL where not given; they point into argv. */
 struct args {

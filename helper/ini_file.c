@@ -24,6 +24,8 @@ struct ini_file {
 	int line;       /* the one inih reads now */
 	bool continued; /* it begins with a blank */
 	bool failed;
+	bool skipped;      /* the section is wrong, and its values are left alone */
+	int reported_line; /* the last one with an error that was handed over and did not end the reading; 0: none */
 	/* the value being gathered, until a line shows that it is whole */
 	int value_line;
 	char section[64], key[256], value[KV_VALUE_MAX + 1];
@@ -42,12 +44,28 @@ const char *ini_file_error(struct ini_file *file, const char *format, ...)
 	return file->text;
 }
 
+static struct {
+	void (*report)(void *context, const char *message);
+	void *context;
+} reporter;
+
+void ini_file_report(void (*report)(void *context, const char *message), void *context)
+{
+	reporter.report = report;
+	reporter.context = context;
+}
+
 static void ini_fail(struct ini_file *file, int line, const char *text)
 {
+	/* inih says of a bad heading what was said already */
+	if (file->failed || file->reported_line == line)
+		return;
+	(void)failure_set(file->why, EXIT_NODE, "%s:%d: %s", file->name, line, text);
+	file->failed = reporter.report == NULL;
 	if (file->failed)
 		return;
-	file->failed = true;
-	(void)failure_set(file->why, EXIT_NODE, "%s:%d: %s", file->name, line, text);
+	file->reported_line = line;
+	reporter.report(reporter.context, file->why->message);
 }
 
 /* Note a section ("[x]") or a key ("[x]y"); false where it was there before. */
@@ -72,6 +90,10 @@ static void ini_flush(struct ini_file *file)
 
 	if (file->value_line == 0 || file->failed)
 		return;
+	if (file->skipped) {
+		file->value_line = 0;
+		return;
+	}
 	if (!ini_note(file, file->section, file->key))
 		error = ini_file_error(file, "%s is given twice", file->key);
 	else
@@ -89,6 +111,7 @@ static void ini_heading(struct ini_file *file, const char *line)
 	const char *error = NULL;
 
 	ini_flush(file);
+	file->skipped = true;
 	if (line[1 + length] != ']' || length == 0 || length >= sizeof(section)) {
 		ini_fail(file, file->line, "not a section's heading");
 		return;
@@ -99,6 +122,7 @@ static void ini_heading(struct ini_file *file, const char *line)
 		error = ini_file_error(file, "section [%s] is given twice", section);
 	else
 		error = file->take_section(file->context, file, section);
+	file->skipped = error != NULL;
 	if (error)
 		ini_fail(file, file->line, error);
 }
@@ -193,5 +217,5 @@ int ini_file_read(FILE *stream, const char *name, ini_file_section *section, ini
 	if (line < 0 || ferror(stream))
 		ini_fail(&file, file.line, "cannot be read");
 	ini_flush(&file);
-	return file.failed ? -EIO : 0;
+	return file.failed || file.reported_line ? -EIO : 0;
 }
