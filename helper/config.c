@@ -21,6 +21,7 @@ enum kind {
 	KIND_PATH,
 	KIND_SIZE,
 	KIND_SECONDS,
+	KIND_AGE,
 	KIND_LIST,
 	KIND_NAME,
 	KIND_HOSTNAME,
@@ -53,6 +54,15 @@ static const struct key {
         {"policy", "allow_groups", KIND_LIST, AT(allow_groups), 0, 0},
         {"policy", "network", KIND_NAME, AT(network), 0, 0},
         {"policy", "slurm_commands", KIND_COMMANDS, AT(commands), 0, 0},
+        {"cache", "dir", KIND_PATH, AT(cache_dir), 0, 0},
+        {"cache", "size_max", KIND_SIZE, AT(cache_size_max), 0, UINT64_C(1) << 50},
+        {"cache", "age_max", KIND_AGE, AT(cache_age_max), 0, UINT64_C(3650) * 86400},
+        {"fetch", "ca_file", KIND_PATH, AT(fetch_ca_file), 0, 0},
+        {"fetch", "rate", KIND_SIZE, AT(fetch_rate), 0, UINT64_C(1) << 40},
+        {"fetch", "stall_timeout", KIND_SECONDS, AT(fetch_stall_timeout), 1, 86400},
+        {"fetch", "timeout", KIND_SECONDS, AT(fetch_timeout), 1, 86400},
+        {"fetch", "size_max", KIND_SIZE, AT(fetch_size_max), MIB, UINT64_C(1) << 50},
+        {"fetch", "virtual_size_max", KIND_SIZE, AT(fetch_virtual_size_max), MIB, UINT64_C(1) << 50},
 #undef AT
 };
 
@@ -70,6 +80,11 @@ void config_default(struct config *config)
 	        .boot_timeout = 300,
 	        .boot_timeout_max = 3600,
 	        .network = "user",
+	        .cache_dir = WNODES_STATEDIR "/images",
+	        .fetch_stall_timeout = 60,
+	        .fetch_timeout = 3600,
+	        .fetch_size_max = UINT64_C(64) << 30,
+	        .fetch_virtual_size_max = UINT64_C(2) << 40,
 	        .commands = COMMAND_NAMES,
 	};
 }
@@ -110,6 +125,26 @@ static const char *config_number(struct ini_file *file, const struct key *key, u
 	return ini_file_error(file, "%s: '%.64s' is not %s from %llu to %llu%s", key->name, value,
 	                      unit == 1 ? "a number of seconds" : "a size", (unsigned long long)(key->min / unit),
 	                      (unsigned long long)(key->max / unit), unit == 1 ? "" : " MiB");
+}
+
+/* A number of seconds, or of days: 30d. */
+static const char *config_age(struct ini_file *file, const struct key *key, uint64_t *seconds, const char *value)
+{
+	char digits[24] = "";
+	size_t length = strlen(value);
+	uint64_t unit = 1;
+
+	if (length > 0 && value[length - 1] == 'd') {
+		unit = 86400;
+		length--;
+	}
+	if (str_print(digits, sizeof(digits), "%.*s", (int)length, value) == 0 &&
+	    str_u64(digits, 0, key->max / unit, seconds) == 0) {
+		*seconds *= unit;
+		return NULL;
+	}
+	return ini_file_error(file, "%s: '%.64s' is not a number of seconds, or of days (30d), up to %llu days",
+	                      key->name, value, (unsigned long long)(key->max / 86400));
 }
 
 static const char *config_text(struct ini_file *file, const struct key *key, char *text, const char *value)
@@ -215,6 +250,8 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 			return command_names_parse(value, field) < 0
 			               ? "slurm_commands is yes, no, or a list of commands"
 			               : NULL;
+		if (key->kind == KIND_AGE)
+			return config_age(file, key, field, value);
 		if (key->kind == KIND_SIZE || key->kind == KIND_SECONDS)
 			return config_number(file, key, field, value);
 		return config_text(file, key, field, value);
@@ -227,7 +264,8 @@ static const char *config_take_section(void *context, struct ini_file *file, con
 	struct config *config = context;
 	struct config_network *network = &config->networks[config->network_count];
 
-	if (strcmp(section, "site") == 0 || strcmp(section, "policy") == 0 || strcmp(section, "mounts") == 0)
+	if (strcmp(section, "site") == 0 || strcmp(section, "policy") == 0 || strcmp(section, "mounts") == 0 ||
+	    strcmp(section, "cache") == 0 || strcmp(section, "fetch") == 0)
 		return NULL;
 	if (strncmp(section, "network ", 8) != 0)
 		return ini_file_error(file, "unknown section [%s]", section);

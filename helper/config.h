@@ -38,6 +38,12 @@ struct config {
 	char allow_users[CONFIG_LIST], allow_groups[CONFIG_LIST]; /* separated by commas; "" allows everybody */
 	char network[65];                                         /* the default network's name */
 	char commands[COMMAND_NAMES_MAX];                         /* of Slurm that work in machines; "": none */
+	char cache_dir[PATH_MAX];
+	uint64_t cache_size_max, cache_age_max; /* 0: none */
+	char fetch_ca_file[PATH_MAX];           /* "": the system's */
+	uint64_t fetch_rate;                    /* bytes a second; 0: no limit */
+	uint64_t fetch_stall_timeout, fetch_timeout;
+	uint64_t fetch_size_max, fetch_virtual_size_max;
 	struct config_network networks[CONFIG_NETWORKS];
 	unsigned int network_count;
 	struct mounts mounts; /* [mounts] */

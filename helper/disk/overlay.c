@@ -9,12 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,10 +19,10 @@
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/str.h"
+#include "helper/child.h"
 #include "helper/clock.h"
 #include "helper/disk/base.h"
 #include "helper/fs.h"
-#include "helper/harden.h"
 #include "helper/journal.h"
 
 #define QEMU_IMG_MS 30000U
@@ -51,11 +48,10 @@ static int overlay_create(const struct disk_request *request, const char *path)
 	return rc < 0 ? rc : fd;
 }
 
-/* The child: become the user for good and execute qemu-img on the file fd. Its errors go to fd 2, a pipe. */
-static _Noreturn void overlay_exec(const struct disk_request *request, uint64_t bytes, int fd)
+static int overlay_run(const struct disk_request *request, uint64_t bytes, int fd, struct failure *why)
 {
 	const struct image *image = request->image;
-	char file[32], size[32];
+	char file[32], size[32], said[CHILD_SAID];
 	char *const argv[] = {"qemu-img", "create",
 	                      "-q",       "-u",
 	                      "-f",       "qcow2",
@@ -63,71 +59,20 @@ static _Noreturn void overlay_exec(const struct disk_request *request, uint64_t 
 	                      "-F",       (char *)image->format,
 	                      file,       size,
 	                      NULL};
-	char *const envp[] = {NULL};
+	struct child child = {.program = request->config->qemu_img,
+	                      .argv = argv,
+	                      .uid = request->uid,
+	                      .gid = request->gid,
+	                      .fds = &fd,
+	                      .fd_count = 1,
+	                      .out = -1};
+	int status;
 
 	(void)snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
 	(void)snprintf(size, sizeof(size), "%" PRIu64, bytes);
-	if (fcntl(fd, F_SETFD, 0) < 0 || setgroups(1, &request->gid) < 0 ||
-	    setresgid(request->gid, request->gid, request->gid) < 0 ||
-	    setresuid(request->uid, request->uid, request->uid) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		_exit(126);
-	harden_reset_signals();
-	(void)execve(request->config->qemu_img, argv, envp);
-	dprintf(STDERR_FILENO, "cannot execute %s: %s", request->config->qemu_img, strerror(errno));
-	_exit(127);
-}
-
-/* Wait for the child, QEMU_IMG_MS at most; its wait status, or -ETIMEDOUT. */
-static int overlay_wait(pid_t child)
-{
-	uint64_t deadline = clock_steady() + QEMU_IMG_MS;
-	int status = 0;
-
-	while (waitpid(child, &status, WNOHANG) == 0) {
-		if (clock_steady() >= deadline) {
-			(void)kill(child, SIGKILL);
-			(void)waitpid(child, &status, 0);
-			return -ETIMEDOUT;
-		}
-		clock_nap(2);
-	}
-	return status;
-}
-
-/* Several lines of qemu-img's are one of ours. */
-static void overlay_one_line(char *text)
-{
-	size_t length = strlen(text);
-
-	while (length > 0 && text[length - 1] == '\n')
-		text[--length] = 0;
-	for (char *newline = text; (newline = strchr(newline, '\n'));)
-		*newline = ' ';
-}
-
-static int overlay_run(const struct disk_request *request, uint64_t bytes, int fd, struct failure *why)
-{
-	char said[256] = "";
-	int fds[2], status;
-	ssize_t n;
-	pid_t child;
-
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
-		return failure_set(why, EXIT_NODE, "pipe: %s", strerror(errno));
-	child = fork();
-	if (child == 0) {
-		if (dup2(fds[1], STDERR_FILENO) < 0)
-			_exit(126);
-		overlay_exec(request, bytes, fd);
-	}
-	close(fds[1]);
-	status = child < 0 ? -EAGAIN : overlay_wait(child);
-	n = read(fds[0], said, sizeof(said) - 1);
-	close(fds[0]);
+	status = child_run(&child, QEMU_IMG_MS, said);
 	if (status == 0)
 		return 0;
-	said[n > 0 ? n : 0] = 0;
-	overlay_one_line(said);
 	if (status < 0)
 		return failure_set(why, EXIT_NODE, "qemu-img: %s", strerror(-status));
 	if (WIFSIGNALED(status))

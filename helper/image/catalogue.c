@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "helper/image/catalogue.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stddef.h>
@@ -15,15 +16,63 @@
 #include "helper/ini_file.h"
 #include "helper/list.h"
 
+bool image_is_name(const char *text)
+{
+	const char *colon = strchr(text, ':');
+
+	return str_is_name(text) && (!colon || (colon > text && colon[1] && !strchr(colon + 1, ':')));
+}
+
 #define MEMORY_MIN (UINT64_C(256) << 20)
 
-static const char *image_source(struct image *image, struct ini_file *file, const char *value)
+/* Whether url[length] is http, https or file with what each needs; its characters have been looked at. */
+static bool image_is_url(const char *url, size_t length)
 {
-	if (strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0)
-		return "images over http are not yet available";
-	if (strncmp(value, "file://", 7) != 0 || !str_is_path(value + 7))
-		return ini_file_error(file, "source: '%.64s' is not file:///PATH", value);
-	(void)str_print(image->source, sizeof(image->source), "%s", value + 7);
+	char path[PATH_MAX];
+
+	if (strncmp(url, "file://", 7) == 0)
+		return str_print(path, sizeof(path), "%.*s", (int)length - 7, url + 7) == 0 && str_is_path(path);
+	if (strncmp(url, "http://", 7) == 0)
+		return length > 7 && url[7] != '/';
+	return strncmp(url, "https://", 8) == 0 && length > 8 && url[8] != '/';
+}
+
+/* URL [URL…], one blank between them. */
+static const char *image_sources(struct image *image, struct ini_file *file, const char *value)
+{
+	size_t used = 0;
+
+	image->sources[0] = 0;
+	while (*(value += strspn(value, " \t"))) {
+		size_t length = strcspn(value, " \t");
+
+		for (size_t i = 0; i < length; i++)
+			if (!isgraph((unsigned char)value[i]))
+				return "source: a character that no URL has; write it as %XX";
+		if (!image_is_url(value, length))
+			return ini_file_error(file, "source: '%.*s' is not http://…, https://… or file:///PATH",
+			                      (int)(length < 128 ? length : 128), value);
+		if (str_print(image->sources + used, sizeof(image->sources) - used, "%s%.*s", used ? " " : "",
+		              (int)length, value) < 0)
+			return "source: too many URLs";
+		used += strlen(image->sources + used);
+		value += length;
+	}
+	return used ? NULL : "source is empty";
+}
+
+static const char *image_alias(struct image *image, struct ini_file *file, const char *value)
+{
+	if (!image_is_name(value))
+		return ini_file_error(file, "alias: '%.64s' is not an image's NAME or NAME:TAG", value);
+	(void)str_print(image->alias, sizeof(image->alias), "%s", value);
+	return NULL;
+}
+
+static const char *image_size(struct ini_file *file, const char *key, uint64_t *bytes, const char *value)
+{
+	if (str_size(value, bytes) < 0 || *bytes == 0)
+		return ini_file_error(file, "%s: '%.64s' is not a size", key, value);
 	return NULL;
 }
 
@@ -49,8 +98,15 @@ static const char *image_take(void *context, struct ini_file *file, const char *
 	struct image *image = context;
 
 	(void)section;
+	image->keys++;
 	if (strcmp(key, "source") == 0)
-		return image_source(image, file, value);
+		return image_sources(image, file, value);
+	if (strcmp(key, "alias") == 0)
+		return image_alias(image, file, value);
+	if (strcmp(key, "size_max") == 0)
+		return image_size(file, key, &image->size_max, value);
+	if (strcmp(key, "virtual_size_max") == 0)
+		return image_size(file, key, &image->virtual_size_max, value);
 	if (strcmp(key, "sha256") == 0)
 		return image_sha256(image, value);
 	if (strcmp(key, "format") == 0) {
@@ -86,6 +142,32 @@ static const char *image_section(void *context, struct ini_file *file, const cha
 	return strcmp(section, "image") == 0 ? NULL : ini_file_error(file, "unknown section [%s]", section);
 }
 
+static bool image_is_packed(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return dot && (strcmp(dot, ".zst") == 0 || strcmp(dot, ".xz") == 0 || strcmp(dot, ".gz") == 0);
+}
+
+/* By its digest the node has a copy of its own; without one a file is used where it lies. */
+static int image_place(struct image *image, const char *name, struct failure *why)
+{
+	if (!image->sources[0])
+		return failure_set(why, EXIT_NODE, "%s: [image] has no source", name);
+	if (image->sha256[0])
+		return 0;
+	if (strncmp(image->sources, "file://", 7) != 0)
+		return failure_set(why, EXIT_NODE, "%s: a source of http or https needs sha256", name);
+	if (strchr(image->sources, ' '))
+		return failure_set(why, EXIT_NODE, "%s: several sources need sha256", name);
+	if (image_is_packed(image->sources))
+		return failure_set(why, EXIT_NODE, "%s: a compressed source needs sha256, the digest of what is in it",
+		                   name);
+	memcpy(image->source, image->sources + 7, strlen(image->sources + 7) + 1);
+	image->sources[0] = 0;
+	return 0;
+}
+
 int image_read(struct image *image, FILE *stream, const char *name, struct failure *why)
 {
 	int rc;
@@ -94,8 +176,12 @@ int image_read(struct image *image, FILE *stream, const char *name, struct failu
 	rc = ini_file_read(stream, name, image_section, image_take, image, why);
 	if (rc < 0)
 		return rc;
-	if (!image->source[0])
-		return failure_set(why, EXIT_NODE, "%s: [image] has no source", name);
+	if (image->alias[0])
+		return image->keys == 1 ? 0
+		                        : failure_set(why, EXIT_NODE, "%s: alias stands alone in its [image]", name);
+	rc = image_place(image, name, why);
+	if (rc < 0)
+		return rc;
 	if (!image->kernel[0] && (image->initrd[0] || image->cmdline[0]))
 		return failure_set(why, EXIT_NODE, "%s: initrd and cmdline need a kernel", name);
 	return 0;
@@ -128,15 +214,16 @@ static void image_names(char *names, size_t size)
 	closedir(folder);
 }
 
-int image_load(struct image *image, const char *name, struct failure *why)
+/* Load one entry of the catalogue, an alias as it is. */
+static int image_load_entry(struct image *image, const char *name, struct failure *why)
 {
 	char path[PATH_MAX];
 	char names[256];
 	FILE *stream;
 	int fd, rc;
 
-	if (!str_is_name(name))
-		return failure_set(why, EXIT_USAGE, "--vm: '%.64s' is not an image's name", name);
+	if (!image_is_name(name))
+		return failure_set(why, EXIT_USAGE, "--vm: '%.64s' is not an image's NAME or NAME:TAG", name);
 	if (str_print(path, sizeof(path), "%s/%s.conf", WNODES_IMAGES_D, name) < 0)
 		return failure_set(why, EXIT_NODE, "the path of images.d is too long");
 	fd = fs_open_file(path, NULL);
@@ -156,6 +243,25 @@ int image_load(struct image *image, const char *name, struct failure *why)
 	}
 	rc = image_read(image, stream, path, why);
 	fclose(stream);
+	(void)str_print(image->entry, sizeof(image->entry), "%s", name);
+	return rc;
+}
+
+int image_load(struct image *image, const char *name, struct failure *why)
+{
+	char alias[sizeof(image->alias)];
+	int rc = image_load_entry(image, name, why);
+
+	if (rc == 0 && image->alias[0]) {
+		memcpy(alias, image->alias, sizeof(alias));
+		rc = image_load_entry(image, alias, why);
+		if (rc == -EINVAL)
+			rc = failure_set(why, EXIT_NODE, WNODES_IMAGES_D "/%s.conf: alias: there is no image '%s'",
+			                 name, alias);
+		else if (rc == 0 && image->alias[0])
+			rc = failure_set(why, EXIT_NODE, WNODES_IMAGES_D "/%s.conf: alias: '%s' is an alias itself",
+			                 name, alias);
+	}
 	(void)str_print(image->name, sizeof(image->name), "%s", name);
 	return rc;
 }
@@ -186,7 +292,7 @@ static int image_check_file(const struct image *image, const char *what, char *p
 
 int image_check_files(struct image *image, struct failure *why)
 {
-	int rc = image_check_file(image, "disk", image->source, why);
+	int rc = image_is_cached(image) ? 0 : image_check_file(image, "disk", image->source, why);
 
 	if (rc == 0 && image->kernel[0])
 		rc = image_check_file(image, "kernel", image->kernel, why);

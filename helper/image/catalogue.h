@@ -4,6 +4,7 @@
 #define WNODES_HELPER_IMAGE_CATALOGUE_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -11,32 +12,49 @@
 #include "common/kv.h"
 #include "helper/failure.h"
 
+#define IMAGE_SOURCES 4096U
+
 /* Flat: nothing to free. */
 struct image {
-	char name[65];
-	char source[PATH_MAX];                   /* the disk's path */
-	char sha256[65];                         /* "" where not given */
-	char format[8];                          /* qcow2 or raw */
-	char groups[4096];                       /* who may use it, separated by commas; "" is everybody */
-	uint64_t memory_min;                     /* bytes */
+	char name[65];                       /* as it was asked for */
+	char entry[65];                      /* of the entry that describes it: name, or what it is an alias of */
+	unsigned int keys;                   /* that its entry has */
+	char alias[65];                      /* "" where the entry is none; image_load() follows it */
+	char sources[IMAGE_SOURCES];         /* URLs, separated by a blank; "" where source is used where it lies */
+	char source[PATH_MAX];               /* the disk's path; of an image with sources, once it is in the cache */
+	char sha256[65];                     /* of the image as it boots; "" where not given */
+	uint64_t size_max, virtual_size_max; /* bytes; 0: [fetch]'s */
+	char format[8];                      /* qcow2 or raw */
+	char groups[4096];                   /* who may use it, separated by commas; "" is everybody */
+	uint64_t memory_min;                 /* bytes */
 	char kernel[PATH_MAX], initrd[PATH_MAX]; /* "" where not given */
 	char cmdline[KV_VALUE_MAX + 1];
 	char commands[COMMAND_NAMES_MAX]; /* of Slurm that work in its machines, as far as the site's policy has them */
 };
 
+/** Whether text names an image: NAME or NAME:TAG. */
+bool image_is_name(const char *text);
+
+/** Whether the node keeps a verified copy of the image in its cache, rather than use it where it lies. */
+static inline bool image_is_cached(const struct image *image)
+{
+	return image->sources[0] != 0;
+}
+
 /** Read a description from stream (errors call it name). Returns 0 or -EIO with why (EXIT_NODE). */
 int image_read(struct image *image, FILE *stream, const char *name, struct failure *why);
 
 /**
- * Load the image name of the catalogue; name may be any text. Returns 0,
+ * Load the image name (NAME or NAME:TAG) of the catalogue, or what it is an
+ * alias of; name may be any text. Returns 0,
  * -EINVAL (EXIT_USAGE: not a name, or not in the catalogue), or -EIO
  * (EXIT_NODE: its description is broken) with why.
  */
 int image_load(struct image *image, const char *name, struct failure *why);
 
 /**
- * Check the image's files: trusted, regular, readable by everybody; source,
- * kernel and initrd become paths without symlinks. Returns 0 or -EIO with why.
+ * Check the image's files: trusted, regular, readable by everybody; source
+ * (unless it is the cache's), kernel and initrd become paths without symlinks. Returns 0 or -EIO with why.
  */
 int image_check_files(struct image *image, struct failure *why);
 

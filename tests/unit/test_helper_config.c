@@ -164,7 +164,7 @@ static void images(void **state)
 	assert_int_equal(image.memory_min, 256 << 20);
 	assert_string_equal(image_says("[image]\nformat = raw\n"), "I: [image] has no source");
 	assert_string_equal(image_says("[image]\nsource = https://x/y\n"),
-	                    "I:2: images over http are not yet available");
+	                    "I: a source of http or https needs sha256");
 	assert_string_equal(image_says("[image]\nsource = file://host/y\n"),
 	                    "I:2: source: 'file://host/y' is not file:///PATH");
 	assert_string_equal(image_says("[image]\nsource = file:///a/../b\n"),

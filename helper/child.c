@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "helper/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/str.h"
+#include "helper/clock.h"
+#include "helper/harden.h"
+
+#define CLOSE_ON_EXEC 4U /* CLOSE_RANGE_CLOEXEC */
+
+static void child_limit(int resource, uint64_t max)
+{
+	struct rlimit limit = {max, max};
+
+	if (max > 0 && setrlimit((__rlimit_resource_t)resource, &limit) < 0)
+		_exit(126);
+}
+
+/* Descriptors 0 to 2 and those named, and no other, get through the execve(2). */
+static bool child_descriptors(const struct child *child)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(child->out < 0 ? null : child->out, STDOUT_FILENO) < 0 ||
+	    dup2(child->err < 0 ? null : child->err, STDERR_FILENO) < 0)
+		return false;
+	/* before 5.11: the helper opens nothing without O_CLOEXEC */
+	(void)syscall(SYS_close_range, 3U, ~0U, CLOSE_ON_EXEC);
+	for (size_t i = 0; i < child->fd_count; i++)
+		if (fcntl(child->fds[i], F_SETFD, 0) < 0)
+			return false;
+	return true;
+}
+
+/* Whether every capability is gone. */
+static bool child_drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0}, is[_LINUX_CAPABILITY_U32S_3];
+
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	return syscall(SYS_capset, &header, none) == 0 && syscall(SYS_capget, &header, is) == 0 &&
+	       memcmp(is, none, sizeof(none)) == 0;
+}
+
+static bool child_become(const struct child *child, pid_t parent)
+{
+	uid_t uids[3];
+	gid_t gids[3];
+
+	if (child->uid == 0 || setgroups(1, &child->gid) < 0 || setresgid(child->gid, child->gid, child->gid) < 0 ||
+	    setresuid(child->uid, child->uid, child->uid) < 0 || !child_drop_capabilities() ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return false;
+	/* a change of ids clears it */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		return false;
+	if (setresuid((uid_t)-1, 0, (uid_t)-1) == 0 || setuid(0) == 0 || getresuid(&uids[0], &uids[1], &uids[2]) < 0 ||
+	    getresgid(&gids[0], &gids[1], &gids[2]) < 0)
+		return false;
+	for (size_t i = 0; i < 3; i++)
+		if (uids[i] != child->uid || gids[i] != child->gid)
+			return false;
+	return true;
+}
+
+static _Noreturn void child_exec(const struct child *child, pid_t parent)
+{
+	char *const envp[] = {NULL};
+
+	if (!child_descriptors(child))
+		_exit(126);
+	child_limit(RLIMIT_FSIZE, child->file_max);
+	child_limit(RLIMIT_AS, child->memory_max);
+	if (!child_become(child, parent)) {
+		dprintf(STDERR_FILENO, "cannot become the user %u", child->uid);
+		_exit(126);
+	}
+	harden_reset_signals();
+	(void)execve(child->program, child->argv, envp);
+	dprintf(STDERR_FILENO, "cannot execute %s: %s", child->program, strerror(errno));
+	_exit(127);
+}
+
+pid_t child_start(const struct child *child)
+{
+	pid_t parent = getpid();
+	pid_t pid = fork();
+
+	if (pid == 0)
+		child_exec(child, parent);
+	return pid < 0 ? -errno : pid;
+}
+
+int child_wait(pid_t pid, unsigned int ms)
+{
+	uint64_t deadline = clock_steady() + ms;
+	int status = 0;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (clock_steady() >= deadline) {
+			(void)kill(pid, SIGKILL);
+			(void)waitpid(pid, &status, 0);
+			return -ETIMEDOUT;
+		}
+		clock_nap(2);
+	}
+	return status;
+}
+
+/* Several lines are one of ours. */
+static void child_one_line(char *text)
+{
+	size_t length = strlen(text);
+
+	while (length > 0 && text[length - 1] == '\n')
+		text[--length] = 0;
+	for (char *newline = text; (newline = strchr(newline, '\n'));)
+		*newline = ' ';
+	str_printable(text);
+}
+
+int child_run(struct child *child, unsigned int ms, char said[CHILD_SAID])
+{
+	int fds[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	said[0] = 0;
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	child->err = fds[1];
+	pid = child_start(child);
+	close(fds[1]);
+	status = pid < 0 ? (int)pid : child_wait(pid, ms);
+	n = read(fds[0], said, CHILD_SAID - 1);
+	close(fds[0]);
+	said[n > 0 ? n : 0] = 0;
+	child_one_line(said);
+	return status;
+}
