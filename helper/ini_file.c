@@ -24,8 +24,9 @@ struct ini_file {
 	int line;       /* the one inih reads now */
 	bool continued; /* it begins with a blank */
 	bool failed;
-	bool skipped;      /* the section is wrong, and its values are left alone */
-	int reported_line; /* the last one with an error that was handed over and did not end the reading; 0: none */
+	bool skipped;     /* the section is wrong, and its values are left alone */
+	bool reported;    /* an error was handed over, and did not end the reading */
+	int heading_line; /* the first that looks like a heading and is none; 0: there is none */
 	/* the value being gathered, until a line shows that it is whole */
 	int value_line;
 	char section[64], key[256], value[KV_VALUE_MAX + 1];
@@ -57,14 +58,13 @@ void ini_file_report(void (*report)(void *context, const char *message), void *c
 
 static void ini_fail(struct ini_file *file, int line, const char *text)
 {
-	/* inih says of a bad heading what was said already */
-	if (file->failed || file->reported_line == line)
+	if (file->failed)
 		return;
 	(void)failure_set(file->why, EXIT_NODE, "%s:%d: %s", file->name, line, text);
 	file->failed = reporter.report == NULL;
 	if (file->failed)
 		return;
-	file->reported_line = line;
+	file->reported = true;
 	reporter.report(reporter.context, file->why->message);
 }
 
@@ -114,6 +114,8 @@ static void ini_heading(struct ini_file *file, const char *line)
 	file->skipped = true;
 	if (line[1 + length] != ']' || length == 0 || length >= sizeof(section)) {
 		ini_fail(file, file->line, "not a section's heading");
+		if (file->heading_line == 0)
+			file->heading_line = file->line;
 		return;
 	}
 	memcpy(section, line + 1, length);
@@ -211,11 +213,11 @@ int ini_file_read(FILE *stream, const char *name, ini_file_section *section, ini
 	file.context = context;
 	file.why = why;
 	line = ini_parse_stream(ini_read_line, &file, ini_handler_line, &file);
-	/* inih numbers lines as the reader does: one call, one line */
-	if (line > 0)
+	/* inih numbers lines as the reader does: one call, one line; of a heading it has been said */
+	if (line > 0 && line != file.heading_line)
 		ini_fail(&file, line, "neither a section nor `key = value`");
 	if (line < 0 || ferror(stream))
 		ini_fail(&file, file.line, "cannot be read");
 	ini_flush(&file);
-	return file.failed || file.reported_line ? -EIO : 0;
+	return file.failed || file.reported ? -EIO : 0;
 }
