@@ -57,6 +57,7 @@ $(BUILD)/wnodes-helper: LIBS = -lslurm -linih
 $(BUILD)/wnodes-monitor: LIBS = $(call pkg_libs,libvirt libxml-2.0 libseccomp)
 $(BUILD)/wnodes-run: LIBS = $(call pkg_libs,libsystemd)
 $(BUILD)/wnodes-relay: LIBS = $(call pkg_libs,libsystemd libseccomp)
+$(BUILD)/wnodes: LIBS = $(call pkg_libs,jansson)
 
 $(BUILD)/wnodes-helper: $(HELPER) $(COMMON)
 $(BUILD)/wnodes-monitor: $(MONITOR) $(COMMON)

@@ -15,21 +15,15 @@ static void add(struct blocks *blocks, const char *kind, const char *format, ...
 
 static void add(struct blocks *blocks, const char *kind, const char *format, ...)
 {
-	struct kv *list = reallocarray(blocks->list, blocks->count + 1, sizeof(*list));
+	struct kv block = {0};
 	va_list arguments;
 	char text[512];
 
-	if (!list)
-		return;
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	blocks->list = list;
-	list[blocks->count] = (struct kv){0};
-	if (kv_set(&list[blocks->count], "kind", kind) == 0 && kv_set(&list[blocks->count], "message", text) == 0)
-		blocks->count++;
-	else
-		kv_free(&list[blocks->count]);
+	if (kv_set(&block, "kind", kind) < 0 || kv_set(&block, "message", text) < 0 || blocks_add(blocks, &block) < 0)
+		kv_free(&block);
 }
 
 /* The value of `Name   = value` in text, into value[size]; whether there is one. */

@@ -24,6 +24,8 @@ static const char *const arg_names[ARGS] = {
         [ARG_PARENT] = "--parent",
         [ARG_MOUNT] = "--mount",
         [ARG_DEEP] = "--deep",
+        [ARG_ALL] = "--all",
+        [ARG_DIGEST] = "--digest",
 };
 
 static int args_find(const char *name, uint32_t allowed)

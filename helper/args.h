@@ -26,11 +26,13 @@ enum arg {
 	ARG_PARENT,
 	ARG_MOUNT,
 	ARG_DEEP,
+	ARG_ALL,
+	ARG_DIGEST,
 	ARGS
 };
 
 #define ARG_BIT(arg) (1U << (arg))
-#define ARG_FLAGS ARG_BIT(ARG_DEEP) /* those without a value: "" where given */
+#define ARG_FLAGS (ARG_BIT(ARG_DEEP) | ARG_BIT(ARG_ALL)) /* those without a value: "" where given */
 
 /* The values, NULL where not given; they point into argv. */
 struct args {
