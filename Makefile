@@ -14,6 +14,8 @@ STATEDIR ?= /var/lib/wnodes
 RUNDIR ?= /run/wnodes
 # where the host has srun, sbatch and the others
 SLURMBINDIR ?= /usr/bin
+# the system user that fetches images
+FETCH_USER ?= wnodes
 DESTDIR ?=
 
 CC ?= gcc
@@ -24,7 +26,7 @@ WARN := -Wall -Wextra -Wconversion -Wshadow -Werror
 HARDEN ?= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 PATHS := -DWNODES_SYSCONFDIR='"$(SYSCONFDIR)"' -DWNODES_LIBEXECDIR='"$(LIBEXECDIR)"' \
 	-DWNODES_STATEDIR='"$(STATEDIR)"' -DWNODES_RUNDIR='"$(RUNDIR)"' \
-	-DWNODES_SLURM_BINDIR='"$(SLURMBINDIR)"'
+	-DWNODES_SLURM_BINDIR='"$(SLURMBINDIR)"' -DWNODES_FETCH_USER='"$(FETCH_USER)"'
 CPPFLAGS += -I. -D_GNU_SOURCE -DWNODES_VERSION='"$(VERSION)"' $(PATHS)
 CFLAGS += -std=gnu17 $(OPT) $(WARN) $(HARDEN) $(SANITIZE) -fPIC -MMD -MP
 LDFLAGS += -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,-z,noexecstack $(SANITIZE)

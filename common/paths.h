@@ -15,6 +15,7 @@
 #define WNODES_HELPER WNODES_LIBEXECDIR "/wnodes-helper"
 #define WNODES_MONITOR WNODES_LIBEXECDIR "/wnodes-monitor"
 #define WNODES_RELAY WNODES_LIBEXECDIR "/wnodes-relay"
+#define WNODES_FETCH WNODES_LIBEXECDIR "/wnodes-fetch"
 #define WNODES_RUN WNODES_LIBEXECDIR "/wnodes-run"
 #define WNODES_JOBS WNODES_STATEDIR "/jobs" /* root's, 0700: NODE/JOB.RESTART/{record,journal,machine} */
 /* WNODES_RUNDIR "/NODE/JOB": the job's run folder, root's; the job's user may enter and read */

@@ -12,6 +12,7 @@
 #include "helper/cgroup.h"
 #include "helper/clock.h"
 #include "helper/disk/disk.h"
+#include "helper/image/cache.h"
 #include "helper/journal.h"
 #include "helper/state.h"
 #include "helper/verbs.h"
@@ -91,6 +92,8 @@ static int destroy_undo(void *context, const char *kind, const char *argument)
 		rc = disk->remove(argument);
 	else if (strcmp(kind, "run") == 0)
 		rc = state_remove_folder(argument);
+	else if (strcmp(kind, "use") == 0)
+		rc = cache_release(argument);
 	else if (strcmp(kind, "cgroup") == 0)
 		rc = *files_only ? 0 : cgroup_remove(argument);
 	if (rc < 0)

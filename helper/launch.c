@@ -14,14 +14,18 @@
 #include "common/log.h"
 #include "common/paths.h"
 #include "common/str.h"
+#include "helper/clock.h"
 #include "helper/config.h"
 #include "helper/disk/disk.h"
 #include "helper/fs.h"
 #include "helper/harden.h"
+#include "helper/image/cache.h"
 #include "helper/image/catalogue.h"
 #include "helper/machine.h"
 #include "helper/network/network.h"
 #include "helper/state.h"
+
+#define USE_TRIES 5
 
 /* libvirt's cache of capabilities, which all the node's machines share. */
 static int launch_cache(struct failure *why)
@@ -39,6 +43,60 @@ static int launch_cache(struct failure *why)
 	return libvirt < 0 ? failure_set(why, EXIT_NODE, WNODES_STATEDIR "/cache: %s", strerror(-libvirt)) : 0;
 }
 
+/* The image that the job was prepared for, by its digest: its name may mean another one by now. */
+static int launch_load_image(const struct record *record, struct image *image, struct failure *why)
+{
+	const char *entry = kv_get(&record->kv, "image_entry");
+	const char *digest = kv_get(&record->kv, "digest");
+	const char *name = kv_get(&record->kv, "image");
+	int rc = name ? image_load(image, entry ? entry : name, why)
+	              : failure_set(why, EXIT_NODE, "the job's record is broken");
+
+	if (rc == 0 && strcmp(image->sha256, digest ? digest : "") != 0)
+		rc = failure_set(why, EXIT_NODE, "image %s: its sha256 was %s when the job began, and is %s now",
+		                 image->entry, digest ? digest : "none", image->sha256[0] ? image->sha256 : "none");
+	if (rc == 0)
+		(void)str_print(image->name, sizeof(image->name), "%s", name);
+	return rc;
+}
+
+/* A waiting job, and how it says so. */
+struct waiting {
+	const struct record *record;
+	const struct config *config;
+	const struct image *image;
+};
+
+static int launch_say_progress(void *context, const struct cache_progress *progress)
+{
+	const struct waiting *waiting = context;
+	char message[256];
+
+	cache_progress_text(progress, waiting->image->name, message, sizeof(message));
+	(void)state_fetching(waiting->record, message, waiting->config->fetch_timeout);
+	return record_is_cancelled(waiting->record) ? -ECANCELED : 0;
+}
+
+/* The image's link into the cache, once the image is there; its time is no part of the boot's. */
+static int launch_wait_for_image(struct record *record, const struct config *config, struct image *image,
+                                 struct failure *why)
+{
+	struct waiting waiting = {.record = record, .config = config, .image = image};
+	uint64_t since = clock_wall();
+	int rc = cache_use(config, image, record, image->source, why);
+
+	(void)kv_get_u64(&record->kv, "t.prepared", 1, UINT64_MAX, &since);
+	/* what was there may be taken away before it is used, or have changed */
+	for (int tries = 0; rc == -ENOENT && tries < USE_TRIES; tries++) {
+		rc = cache_fetch(config, image, since, launch_say_progress, &waiting, why);
+		if (rc == 0)
+			rc = cache_use(config, image, record, image->source, why);
+	}
+	if (rc == -ENOENT)
+		rc = failure_set(why, EXIT_NODE, "image %s: it goes from the cache as often as it comes", image->entry);
+	return rc;
+}
+
 static int launch_make(struct record *record, struct kv *machine, struct failure *why)
 {
 	static struct config config;
@@ -50,13 +108,16 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 	int rc = config_load(&config, why);
 
 	if (rc == 0)
-		rc = image_load(&image, kv_get(&record->kv, "image"), why);
+		rc = launch_load_image(record, &image, why);
 	if (rc == 0)
 		rc = image_check_files(&image, why);
+	if (rc == 0 && image_is_cached(&image))
+		rc = launch_wait_for_image(record, &config, &image, why);
 	if (rc == 0)
 		rc = launch_cache(why);
 	if (rc < 0)
 		return rc;
+	(void)state_set(record, "disk", NULL);
 	if (!network || kv_get_u64(&record->kv, "uid", 1, UINT32_MAX - 1, &uid) < 0 ||
 	    kv_get_u64(&record->kv, "gid", 0, UINT32_MAX - 1, &gid) < 0)
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
@@ -125,7 +186,6 @@ _Noreturn void launch(struct record *record)
 	log_open("wnodes-helper", true);
 	if (record_is_cancelled(record))
 		_exit(0);
-	(void)state_set(record, "disk", NULL);
 	if (launch_all(record, &why) == -ECANCELED)
 		_exit(0);
 	log_error("job %" PRIu32 ": %s", record->id.job, why.message);

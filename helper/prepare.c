@@ -15,6 +15,7 @@
 #include "helper/clock.h"
 #include "helper/config.h"
 #include "helper/identity.h"
+#include "helper/image/cache.h"
 #include "helper/image/catalogue.h"
 #include "helper/mounts.h"
 #include "helper/virtiofsd.h"
@@ -103,6 +104,15 @@ static int prepare_console(struct record *record, const char *console, struct fa
 	return 0;
 }
 
+/* Which image it is, whatever becomes of its name while the job waits; and have it fetched where it is not there. */
+static int prepare_image(const struct config *config, const struct image *image, struct kv *kv, struct failure *why)
+{
+	if (kv_set(kv, "image_entry", image->entry) < 0 ||
+	    kv_set(kv, "digest", image->sha256[0] ? image->sha256 : NULL) < 0)
+		return failure_set(why, EXIT_NODE, "out of memory");
+	return image_is_cached(image) ? cache_start(config, image, why) : 0;
+}
+
 /* Check the job's wishes and write what follows from them into the record. */
 static int prepare_check(struct record *record, const struct wish *wish, struct failure *why)
 {
@@ -140,7 +150,7 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 	    kv_set(kv, "cpus", args->value[ARG_CPUS]) < 0 ||
 	    kv_set(kv, "slurm_commands", commands[0] ? commands : NULL) < 0)
 		return failure_set(why, EXIT_NODE, "out of memory");
-	return 0;
+	return prepare_image(&config, &image, kv, why);
 }
 
 /* The record and the run folder stand; from here on a failure can be told to the job. */

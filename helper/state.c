@@ -87,10 +87,38 @@ static int state_copy(const struct record *record, struct kv *kv)
 	return rc;
 }
 
-static int state_update(const struct record *record, const char *event, bool is_state, const struct failure *why)
+/* One change of the state file. */
+struct change {
+	const char *event;
+	bool is_state;
+	const struct failure *why; /* NULL where nothing failed */
+	const char *message;       /* of a state that lasts; NULL: none */
+	uint64_t fetch_timeout;
+};
+
+static int state_put(struct kv *kv, const struct change *change)
+{
+	const struct failure *why = change->why;
+	char key[32];
+	int rc = str_print(key, sizeof(key), "t.%s", change->event);
+
+	if (rc == 0 && change->is_state)
+		rc = kv_set(kv, "state", change->event);
+	if (rc == 0 && change->is_state)
+		rc = kv_set(kv, "message", why ? why->message : change->message);
+	if (rc == 0 && why)
+		rc = kv_setf(kv, "code", "%d", why->code);
+	if (rc == 0 && change->fetch_timeout)
+		rc = kv_setf(kv, "fetch_timeout", "%" PRIu64, change->fetch_timeout);
+	/* when it began */
+	if (rc == 0 && !(change->message && kv_get(kv, key)))
+		rc = kv_setf(kv, key, "%" PRIu64, clock_wall());
+	return rc;
+}
+
+static int state_update(const struct record *record, const struct change *change)
 {
 	struct kv kv = {0};
-	char key[32];
 	int fd = state_open(&record->id);
 	int rc;
 
@@ -101,16 +129,8 @@ static int state_update(const struct record *record, const char *event, bool is_
 		rc = 0;
 	if (rc == 0)
 		rc = state_copy(record, &kv);
-	if (rc == 0 && is_state)
-		rc = kv_set(&kv, "state", event);
-	if (rc == 0 && why)
-		rc = kv_setf(&kv, "code", "%d", why->code);
-	if (rc == 0 && why)
-		rc = kv_set(&kv, "message", why->message);
 	if (rc == 0)
-		rc = str_print(key, sizeof(key), "t.%s", event);
-	if (rc == 0)
-		rc = kv_setf(&kv, key, "%" PRIu64, clock_wall());
+		rc = state_put(&kv, change);
 	if (rc == 0)
 		rc = kv_save(&kv, fd, "state", 0644, 0);
 	kv_free(&kv);
@@ -120,12 +140,24 @@ static int state_update(const struct record *record, const char *event, bool is_
 
 int state_set(const struct record *record, const char *state, const struct failure *why)
 {
-	return state_update(record, state, true, why);
+	const struct change change = {.event = state, .is_state = true, .why = why};
+
+	return state_update(record, &change);
+}
+
+int state_fetching(const struct record *record, const char *message, uint64_t timeout)
+{
+	const struct change change = {
+	        .event = "fetching", .is_state = true, .message = message, .fetch_timeout = timeout};
+
+	return state_update(record, &change);
 }
 
 int state_mark(const struct record *record, const char *event)
 {
-	return state_update(record, event, false, NULL);
+	const struct change change = {.event = event};
+
+	return state_update(record, &change);
 }
 
 int state_load(const struct record_id *id, struct kv *kv)

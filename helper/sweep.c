@@ -15,6 +15,7 @@
 #include "helper/cgroup.h"
 #include "helper/clock.h"
 #include "helper/config.h"
+#include "helper/image/cache.h"
 #include "helper/owner.h"
 #include "helper/record.h"
 #include "helper/verbs.h"
@@ -94,6 +95,20 @@ static int sweep_stray(void *context, const char *name, const char *path, const 
 	return 0;
 }
 
+/* The cache may be missing, or on a disk that is broken: the jobs are swept all the same. */
+static void sweep_cache(struct sweep *sweep)
+{
+	int rc = cache_repair(&sweep->config);
+
+	if (rc == 0)
+		rc = cache_trim(&sweep->config);
+	if (rc < 0) {
+		(void)failure_set(&sweep->failure, EXIT_NODE, "the image cache %s: %s", sweep->config.cache_dir,
+		                  strerror(-rc));
+		log_error("%s", sweep->failure.message);
+	}
+}
+
 int verb_sweep(const struct caller *caller, const struct args *args, struct failure *why)
 {
 	static struct sweep sweep;
@@ -120,6 +135,7 @@ int verb_sweep(const struct caller *caller, const struct args *args, struct fail
 	rc = cgroup_hunt(sweep_stray, &sweep);
 	if (rc < 0)
 		log_error("the cgroups cannot be looked through: %s", strerror(-rc));
+	sweep_cache(&sweep);
 	*why = sweep.failure;
 	return why->code;
 }

@@ -20,6 +20,8 @@
 #define START_SECONDS 120U
 #define BOOT_SECONDS_MAX 86400U
 #define BOOT_EXTRA_SECONDS 60U
+#define FETCH_SECONDS_MAX 86400U
+#define FETCH_EXTRA_SECONDS 60U
 #define READY_SECONDS 60U
 #define LOST_SECONDS 2U
 
@@ -59,6 +61,15 @@ static enum run_verdict judge_progress(const struct run_wait *wait, const struct
 		if (seconds >= START_SECONDS)
 			return fail(failure, EXIT_NODE, "the VM did not start: it has been in state \"%s\" for %u s",
 			            wait->state, START_SECONDS);
+		return RUN_WAIT;
+	}
+	if (strcmp(wait->state, "fetching") == 0) {
+		if (kv_get_u64(state, "fetch_timeout", 1, FETCH_SECONDS_MAX, &timeout) < 0)
+			timeout = START_SECONDS;
+		if (seconds >= timeout + FETCH_EXTRA_SECONDS)
+			return fail(failure, EXIT_NODE,
+			            "the VM's image was not fetched within %" PRIu64 " s, and nothing says why",
+			            timeout + FETCH_EXTRA_SECONDS);
 		return RUN_WAIT;
 	}
 	if (strcmp(wait->state, "booting") == 0) {
