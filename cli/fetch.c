@@ -85,7 +85,7 @@ int cli_fetch(char **argv)
 		fprintf(stderr, "wnodes: fetch: usage: wnodes fetch [--json] NAME\n");
 		return EXIT_USAGE;
 	}
-	arguments[2] = fetch.progress.name = name;
+	arguments[2] = name;
 	code = cli_helper_each(arguments, take, &fetch);
 	progress_end(&fetch.progress);
 	if (fetch.json) {

@@ -8,6 +8,7 @@
 #include "common/exitcode.h"
 
 #define DIGEST_SHOWN 12
+#define HERE_TEXT 16U
 
 static const char *get(const struct kv *block, const char *key)
 {
@@ -44,20 +45,33 @@ static void print_who(const struct kv *block)
 		printf("%s\n", is(block, "state", "broken") ? "-" : "everybody");
 }
 
+/* "yes", "no", "37 %" or "broken" into text[16]. */
+static void print_here(const struct kv *block, char *text)
+{
+	const char *state = get(block, "state");
+	uint64_t total = 0, here = 0;
+
+	if (strcmp(state, "fetching") == 0 && kv_get_u64(block, "total", 1, UINT64_MAX, &total) == 0 &&
+	    kv_get_u64(block, "transferred", 0, total, &here) == 0)
+		(void)snprintf(text, HERE_TEXT, "%.0f %%", (double)here * 100 / (double)total);
+	else
+		(void)snprintf(text, HERE_TEXT, "%s",
+		               strcmp(state, "present") == 0  ? "yes"
+		               : strcmp(state, "absent") == 0 ? "no"
+		                                              : state);
+}
+
 static void print_table(const struct blocks *blocks)
 {
-	char size[SIZE_TEXT];
+	char size[SIZE_TEXT], here[HERE_TEXT];
 
 	printf("%-24s %-12s %6s %-10s %s\n", "NAME", "DIGEST", "SIZE", "HERE", geteuid() == 0 ? "WHO" : "MAY I");
 	for (size_t i = 0; i < blocks->count; i++) {
 		const struct kv *block = &blocks->list[i];
-		const char *state = get(block, "state");
 
 		print_size(block, size);
-		printf("%-24s %-12.*s %6s %-10s ", get(block, "name"), DIGEST_SHOWN, get(block, "digest"), size,
-		       strcmp(state, "present") == 0  ? "yes"
-		       : strcmp(state, "absent") == 0 ? "no"
-		                                      : state);
+		print_here(block, here);
+		printf("%-24s %-12.*s %6s %-10s ", get(block, "name"), DIGEST_SHOWN, get(block, "digest"), size, here);
 		print_who(block);
 		if (kv_get(block, "message"))
 			printf("  %s\n", kv_get(block, "message"));

@@ -75,6 +75,41 @@ int nodes_parse(struct nodes *nodes, const char *text)
 	return rc;
 }
 
+static struct node *find(const struct nodes *nodes, const char *name)
+{
+	for (size_t i = 0; i < nodes->count; i++)
+		if (strcmp(nodes->list[i].name, name) == 0)
+			return &nodes->list[i];
+	return NULL;
+}
+
+/* The names in the list, as nodes that Slurm does not know until sinfo has told of them. */
+static int expand(struct nodes *nodes, const char *list)
+{
+	const char *const scontrol[] = {WNODES_SLURM_BINDIR "/scontrol", "show", "hostnames", list, NULL};
+	char *text = NULL;
+	int rc = capture(scontrol, SINFO_SECONDS, &text) == 0 && text ? 0 : -EIO;
+
+	for (const char *name = text; rc == 0 && name && *name;) {
+		size_t length = strcspn(name, "\n");
+
+		if (length > 0)
+			rc = add(nodes, name, length, "unknown");
+		name += length + (name[length] == '\n');
+	}
+	free(text);
+	return rc;
+}
+
+/* What sinfo told takes the place of what the list said. */
+static void merge(struct nodes *nodes, struct nodes *named)
+{
+	for (size_t i = 0; i < named->count; i++)
+		if (!find(nodes, named->list[i].name))
+			(void)add(nodes, named->list[i].name, strlen(named->list[i].name), named->list[i].state);
+	drop_twins(nodes);
+}
+
 int nodes_load(struct nodes *nodes, const char *list, const char *partition, char *why, size_t size)
 {
 	const char *const sinfo[] = {WNODES_SLURM_BINDIR "/sinfo", "-h", "-N", "-o", "%N|%T", list ? "-n" : "-p",
@@ -82,23 +117,22 @@ int nodes_load(struct nodes *nodes, const char *list, const char *partition, cha
 	char *text = NULL;
 	int code = capture(sinfo, SINFO_SECONDS, &text);
 	int rc = code == 0 && text ? nodes_parse(nodes, text) : -EIO;
+	struct nodes named = {0};
 
 	free(text);
+	if (rc == 0 && list) {
+		rc = expand(&named, list);
+		merge(nodes, &named);
+		nodes_free(&named);
+	}
 	if (rc == 0 && nodes->count > 0)
 		return 0;
 	if (rc < 0)
-		(void)snprintf(why, size, "%s fails: does Slurm's controller answer?", sinfo[0]);
+		(void)snprintf(why, size, "%s fails: does Slurm's controller answer, and is %s a list of nodes?",
+		               sinfo[0], list ? list : partition);
 	else
 		(void)snprintf(why, size, "Slurm has no %s %s", list ? "nodes" : "partition", list ? list : partition);
 	return -1;
-}
-
-static struct node *find(const struct nodes *nodes, const char *name)
-{
-	for (size_t i = 0; i < nodes->count; i++)
-		if (strcmp(nodes->list[i].name, name) == 0)
-			return &nodes->list[i];
-	return NULL;
 }
 
 /* A flat object of texts and whole numbers. */

@@ -66,7 +66,7 @@ static int complete(struct node *node)
 	if (rc == 0)
 		rc = kv_setf(answer, "code", "%d", EXIT_NODE);
 	if (rc == 0 && !node->is_up)
-		rc = kv_setf(answer, "message", "Slurm says that the node is %s", node->state);
+		rc = kv_setf(answer, "message", "to Slurm the node is %s", node->state);
 	else if (rc == 0)
 		rc = kv_set(answer, "message", node->why);
 	return rc;

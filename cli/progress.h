@@ -9,23 +9,22 @@
 
 #include "common/kv.h"
 
-#define PROGRESS_TEXT 96U
+#define PROGRESS_BAR 24U /* characters */
 
-/* Zero-initialise but for name. */
+/* Zero-initialise but for terminal. */
 struct progress {
-	const char *name; /* the image's */
-	bool terminal;    /* standard error is one */
-	bool drawn;       /* a bar stands on the terminal's last line */
-	int64_t said;     /* when the last line was, in seconds of CLOCK_MONOTONIC; 0: none yet */
+	bool terminal; /* standard error is one */
+	bool drawn;    /* a bar stands on the terminal's last line */
+	int64_t said;  /* when the last line was, in seconds of CLOCK_MONOTONIC; 0: none yet */
 };
 
-/** "37 %, 112M/s, 41 s left" of a block with `state`, `total`, `transferred` and `rate` into text[PROGRESS_TEXT]. */
-void progress_text(const struct kv *block, char *text);
-
-/** A bar of 24 characters for a block's share that is transferred, into bar[25]; "" where the total is not known. */
+/**
+ * A bar for the share `transferred` of a block's `total`, into
+ * bar[PROGRESS_BAR + 1]; "" where it is not known, or `state` is verifying.
+ */
 void progress_bar(const struct kv *block, char *bar);
 
-/** Show the block on standard error. */
+/** Show a block's `message` on standard error. */
 void progress_show(struct progress *progress, const struct kv *block);
 
 /** Take the bar away. */

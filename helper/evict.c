@@ -36,10 +36,10 @@ static int add_entry(void *context, const struct cache_entry *entry)
 static int find_image(const char *name, struct digests *digests, struct failure *why)
 {
 	static struct image image;
-	int rc = image_load(&image, name, why);
-
-	if (rc < 0)
-		return rc;
+	if (image_load(&image, name, why) < 0) {
+		failure_drop_option(why);
+		return -EINVAL;
+	}
 	if (!image_is_cached(&image))
 		return failure_set(why, EXIT_USAGE, "image %s is used where it lies: it is not in the cache", name);
 	return add(digests, image.sha256) < 0 ? failure_set(why, EXIT_NODE, "out of memory") : 0;

@@ -81,13 +81,23 @@ static int fetch_put(struct kv *block)
 	return answer_flush(&ignored) < 0 ? -EPIPE : 0;
 }
 
+struct telling {
+	const char *name; /* that was asked for */
+	const struct image *image;
+	bool fetched; /* it was not here */
+};
+
 static int fetch_report(void *context, const struct cache_progress *progress)
 {
-	bool *fetched = context;
+	struct telling *telling = context;
+	char message[256];
 	struct kv block = {0};
 	int rc = kv_set(&block, "state", progress->verifying ? "verifying" : "fetching");
 
-	*fetched = true;
+	telling->fetched = true;
+	cache_progress_text(progress, telling->name, message, sizeof(message));
+	if (rc == 0)
+		rc = kv_set(&block, "message", message);
 	if (rc == 0)
 		rc = kv_set(&block, "source", progress->source[0] ? progress->source : NULL);
 	if (rc == 0)
@@ -116,20 +126,21 @@ static uint64_t fetch_size(const struct config *config, const struct image *imag
 }
 
 /* The last block. */
-static void fetch_end(const struct config *config, const struct image *image, uint64_t since, bool fetched,
+static void fetch_end(const struct config *config, const struct telling *telling, uint64_t since,
                       const struct failure *why)
 {
+	const struct image *image = telling->image;
 	struct kv block = {0};
 	int rc = kv_set(&block, "state", why->code ? "failed" : "present");
 
 	if (rc == 0)
-		rc = kv_set(&block, "image", image->name);
+		rc = kv_set(&block, "image", telling->name);
 	if (rc == 0)
 		rc = kv_set(&block, "digest", image->sha256[0] ? image->sha256 : NULL);
 	if (rc == 0 && why->code == 0)
 		rc = set_number(&block, "size", fetch_size(config, image));
 	if (rc == 0)
-		rc = kv_set(&block, "fetched", fetched ? "yes" : "no");
+		rc = kv_set(&block, "fetched", telling->fetched && why->code == 0 ? "yes" : "no");
 	if (rc == 0)
 		rc = kv_setf(&block, "ms", "%" PRIu64, clock_steady() - since);
 	if (rc == 0 && why->code)
@@ -139,33 +150,39 @@ static void fetch_end(const struct config *config, const struct image *image, ui
 	kv_free(&block);
 }
 
+/* An image that may be fetched, for this caller. */
+static int fetch_load(const struct caller *caller, const char *name, struct config *config, struct image *image,
+                      struct failure *why)
+{
+	int rc = config_load(config, why);
+
+	if (rc == 0)
+		rc = image_load(image, name, why);
+	if (rc == 0)
+		rc = fetch_allowed(config, image, caller, why);
+	return rc == 0 ? image_check_files(image, why) : rc;
+}
+
 int verb_fetch(const struct caller *caller, const struct args *args, struct failure *why)
 {
 	static struct config config;
 	static struct image image;
+	struct telling telling = {.image = &image, .name = args->value[ARG_IMAGE]};
 	uint64_t begin = clock_steady();
-	bool fetched = false;
-	int rc = config_load(&config, why);
+	int rc = fetch_load(caller, telling.name, &config, &image, why);
 
-	if (rc == 0)
-		rc = image_load(&image, args->value[ARG_IMAGE], why);
-	if (rc == 0)
-		rc = fetch_allowed(&config, &image, caller, why);
-	if (rc == 0)
-		rc = image_check_files(&image, why);
-	if (rc < 0 || !image_is_cached(&image)) {
-		if (rc == 0)
-			fetch_end(&config, &image, begin, false, why);
-		return why->code;
+	if (rc == 0 && image_is_cached(&image)) {
+		rc = fetch_slot(caller, why);
+		if (rc == 0) {
+			harden_deadline("wnodes-helper: the image did not come in time\n",
+			                (unsigned int)config.fetch_timeout + EXTRA_S);
+			rc = cache_fetch(&config, &image, clock_wall(), fetch_report, &telling, why);
+		}
 	}
-	rc = fetch_slot(caller, why);
-	if (rc < 0)
-		return why->code;
-	harden_deadline("wnodes-helper: the image did not come in time\n",
-	                (unsigned int)config.fetch_timeout + EXTRA_S);
-	rc = cache_fetch(&config, &image, clock_wall(), fetch_report, &fetched, why);
+	/* nobody listens any more */
 	if (rc < 0 && why->code == 0)
 		return EXIT_NODE;
-	fetch_end(&config, &image, begin, fetched, why);
+	failure_drop_option(why);
+	fetch_end(&config, &telling, begin, why);
 	return why->code;
 }

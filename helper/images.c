@@ -18,12 +18,6 @@
 #include "helper/policy.h"
 #include "helper/verbs.h"
 
-/* What an answer says to the option of srun that it is usually about. */
-static const char *images_text(const struct failure *why)
-{
-	return strncmp(why->message, "--vm: ", 6) == 0 ? why->message + 6 : why->message;
-}
-
 /* The URLs of text, each without what may be a secret in it: user, password, query. */
 static int images_sources(const char *text, struct kv *block)
 {
@@ -92,11 +86,12 @@ static int images_place(const struct image *image, struct kv *block)
 	return rc == 0 ? kv_set(block, "state", "present") : rc;
 }
 
-static int images_broken(const struct failure *why, struct kv *block)
+static int images_broken(struct failure *why, struct kv *block)
 {
 	int rc = kv_set(block, "state", "broken");
 
-	return rc == 0 ? kv_set(block, "message", images_text(why)) : rc;
+	failure_drop_option(why);
+	return rc == 0 ? kv_set(block, "message", why->message) : rc;
 }
 
 /* Whether the caller may use it; root may see who does. */
@@ -111,7 +106,8 @@ static int images_policy(const struct config *config, const struct image *image,
 	if (policy_user(config, image, kv_get(identity, "user"), kv_get(identity, "groups"), &why) == 0)
 		return kv_set(block, "allowed", "yes");
 	rc = kv_set(block, "allowed", "no");
-	return rc == 0 ? kv_set(block, "why", images_text(&why)) : rc;
+	failure_drop_option(&why);
+	return rc == 0 ? kv_set(block, "why", why.message) : rc;
 }
 
 static int images_describe(const struct config *config, const char *name, const struct caller *caller,
