@@ -44,9 +44,10 @@ RUN := $(filter-out $(BUILD)/run/relay%,$(call objects,run))
 RELAY := $(filter $(BUILD)/run/relay%,$(call objects,run))
 PLUGIN := $(call objects,plugin)
 CLI := $(call objects,cli)
+FETCH := $(call objects,fetch fetch/unpack)
 
 PROGRAMS := $(BUILD)/wnodes-helper $(BUILD)/wnodes-monitor $(BUILD)/wnodes-run \
-	$(BUILD)/wnodes-relay $(BUILD)/wnodes $(BUILD)/wnodes-agent $(BUILD)/wnodes.so
+	$(BUILD)/wnodes-relay $(BUILD)/wnodes-fetch $(BUILD)/wnodes $(BUILD)/wnodes-agent $(BUILD)/wnodes.so
 
 pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1))
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1))
@@ -55,18 +56,22 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1))
 all: $(PROGRAMS)
 
 $(BUILD)/monitor/%.o $(BUILD)/tests/unit/test_monitor_%.o: CPPFLAGS += $(call pkg_cflags,libvirt libxml-2.0)
+FETCH_LIBS := libcurl libcrypto zlib liblzma libzstd libseccomp jansson
+$(BUILD)/fetch/%.o $(BUILD)/tests/unit/test_fetch_%.o: CPPFLAGS += $(call pkg_cflags,$(FETCH_LIBS))
 $(BUILD)/wnodes-helper: LIBS = -lslurm -linih
 $(BUILD)/wnodes-monitor: LIBS = $(call pkg_libs,libvirt libxml-2.0 libseccomp)
 $(BUILD)/wnodes-run: LIBS = $(call pkg_libs,libsystemd)
 $(BUILD)/wnodes-relay: LIBS = $(call pkg_libs,libsystemd libseccomp)
 $(BUILD)/wnodes: LIBS = $(call pkg_libs,jansson)
+$(BUILD)/wnodes-fetch: LIBS = $(call pkg_libs,$(FETCH_LIBS))
 
 $(BUILD)/wnodes-helper: $(HELPER) $(COMMON)
 $(BUILD)/wnodes-monitor: $(MONITOR) $(COMMON)
 $(BUILD)/wnodes-run: $(RUN) $(COMMON)
 $(BUILD)/wnodes-relay: $(RELAY) $(COMMON)
+$(BUILD)/wnodes-fetch: $(FETCH) $(COMMON)
 $(BUILD)/wnodes: $(CLI) $(COMMON)
-$(BUILD)/wnodes-helper $(BUILD)/wnodes-monitor $(BUILD)/wnodes-run $(BUILD)/wnodes-relay $(BUILD)/wnodes:
+$(BUILD)/wnodes-helper $(BUILD)/wnodes-monitor $(BUILD)/wnodes-run $(BUILD)/wnodes-relay $(BUILD)/wnodes-fetch $(BUILD)/wnodes:
 	$(call say,LINK,$@)
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -94,7 +99,7 @@ $(BUILD)/wnodes-agent: $(AGENT)
 	$(call say,LINK,$@)
 	$(Q)$(MUSL_CC) -static -no-pie -Wl,-z,noexecstack -o $@ $^
 
--include $(wildcard $(patsubst %.o,%.d,$(COMMON) $(HELPER) $(MONITOR) $(RUN) $(RELAY) $(PLUGIN) $(CLI) $(AGENT)) \
+-include $(wildcard $(patsubst %.o,%.d,$(COMMON) $(HELPER) $(MONITOR) $(RUN) $(RELAY) $(PLUGIN) $(CLI) $(FETCH) $(AGENT)) \
 	$(BUILD)/guest/*.d $(BUILD)/tests/unit/*.d)
 
 .PHONY: install
@@ -103,7 +108,7 @@ install: all
 		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8)
 	install -d -m 0711 $(DESTDIR)$(STATEDIR)
 	install -m 0755 $(BUILD)/wnodes $(DESTDIR)$(BINDIR)/
-	install -m 0755 $(addprefix $(BUILD)/,wnodes-monitor wnodes-run wnodes-relay wnodes-agent) $(DESTDIR)$(LIBEXECDIR)/
+	install -m 0755 $(addprefix $(BUILD)/,wnodes-monitor wnodes-run wnodes-relay wnodes-fetch wnodes-agent) $(DESTDIR)$(LIBEXECDIR)/
 	install -m 4755 $(BUILD)/wnodes-helper $(DESTDIR)$(LIBEXECDIR)/
 	install -m 0755 $(BUILD)/wnodes.so $(DESTDIR)$(SPANKDIR)/
 	[ -e $(DESTDIR)$(SYSCONFDIR)/wnodes.conf ] || install -m 0644 etc/wnodes.conf $(DESTDIR)$(SYSCONFDIR)/
@@ -141,7 +146,7 @@ lint:
 		--suppress=missingIncludeSystem --suppress=unknownMacro $(filter -I% -D%,$(CPPFLAGS)) $(C_FILES)
 	$(call say,LINT,clang-tidy)
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' $(filter-out tests/% bench/%,$(C_FILES)) -- $(CPPFLAGS) -std=gnu17 \
-		$(call pkg_cflags,libvirt libxml-2.0)
+		$(call pkg_cflags,libvirt libxml-2.0 $(FETCH_LIBS))
 	$(call say,LINT,shellcheck)
 	$(Q)shellcheck -x $(SCRIPTS)
 
