@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* check: the whole of a node's configuration, every problem of it. Starts and changes nothing. */
+/* check: the whole of a node's configuration, every problem of it. Starts nothing, and changes nothing but that a base
+ * which has changed goes into quarantine. */
 #include "helper/check.h"
 
 #include <stdarg.h>
@@ -75,6 +76,7 @@ int verb_check(const struct caller *caller, const struct args *args, struct fail
 	tell_spool(&config);
 	check_images(&check);
 	check_node(&check);
+	check_cache(&check);
 	if (answer_flush(why) < 0)
 		return why->code;
 	return check.problems ? EXIT_NODE : 0;

@@ -46,6 +46,12 @@ static void check_disk(struct check *check, const struct image *image)
 	close(fd);
 }
 
+static void say_load(struct check *check, const char *name, struct failure *why)
+{
+	failure_drop_option(why);
+	check_problem(check, "images.d/%s.conf: %s", name, why->message);
+}
+
 static void check_image(struct check *check, const char *name)
 {
 	static struct image image;
@@ -56,13 +62,15 @@ static void check_image(struct check *check, const char *name)
 	if (image_load(&image, name, &why) < 0) {
 		/* what is wrong with its lines has been said */
 		if (check->problems == before)
-			check_problem(check, "images.d/%s.conf: %s", name, why.message);
+			say_load(check, name, &why);
 		return;
 	}
 	(void)str_print(where, sizeof(where), "image %s", name);
 	check_groups(check, where, image.groups);
 	if (image_check_files(&image, &why) < 0)
 		check_problem(check, "%s", why.message);
+	else if (image_is_cached(&image))
+		check_base(check, &image);
 	else
 		check_disk(check, &image);
 }

@@ -14,18 +14,16 @@
 #include "helper/fs.h"
 #include "helper/virtiofsd.h"
 
-#define UNTRUSTED "it and its folders must be root's and writable by root alone"
 #define NOBODY 65534U /* asks virtiofsd for its version */
 #define SPACE_LOW (UINT64_C(1) << 30)
 
-/* A program that root, or a job's user, executes. */
-static void check_program(struct check *check, const char *path, const char *what, bool setuid)
+void check_program(struct check *check, const char *path, const char *what, bool setuid)
 {
 	struct stat st;
 	int fd = fs_open_file(path, NULL);
 
 	if (fd < 0) {
-		check_problem(check, "%s%s: %s", what, path, fd == -EPERM ? UNTRUSTED : strerror(-fd));
+		check_problem(check, "%s%s: %s", what, path, fd == -EPERM ? CHECK_UNTRUSTED : strerror(-fd));
 		return;
 	}
 	if (fstat(fd, &st) == 0 && (st.st_mode & S_IXOTH) == 0)
@@ -73,8 +71,7 @@ static void check_accelerator(struct check *check)
 		check_note(check, "machines are emulated, and slow: there is no /dev/kvm");
 }
 
-/* A folder of ours, made where it is missing when it is needed first: then its parent counts. */
-static bool check_folder(struct check *check, const char *path, const char *what, mode_t forbidden, mode_t needed)
+bool check_folder(struct check *check, const char *path, const char *what, mode_t forbidden, mode_t needed)
 {
 	char parent[PATH_MAX];
 	struct stat st;
@@ -84,13 +81,13 @@ static bool check_folder(struct check *check, const char *path, const char *what
 		fd = fs_open_folder(parent, 0);
 		if (fd < 0)
 			check_problem(check, "%s%s: its folder %s: %s", what, path, parent,
-			              fd == -EPERM ? UNTRUSTED : strerror(-fd));
+			              fd == -EPERM ? CHECK_UNTRUSTED : strerror(-fd));
 		else
 			close(fd);
 		return false;
 	}
 	if (fd < 0) {
-		check_problem(check, "%s%s: %s", what, path, fd == -EPERM ? UNTRUSTED : strerror(-fd));
+		check_problem(check, "%s%s: %s", what, path, fd == -EPERM ? CHECK_UNTRUSTED : strerror(-fd));
 		return false;
 	}
 	if (fstat(fd, &st) == 0 && (st.st_mode & forbidden) != 0)
@@ -101,7 +98,7 @@ static bool check_folder(struct check *check, const char *path, const char *what
 	return true;
 }
 
-static void check_space(struct check *check, const char *path)
+void check_space(struct check *check, const char *path)
 {
 	struct statvfs fs;
 	uint64_t left;
