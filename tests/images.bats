@@ -1,0 +1,371 @@
+#!/usr/bin/env bats
+# Images from a URL to a verified base on the node: one download for all, nothing
+# half-made is ever booted, and whatever is killed meanwhile, the next one goes on.
+load lib/common
+
+setup_file()
+{
+	export BATS_TEST_TIMEOUT=180
+	make_folder
+	top=$(cluster_folder)
+	cache=$top/state/images
+	conf=$top/etc/wnodes
+	helper=$top/usr/libexec/wnodes/wnodes-helper
+	fetch_user=$(cat "$top/fetch_user")
+	disk=$top/images/tiny/disk.qcow2
+	size=$(stat -c %s "$disk")
+	export top cache conf helper fetch_user disk size
+	cp "$conf/wnodes.conf" "$folder/wnodes.conf"
+	mkdir "$folder/www"
+	python3 "$common_top/tests/lib/httpd.py" --root "$folder/www" --port-file "$folder/port" --log "$folder/requests" 3>&- &
+	echo $! > "$folder/httpd.pid"
+	wait_until 10 test -s "$folder/port"
+	url=http://127.0.0.1:$(cat "$folder/port")
+	export url
+}
+
+setup()
+{
+	: > "$folder/requests"
+	site
+}
+
+teardown()
+{
+	for number in $(seq 1 "${prepared:-0}"); do
+		as_root "$helper" destroy --node "$node" --job $((3000000000 + number))
+	done
+	wait_for_nothing
+	[ "$(node_state "$node")" = idle ]
+	# a keeper is nobody's job, and ends by itself
+	wait_until 30 no_keepers
+	[ -z "$(find "$cache/use" -type f)" ]
+	rm -f "$conf"/images.d/net*.conf
+	cp "$folder/wnodes.conf" "$conf/wnodes.conf"
+}
+
+teardown_file()
+{
+	kill "$(cat "$folder/httpd.pid")"
+	rm -rf "$folder" "${cache:?}"
+}
+
+# site [LINE…]: wnodes.conf with these lines added, and short times
+site()
+{
+	{
+		cat "$folder/wnodes.conf"
+		printf '%s\n' '[fetch]' 'stall_timeout = 3' 'timeout = 60' "$@"
+	} > "$conf/wnodes.conf"
+}
+
+# new_disk: an image that no cache has yet, as $folder/www/disk; its digest as $digest
+new_disk()
+{
+	cp "$disk" "$folder/www/disk.new"
+	# what lies behind the last cluster is nobody's, and makes another digest
+	printf '%s' "$RANDOM$RANDOM$RANDOM" | dd of="$folder/www/disk.new" bs=1 seek="$size" conv=notrunc status=none
+	truncate -s $((size + 65536)) "$folder/www/disk.new"
+	mv "$folder/www/disk.new" "$folder/www/disk"
+	digest=$(sha256sum < "$folder/www/disk" | cut -d' ' -f1)
+}
+
+# image NAME SOURCES [SHA256]: tiny's entry, from there
+image()
+{
+	sed "s|^source = .*|source = $2\nsha256 = ${3:-$digest}|" "$conf/images.d/tiny.conf" > "$conf/images.d/$1.conf"
+}
+
+requests()
+{
+	grep -c "$@" "$folder/requests"
+}
+
+base_is_there()
+{
+	[ -e "$cache/base/${1:-$digest}" ]
+}
+
+# keepers, and what they executed
+keepers()
+{
+	local path
+	for path in /proc/[0-9]*; do
+		case $(readlink "$path/exe" 2> /dev/null) in
+		"$top/usr/libexec/wnodes/wnodes-fetch" | "$top/usr/libexec/wnodes/wnodes-helper")
+			echo "${path#/proc/} $(tr '\0' ' ' < "$path/cmdline")" ;;
+		esac
+	done
+}
+
+no_keepers()
+{
+	[ -z "$(keepers)" ]
+}
+
+fetcher()
+{
+	keepers | sed -n 's/^\([0-9]*\) wnodes-fetch get .*/\1/p' | head -n 1
+}
+
+fetcher_runs()
+{
+	[ -n "$(fetcher)" ]
+}
+
+parent_of()
+{
+	sed -n 's/^PPid:[[:space:]]*//p' "/proc/$1/status"
+}
+
+# prepare IMAGE: what the prolog does for a job of the test's user; the job never starts
+prepare()
+{
+	prepared=$((${prepared:-0} + 1))
+	as_root "$helper" prepare --node "$node" --job $((3000000000 + prepared)) --restart 0 \
+		--uid "$(id -u "$test_user")" --gid "$(id -g "$test_user")" --image "$1"
+}
+
+# record KEY: of the last prepared job
+record()
+{
+	sed -n "s/^$1=//p" "$top/state/jobs/$node/$((3000000000 + prepared)).0/record"
+}
+
+failed()
+{
+	grep -q '^message=' "$cache/part/$digest.failed" 2> /dev/null
+}
+
+# fails_75 PATTERN SRUN-ARGUMENTS…: 75 and one line that matches
+fails_75()
+{
+	local pattern=$1 code=0
+	shift
+	as_user srun "$@" cat /proc/sys/kernel/random/boot_id > "$folder/out" 2> "$folder/err" || code=$?
+	cat "$folder/err"
+	echo "code $code"
+	[ "$code" -eq 75 ]
+	[ "$(grep -c '^wnodes:' "$folder/err")" -eq 1 ]
+	grep -qE "^wnodes: .*$pattern" "$folder/err"
+	[ ! -s "$folder/out" ]
+}
+
+@test "a cold start fetches, by a process that has nothing; a hit does not fetch" {
+	new_disk
+	image net "$url/trickle/3000000/disk"
+	as_user srun --vm=net sh -c 'echo up; sleep 3' > "$folder/out" 2> "$folder/err" &
+	step=$!
+	wait_until 20 fetcher_runs
+	pid=$(fetcher)
+	[ "$(stat -c %U "/proc/$pid")" = "$fetch_user" ] || [ "$(sed -n 's/^Uid:\t\([0-9]*\).*/\1/p' "/proc/$pid/status")" = "$(id -u "$fetch_user")" ]
+	grep -q "^NoNewPrivs:[[:space:]]*1" "/proc/$pid/status"
+	grep -q "^CapEff:[[:space:]]*0000000000000000" "/proc/$pid/status"
+	[ "$(tr '\0' '\n' < "/proc/$pid/environ" | wc -l)" -eq 0 ]
+	for process in "$pid" "$(parent_of "$pid")"; do
+		refute grep -E '/job_|slurmstepd' "/proc/$process/cgroup"
+		refute find "/proc/$process/fd" -lname "$top/state/jobs/*" -quit
+	done
+	wait_until 20 grep -qs '^state=fetching' "$top/run/$node"/*/state
+	wait_until 10 grep -qs '^message=net: [0-9]* %' "$top/run/$node"/*/state
+	wait_for_line up "$folder/out"
+	[ "$(stat -c '%U %a %h' "$cache/base/$digest")" = 'root 444 2' ]
+	[ "$(stat -c '%U %a' "$cache")" = 'root 700' ]
+	[ -z "$(find "$cache/part" -type f)" ]
+	[ "$(sha256sum < "$cache/base/$digest" | cut -d' ' -f1)" = "$digest" ]
+	wait $step
+	as_user srun --vm=net true
+	[ "$(requests GET)" -eq 1 ]
+}
+
+@test "twenty jobs that need the same image at once: one download" {
+	new_disk
+	image net "$url/trickle/1500000/disk"
+	id=$(submit --array=1-20 --mem=500 -n1 --vm=net --wrap 'sleep 300')
+	wait_until 30 twenty '^state=fetching'
+	refute base_is_there
+	wait_until 40 twenty '^state=booting'
+	[ "$(stat -c %h "$cache/base/$digest")" -eq 21 ]
+	as_user scancel "$id"
+	wait_job "$id"
+	[ "$(requests GET)" -eq 1 ]
+}
+
+# twenty LINE: whether so many states have it
+twenty()
+{
+	[ "$(cat "$top/run/$node"/*/state 2> /dev/null | grep -c "$1")" -eq 20 ]
+}
+
+@test "kill -9 of the fetcher's keeper: the waiting job takes over, and resumes" {
+	new_disk
+	image net "$url/trickle/2500000/disk"
+	as_user srun --vm=net sh -c 'echo up' > "$folder/out" 2> "$folder/err" &
+	step=$!
+	wait_until 20 fetcher_runs
+	pid=$(fetcher)
+	sleep 1
+	kill -KILL "$(parent_of "$pid")"
+	wait_until 5 test ! -e "/proc/$pid"
+	wait_until 20 fetcher_runs
+	refute base_is_there
+	wait $step
+	grep -q up "$folder/out"
+	base_is_there
+	[ "$(requests ' range=bytes=[1-9][0-9]*- 206 ')" -eq 1 ]
+}
+
+@test "kill -9 of fetcher and keeper at random moments: what is published is right" {
+	new_disk
+	image net "$url/trickle/6000000/disk"
+	for _ in $(seq 1 8); do
+		prepare net
+		sleep "0.$((RANDOM % 7 + 1))"
+		pid=$(fetcher)
+		if [ -n "$pid" ]; then kill -KILL "$([ $((RANDOM % 2)) -eq 0 ] && echo "$pid" || parent_of "$pid")" || true; fi
+		wait_until 15 no_keepers
+		if base_is_there; then break; fi
+	done
+	prepare net
+	wait_until 20 base_is_there
+	[ "$(sha256sum < "$cache/base/$digest" | cut -d' ' -f1)" = "$digest" ]
+	wait_until 10 no_keepers
+	[ -z "$(find "$cache/part" -type f)" ]
+}
+
+@test "several sources: the dead, the missing and the wrong one are passed over" {
+	new_disk
+	cp "$disk" "$folder/www/other"
+	image net "http://127.0.0.1:9/disk $url/404/disk $url/other file://$folder/www/disk"
+	prepare net
+	wait_until 30 base_is_there
+	[ "$(requests ' 404 ')" -eq 1 ]
+	[ "$(requests 'GET /other ')" -eq 1 ]
+}
+
+@test "a wrong digest, and 404: 75, one line with image, source and what to do" {
+	new_disk
+	wrong=$(sha256sum < "$disk" | cut -d' ' -f1)
+	image net "$url/disk" "$wrong"
+	[ "$wrong" != "$digest" ]
+	fails_75 "image net: $url/disk .*$digest.*$wrong.*images.d/net.conf" --vm=net
+	refute base_is_there "$wrong"
+	[ -z "$(find "$cache/part" -name "$wrong")" ]
+	image net "$url/404/disk"
+	fails_75 "image net: .*$url/404/disk.*404.*images.d/net.conf" --vm=net
+}
+
+@test "a stall, and a full disk: 75 in time, and its space is given back" {
+	new_disk
+	image net "$url/stall/1000000/disk"
+	sed -i 's/^timeout = .*/timeout = 8/' "$conf/wnodes.conf"
+	start=$SECONDS
+	fails_75 "image net: " --vm=net
+	[ $((SECONDS - start)) -le 25 ]
+	mkdir -m 0700 "$top/small"
+	mount -t tmpfs -o size=3m,mode=0700 none "$top/small"
+	site '[cache]' "dir = $top/small"
+	image net "$url/disk"
+	fails_75 "image net: .*(full|[Ss]pace).*make room in $top/small" --vm=net
+	wait_until 10 no_keepers
+	[ -z "$(find "$top/small/part" -name "$digest*" ! -name '*.failed' ! -name '*.lock' ! -name '*.progress')" ]
+	umount "$top/small"
+	rmdir "$top/small"
+}
+
+@test "a base in use is not taken away, one that is not used is" {
+	new_disk
+	image net "$url/disk"
+	site '[cache]' 'age_max = 1'
+	job=$(machine --vm=net)
+	wait_until 30 base_is_there
+	wait_until 30 test -e "$cache/use/$node-$job.0"
+	sleep 2
+	as_root "$helper" sweep
+	base_is_there
+	as_user scancel "$job"
+	wait_job "$job"
+	wait_until 20 test ! -e "$cache/use/$node-$job.0"
+	as_root "$helper" sweep
+	refute base_is_there
+	[ -z "$(find "$cache" -name "$digest*")" ]
+}
+
+@test "the size limit takes the least lately used, never what has just been used" {
+	new_disk
+	old=$digest
+	image net "$url/disk"
+	prepare net
+	wait_until 20 base_is_there
+	wait_until 10 no_keepers
+	touch -a -d '1 hour ago' "$cache/base/$old"
+	site '[cache]' 'size_max = 8M'
+	new_disk
+	image net "$url/disk"
+	prepare net
+	wait_until 20 base_is_there
+	wait_until 10 no_keepers
+	base_is_there
+	refute base_is_there "$old"
+}
+
+@test "a base that changed on the disk goes into quarantine, and is fetched again" {
+	new_disk
+	image net "$url/disk"
+	prepare net
+	wait_until 20 base_is_there
+	wait_until 10 no_keepers
+	printf x | dd of="$cache/base/$digest" bs=1 seek=1000000 conv=notrunc status=none
+	as_user srun --vm=net true
+	[ "$(requests GET)" -eq 2 ]
+	[ "$(sha256sum < "$cache/base/$digest" | cut -d' ' -f1)" = "$digest" ]
+	[ "$(find "$cache/quarantine" -name "$digest.*" | wc -l)" -eq 1 ]
+	rm "$cache/quarantine"/*
+}
+
+@test "sweep repairs what a power loss leaves" {
+	new_disk
+	image net "$url/disk"
+	prepare net
+	wait_until 20 base_is_there
+	wait_until 10 no_keepers
+	# an eviction that was cut short while a job used it, and one that was not
+	ln "$cache/base/$digest" "$cache/use/$node-$((3000000000 + prepared)).0"
+	mv "$cache/base/$digest" "$cache/evict/"
+	other=$(printf other | sha256sum | cut -d' ' -f1)
+	echo other > "$cache/evict/$other"
+	# a job without a record; info without its base; a download whose image is there, and one that may go on
+	ln "$cache/evict/$digest" "$cache/use/$node-3000000999.0"
+	cp "$cache/base/$digest.info" "$cache/base/$other.info"
+	: > "$cache/base/$other.info.new"
+	echo half > "$cache/part/$digest"
+	: > "$cache/part/$digest.notes"
+	third=$(printf third | sha256sum | cut -d' ' -f1)
+	echo half > "$cache/part/$third"
+	fourth=$(printf fourth | sha256sum | cut -d' ' -f1)
+	echo unverified > "$cache/base/$fourth"
+	as_root "$helper" sweep
+	(cd "$cache" && find . -type f | sort)
+	base_is_there
+	[ "$(cd "$cache" && find evict use base part -type f | sort | tr '\n' ' ')" = "$(printf '%s\n' "base/$digest" \
+		"base/$digest.info" "part/$third" "use/$node-$((3000000000 + prepared)).0" | sort | tr '\n' ' ' | sed "s|part/$third|& part/$third.lock|")" ]
+	[ "$(find "$cache/quarantine" -type f | wc -l)" -eq 1 ]
+	rm "$cache/quarantine"/* "$cache/part/$third"* "$cache/use"/*
+}
+
+@test "tags and aliases: the record says which image a name meant" {
+	new_disk
+	image net:1 "$url/disk"
+	printf '[image]\nalias = net:1\n' > "$conf/images.d/net.conf"
+	prepare net
+	[ "$(record phase)" = prepared ]
+	[ "$(record image) $(record image_entry) $(record digest)" = "net net:1 $digest" ]
+	wait_until 20 base_is_there
+	printf '[image]\nalias = net\n' > "$conf/images.d/net:2.conf"
+	prepare net:2
+	[ "$(record phase)" = failed ]
+	[[ "$(record message)" == *"net:2.conf"*"alias"* ]]
+	prepare net:3
+	[[ "$(record message)" == *"no image 'net:3'"*"net:1"* ]]
+	as_user srun --vm=net true
+}
