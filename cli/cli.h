@@ -47,7 +47,7 @@ int cli_fetch(char **argv);
 /** `wnodes evict [--json] NAME|DIGEST|--all`. */
 int cli_evict(char **argv);
 
-/** `wnodes prestage [--json] [--time MINUTES] NAME -w NODES|-p PARTITION`. */
+/** `wnodes prestage [--json] [--wait SECONDS] [--time MINUTES] NAME -w NODES|-p PARTITION`. */
 int cli_prestage(char **argv);
 
 /** `wnodes console [--node NODE] JOB`. */

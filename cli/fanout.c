@@ -14,10 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define AT_ONCE 64U           /* sruns of single nodes */
-#define IMMEDIATE_SECONDS 60U /* for Slurm to start one */
-#define MARGIN_SECONDS 60U    /* for its end */
-#define KILL_SECONDS 10       /* from SIGTERM to SIGKILL */
+#define AT_ONCE 64U        /* sruns of single nodes */
+#define MARGIN_SECONDS 60U /* for its end */
+#define KILL_SECONDS 10    /* from SIGTERM to SIGKILL */
 #define LINE_MAX_BYTES 65536U
 
 /* A line at a time of what an srun says. */
@@ -102,7 +101,7 @@ static _Noreturn void execute(const struct fanout *fanout, const struct run *run
 
 	(void)snprintf(count, sizeof(count), "--nodes=%zu", run->count);
 	(void)snprintf(minutes, sizeof(minutes), "--time=%u", fanout->minutes);
-	(void)snprintf(immediate, sizeof(immediate), "--immediate=%u", IMMEDIATE_SECONDS);
+	(void)snprintf(immediate, sizeof(immediate), "--immediate=%u", fanout->seconds);
 	if (fanout->partition) {
 		argv[used++] = "-p";
 		argv[used++] = fanout->partition;
@@ -141,7 +140,7 @@ static int begin(struct pool *pool, struct run *run, struct node **nodes, size_t
 	close(err[1]);
 	run->out.fd = out[0];
 	run->err.fd = err[0];
-	run->deadline = now_s() + IMMEDIATE_SECONDS + MARGIN_SECONDS + (int64_t)pool->fanout->minutes * 60;
+	run->deadline = now_s() + pool->fanout->seconds + MARGIN_SECONDS + (int64_t)pool->fanout->minutes * 60;
 	if (run->pid > 0)
 		return 0;
 	run->pid = 0;

@@ -9,14 +9,15 @@ struct fanout {
 	const char *image;
 	const char *partition; /* to submit to; NULL: Slurm's default */
 	const char *program;   /* wnodes' path on the nodes */
-	unsigned int minutes;  /* a node gets */
+	unsigned int seconds;  /* Slurm gets to start an srun */
+	unsigned int minutes;  /* a node gets then */
 	bool terminal;         /* say on standard error how many have answered */
 };
 
 /**
  * One srun with a task on each node that is up; where not all of them answer,
  * an srun for each of the others. Every node ends with an answer, or with
- * why it has none. Bounded: a minute for Slurm to start an srun, and minutes.
+ * why it has none. Bounded by seconds and minutes, for the one srun and then for the others.
  * Returns 0 or a negative errno.
  */
 int fanout(const struct fanout *fanout, struct nodes *nodes);

@@ -11,6 +11,7 @@
 #include "common/exitcode.h"
 #include "common/str.h"
 
+#define SECONDS 60U /* for Slurm to start it */
 #define MINUTES 65U /* [fetch] timeout's default, and some for the digest */
 
 struct prestage {
@@ -22,14 +23,15 @@ struct prestage {
 static int usage(const char *what)
 {
 	fprintf(stderr,
-	        "wnodes: prestage: %s: usage: wnodes prestage [--json] [--time MINUTES] NAME -w NODES|-p PARTITION\n",
+	        "wnodes: prestage: %s: usage: wnodes prestage [--json] [--wait SECONDS] [--time MINUTES] NAME -w "
+	        "NODES|-p PARTITION\n",
 	        what);
 	return EXIT_USAGE;
 }
 
 static int parse(struct prestage *prestage, char **argv)
 {
-	uint64_t minutes = MINUTES;
+	uint64_t minutes = MINUTES, seconds = SECONDS;
 
 	for (; *argv; argv++) {
 		if (strcmp(*argv, "--json") == 0) {
@@ -41,6 +43,9 @@ static int parse(struct prestage *prestage, char **argv)
 		} else if (strcmp(*argv, "--time") == 0 && argv[1]) {
 			if (str_u64(*++argv, 1, 1440, &minutes) < 0)
 				return usage("--time is a number of minutes from 1 to 1440");
+		} else if (strcmp(*argv, "--wait") == 0 && argv[1]) {
+			if (str_u64(*++argv, 1, 86400, &seconds) < 0)
+				return usage("--wait is a number of seconds from 1 to 86400");
 		} else if ((*argv)[0] != '-' && !prestage->fanout.image) {
 			prestage->fanout.image = *argv;
 		} else {
@@ -48,6 +53,7 @@ static int parse(struct prestage *prestage, char **argv)
 		}
 	}
 	prestage->fanout.minutes = (unsigned int)minutes;
+	prestage->fanout.seconds = (unsigned int)seconds;
 	if (!prestage->fanout.image)
 		return usage("an image's name is wanted");
 	return prestage->list || prestage->fanout.partition ? 0 : usage("say on which nodes");

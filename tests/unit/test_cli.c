@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: cli/size.o cli/check_slurm.o cli/capture.o common/kv.o common/str.o */
+/* links: cli/size.o cli/check_slurm.o cli/capture.o cli/helper.o cli/nodes.o cli/progress.o common/kv.o common/str.o */
+/* libs: -ljansson */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -10,6 +11,8 @@
 
 #include "cli/capture.h"
 #include "cli/check.h"
+#include "cli/nodes.h"
+#include "cli/progress.h"
 #include "cli/size.h"
 
 static const char *size_of(uint64_t bytes)
@@ -104,12 +107,74 @@ static void a_program_is_captured_with_a_bound(void **state)
 	assert_null(text);
 }
 
+static void nodes_are_what_sinfo_says(void **state)
+{
+	struct nodes nodes = {0};
+
+	(void)state;
+	assert_int_equal(nodes_parse(&nodes, "n3|idle\nn1|mixed\nn3|idle\nn2|down*\nn4|idle~\nn5|drained\n\n|x\nx\n"),
+	                 0);
+	assert_int_equal(nodes.count, 5);
+	assert_string_equal(nodes.list[0].name, "n1");
+	assert_true(nodes.list[0].is_up);
+	assert_string_equal(nodes.list[1].state, "down*");
+	assert_false(nodes.list[1].is_up);
+	assert_true(nodes.list[2].is_up);
+	assert_false(nodes.list[3].is_up);
+	assert_false(nodes.list[4].is_up);
+	nodes_free(&nodes);
+}
+
+static void answers_are_the_nodes_own(void **state)
+{
+	struct nodes nodes = {0};
+
+	(void)state;
+	assert_int_equal(nodes_parse(&nodes, "n1|idle\nn2|idle\nn3|idle\n"), 0);
+	assert_int_equal(nodes_answer(&nodes, "[\n[\n"
+	                                      "  {\"state\": \"present\", \"size\": 7, \"node\": \"n2\"}\n"
+	                                      "noise\n  {\"state\": \"present\", \"node\": \"n9\"}\n]\n"
+	                                      "  {\"state\": \"bro\n"
+	                                      "  {\"state\": \"again\", \"node\": \"n2\"}\n"
+	                                      "  {\"node\": [1], \"state\": \"x\"}\n"
+	                                      "  {\"node\": \"n3\", \"a b\": \"x\"}\n"
+	                                      "  {\"node\": \"n1\", \"message\": \"a\\u001b[31m\"}"),
+	                 2);
+	assert_string_equal(kv_get(&nodes.list[1].answer, "state"), "present");
+	assert_string_equal(kv_get(&nodes.list[1].answer, "size"), "7");
+	assert_string_equal(kv_get(&nodes.list[0].answer, "message"), "a?[31m");
+	assert_int_equal(nodes.list[2].answer.count, 0);
+	nodes_free(&nodes);
+}
+
+static const char *bar_of(const char *text)
+{
+	static char bar[PROGRESS_BAR + 1];
+	struct kv block = {0};
+
+	assert_int_equal(kv_parse(&block, text, strlen(text)), 0);
+	progress_bar(&block, bar);
+	kv_free(&block);
+	return bar;
+}
+
+static void a_bar_is_as_long_as_its_share(void **state)
+{
+	(void)state;
+	assert_string_equal(bar_of("total=100\n"), "------------------------");
+	assert_string_equal(bar_of("total=100\ntransferred=50\n"), "############------------");
+	assert_string_equal(bar_of("total=100\ntransferred=100\n"), "########################");
+	assert_string_equal(bar_of("transferred=50\n"), "");
+	assert_string_equal(bar_of("total=100\ntransferred=101\n"), "");
+	assert_string_equal(bar_of("state=verifying\ntotal=100\ntransferred=100\n"), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(sizes_have_three_digits),
-	        cmocka_unit_test(slurm_conf_is_held_to_its_needs),
-	        cmocka_unit_test(a_program_is_captured_with_a_bound),
+	        cmocka_unit_test(sizes_have_three_digits),       cmocka_unit_test(slurm_conf_is_held_to_its_needs),
+	        cmocka_unit_test(nodes_are_what_sinfo_says),     cmocka_unit_test(answers_are_the_nodes_own),
+	        cmocka_unit_test(a_bar_is_as_long_as_its_share), cmocka_unit_test(a_program_is_captured_with_a_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
