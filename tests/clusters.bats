@@ -97,7 +97,7 @@ teardown_file()
 		grep -qE "^${WNODES_CLUSTER_PREFIX}$i +(present|fetched) " <<< "$output"
 	done
 	as_root wnodes evict copy
-	id=$(submit -w "${WNODES_CLUSTER_PREFIX}2" --exclusive --wrap 'sleep 900')
+	id=$(submit -w "${WNODES_CLUSTER_PREFIX}2" --mem=0 --wrap 'sleep 900')
 	wait_until 30 job_runs "$id"
 	start=$SECONDS
 	run as_user wnodes prestage --wait 5 copy -w "${WNODES_CLUSTER_PREFIX}[1-2]"
