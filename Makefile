@@ -184,3 +184,7 @@ bench-start: packages
 .PHONY: bench-files
 bench-files: packages
 	bench/files
+
+.PHONY: bench-fetch
+bench-fetch: packages
+	bench/fetch

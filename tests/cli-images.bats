@@ -229,7 +229,7 @@ no_downloads()
 @test "srun's terminal and wnodes status tell of the download" {
 	image cli-net /trickle/1000000/disk
 	printf '%s\n' 'expect ready after' end |
-		as_user python3 "$common_top/tests/lib/terminal.py" srun --vm=cli-net echo done > "$folder/out" &
+		as_user python3 "$common_top/tests/lib/terminal.py" srun --vm=cli-net echo over > "$folder/out" &
 	step=$!
 	fetching()
 	{
@@ -241,7 +241,7 @@ no_downloads()
 	cat "$folder/out" "$folder/status"
 	[ "$(grep -c 'wnodes: cli-net: [0-9]* %, .*/s, .* left' "$folder/out")" -ge 1 ]
 	grep -q 'wnodes: cli-net: booting' "$folder/out"
-	grep -q '^done' "$folder/out"
+	grep -q '^over' "$folder/out"
 	wait_for_nothing
 }
 
