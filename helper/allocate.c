@@ -14,6 +14,7 @@
 #include "common/str.h"
 #include "helper/accelerator.h"
 #include "helper/cgroup.h"
+#include "helper/choose.h"
 #include "helper/config.h"
 #include "helper/identity.h"
 #include "helper/image/catalogue.h"
@@ -94,7 +95,7 @@ static int allocate_size(struct record *record, const struct allocation *allocat
 	struct kv *kv = &record->kv;
 	struct policy_memory memory = {.job_mib = allocation->memory_mib, .limit = cgroup_memory(kv)};
 	uint64_t mib = 0;
-	int rc = image_load(&image, kv_get(kv, "image"), why);
+	int rc = choose_again(config, kv, &image, why);
 
 	if (rc == 0)
 		rc = accelerator_choose(config, &memory.tcg, why);

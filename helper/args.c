@@ -25,6 +25,7 @@ static const char *const arg_names[ARGS] = {
         [ARG_MOUNT] = "--mount",
         [ARG_DEEP] = "--deep",
         [ARG_ALL] = "--all",
+        [ARG_ACCOUNT] = "--account",
         [ARG_DIGEST] = "--digest",
 };
 

@@ -27,6 +27,7 @@ enum arg {
 	ARG_MOUNT,
 	ARG_DEEP,
 	ARG_ALL,
+	ARG_ACCOUNT,
 	ARG_DIGEST,
 	ARGS
 };

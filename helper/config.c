@@ -10,6 +10,7 @@
 #include "common/exitcode.h"
 #include "common/paths.h"
 #include "common/str.h"
+#include "helper/config_partition.h"
 #include "helper/fs.h"
 #include "helper/ini_file.h"
 #include "helper/list.h"
@@ -27,7 +28,10 @@ enum kind {
 	KIND_HOSTNAME,
 	KIND_ACCELERATOR,
 	KIND_TRANSPORT,
-	KIND_COMMANDS
+	KIND_COMMANDS,
+	KIND_ANSWER,
+	KIND_COUNT,
+	KIND_AGENT
 };
 
 static const struct key {
@@ -52,6 +56,14 @@ static const struct key {
         {"site", "boot_timeout_max", KIND_SECONDS, AT(boot_timeout_max), 1, 86400},
         {"policy", "allow_users", KIND_LIST, AT(allow_users), 0, 0},
         {"policy", "allow_groups", KIND_LIST, AT(allow_groups), 0, 0},
+        {"policy", "allow_accounts", KIND_LIST, AT(allow_accounts), 0, 0},
+        {"policy", "allow_partitions", KIND_LIST, AT(allow_partitions), 0, 0},
+        {"policy", "allow_none", KIND_ANSWER, AT(allow_none), 0, 0},
+        {"policy", "machines_max", KIND_COUNT, AT(machines_max), 0, 100000},
+        {"policy", "overlay_max", KIND_SIZE, AT(overlay_max), 0, UINT64_C(1) << 60},
+        {"policy", "user_images", KIND_LIST, AT(user_images), 0, 0},
+        {"policy", "user_images_agent", KIND_AGENT, AT(user_images_agent), 0, 0},
+        {"policy", "user_images_slurm_commands", KIND_COMMANDS, AT(user_commands), 0, 0},
         {"policy", "network", KIND_NAME, AT(network), 0, 0},
         {"policy", "slurm_commands", KIND_COMMANDS, AT(commands), 0, 0},
         {"cache", "dir", KIND_PATH, AT(cache_dir), 0, 0},
@@ -79,6 +91,7 @@ void config_default(struct config *config)
 	        .tb_cache = 64 * MIB,
 	        .boot_timeout = 300,
 	        .boot_timeout_max = 3600,
+	        .user_images_agent = "builtin",
 	        .network = "user",
 	        .cache_dir = WNODES_STATEDIR "/images",
 	        .fetch_stall_timeout = 60,
@@ -113,6 +126,30 @@ static const char *config_transport(uint64_t *number, const char *value)
 		}
 	}
 	return "mount_transport is auto, 9p or virtiofs";
+}
+
+static const char *config_answer(const char *name, uint64_t *answer, const char *value, struct ini_file *file)
+{
+	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+		return ini_file_error(file, "%s is yes or no", name);
+	*answer = value[0] == 'y' ? CONFIG_YES : CONFIG_NO;
+	return NULL;
+}
+
+static const char *config_count(const struct key *key, uint64_t *count, const char *value, struct ini_file *file)
+{
+	if (str_u64(value, key->min, key->max, count) < 0)
+		return ini_file_error(file, "%s: '%.64s' is not a number from %llu to %llu", key->name, value,
+		                      (unsigned long long)key->min, (unsigned long long)key->max);
+	return NULL;
+}
+
+static const char *config_agent(char *agent, const char *value)
+{
+	if (strcmp(value, "builtin") != 0)
+		return "user_images_agent is builtin; others are not yet available";
+	(void)str_print(agent, sizeof(((struct config *)0)->user_images_agent), "%s", value);
+	return NULL;
 }
 
 static const char *config_number(struct ini_file *file, const struct key *key, uint64_t *number, const char *value)
@@ -236,6 +273,8 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 		return config_take_network(config, file, name, value);
 	if (strcmp(section, "mounts") == 0)
 		return config_take_mount(config, file, name, value);
+	if (config_partition_section(section))
+		return config_partition_take(config, file, name, value);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const struct key *key = &keys[i];
 		void *field = (char *)config + key->offset;
@@ -246,9 +285,15 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 			return config_accelerator(field, value);
 		if (key->kind == KIND_TRANSPORT)
 			return config_transport(field, value);
+		if (key->kind == KIND_ANSWER)
+			return config_answer(name, field, value, file);
+		if (key->kind == KIND_COUNT)
+			return config_count(key, field, value, file);
+		if (key->kind == KIND_AGENT)
+			return config_agent(field, value);
 		if (key->kind == KIND_COMMANDS)
 			return command_names_parse(value, field) < 0
-			               ? "slurm_commands is yes, no, or a list of commands"
+			               ? ini_file_error(file, "%s is yes, no, or a list of commands", name)
 			               : NULL;
 		if (key->kind == KIND_AGE)
 			return config_age(file, key, field, value);
@@ -264,6 +309,8 @@ static const char *config_take_section(void *context, struct ini_file *file, con
 	struct config *config = context;
 	struct config_network *network = &config->networks[config->network_count];
 
+	if (config_partition_section(section))
+		return config_partition_begin(config, file, config_partition_section(section));
 	if (strcmp(section, "site") == 0 || strcmp(section, "policy") == 0 || strcmp(section, "mounts") == 0 ||
 	    strcmp(section, "cache") == 0 || strcmp(section, "fetch") == 0)
 		return NULL;
@@ -290,6 +337,10 @@ int config_read(struct config *config, FILE *stream, const char *name, struct fa
 		if (!config->networks[i].type[0])
 			return failure_set(why, EXIT_NODE, "%s: [network %s] has no type", name,
 			                   config->networks[i].name);
+	for (unsigned int i = 0; i < config->partition_count; i++)
+		if (!config->partitions[i].image[0])
+			return failure_set(why, EXIT_NODE, "%s: [partition %s] has no image", name,
+			                   config->partitions[i].name);
 	if (!config_network(config, config->network))
 		return failure_set(why, EXIT_NODE, "%s: [policy] network = %s: there is no [network %s]", name,
 		                   config->network, config->network);

@@ -17,6 +17,17 @@ enum mount_transport { MOUNT_TRANSPORT_AUTO, MOUNT_TRANSPORT_9P, MOUNT_TRANSPORT
 
 #define CONFIG_NETWORKS 32U
 #define CONFIG_LIST 4096U /* bytes of a list of names */
+#define CONFIG_PARTITIONS 128U
+#define CONFIG_NO_IMAGE "none" /* --vm=none: no machine */
+
+enum config_answer { CONFIG_UNSAID, CONFIG_YES, CONFIG_NO };
+
+/* What jobs of a partition get that do not say --vm. */
+struct config_partition {
+	char name[65];
+	char image[65];
+	uint64_t allow_none; /* enum config_answer */
+};
 
 struct config_network {
 	char name[65];
@@ -47,6 +58,16 @@ struct config {
 	struct config_network networks[CONFIG_NETWORKS];
 	unsigned int network_count;
 	struct mounts mounts; /* [mounts] */
+
+	char allow_accounts[CONFIG_LIST], allow_partitions[CONFIG_LIST]; /* "" allows all */
+	uint64_t allow_none;                                             /* enum config_answer */
+	uint64_t machines_max;                                           /* at once on this host; 0: no limit */
+	uint64_t overlay_max;                  /* bytes of all machines' disks, as large as they may get; 0: no limit */
+	char user_images[CONFIG_LIST];         /* "" and "no": nobody's; "yes": everybody's; else of these groups */
+	char user_images_agent[16];            /* as an image's agent */
+	char user_commands[COMMAND_NAMES_MAX]; /* of Slurm that work in users' own images; "": none */
+	struct config_partition partitions[CONFIG_PARTITIONS];
+	unsigned int partition_count;
 };
 
 /** Set the defaults. */

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/paths.h"
 #include "common/str.h"
+#include "helper/choose.h"
 #include "helper/clock.h"
 #include "helper/config.h"
 #include "helper/disk/disk.h"
@@ -41,23 +42,6 @@ static int launch_cache(struct failure *why)
 	if (libvirt >= 0)
 		close(libvirt);
 	return libvirt < 0 ? failure_set(why, EXIT_NODE, WNODES_STATEDIR "/cache: %s", strerror(-libvirt)) : 0;
-}
-
-/* The image that the job was prepared for, by its digest: its name may mean another one by now. */
-static int launch_load_image(const struct record *record, struct image *image, struct failure *why)
-{
-	const char *entry = kv_get(&record->kv, "image_entry");
-	const char *digest = kv_get(&record->kv, "digest");
-	const char *name = kv_get(&record->kv, "image");
-	int rc = name ? image_load(image, entry ? entry : name, why)
-	              : failure_set(why, EXIT_NODE, "the job's record is broken");
-
-	if (rc == 0 && strcmp(image->sha256, digest ? digest : "") != 0)
-		rc = failure_set(why, EXIT_NODE, "image %s: its sha256 was %s when the job began, and is %s now",
-		                 image->entry, digest ? digest : "none", image->sha256[0] ? image->sha256 : "none");
-	if (rc == 0)
-		(void)str_print(image->name, sizeof(image->name), "%s", name);
-	return rc;
 }
 
 /* A waiting job, and how it says so. */
@@ -108,8 +92,8 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 	int rc = config_load(&config, why);
 
 	if (rc == 0)
-		rc = launch_load_image(record, &image, why);
-	if (rc == 0)
+		rc = choose_again(&config, &record->kv, &image, why);
+	if (rc == 0 && !image.own)
 		rc = image_check_files(&image, why);
 	if (rc == 0 && image_is_cached(&image))
 		rc = launch_wait_for_image(record, &config, &image, why);

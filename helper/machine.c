@@ -139,7 +139,7 @@ int machine_describe(const struct record *record, const struct config *config, c
 	if (rc == 0)
 		rc = kv_setf(machine, "name", "wnodes-%" PRIu32, record->id.job);
 	if (rc == 0)
-		rc = kv_set(machine, "image", image->name);
+		rc = kv_set(machine, "image", kv_get(&record->kv, "image"));
 	if (rc == 0)
 		rc = machine_set_uuid(machine);
 	if (rc == 0)

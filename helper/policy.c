@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "helper/policy.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/exitcode.h"
@@ -26,19 +27,70 @@ static bool policy_in_groups(const char *list, const char *groups)
 	return false;
 }
 
+/* Whether a user is one of users, or in one of groups; without both lists, everybody is. */
+static bool policy_admits(const char *users, const char *groups, const char *user, const char *user_groups)
+{
+	if (!users[0] && !groups[0])
+		return true;
+	return (users[0] && list_has(users, user, strlen(user))) ||
+	       (groups[0] && policy_in_groups(groups, user_groups));
+}
+
 int policy_user(const struct config *config, const struct image *image, const char *user, const char *groups,
                 struct failure *why)
 {
-	bool everybody = !config->allow_users[0] && !config->allow_groups[0];
-
-	if (!everybody && !(config->allow_users[0] && list_has(config->allow_users, user, strlen(user))) &&
-	    !(config->allow_groups[0] && policy_in_groups(config->allow_groups, groups)))
+	if (!policy_admits(config->allow_users, config->allow_groups, user, groups))
 		return failure_set(why, EXIT_DENIED, "--vm: the site's policy does not allow machines to user %s",
 		                   user);
-	if (image->groups[0] && !policy_in_groups(image->groups, groups))
-		return failure_set(why, EXIT_DENIED, "--vm: image %s is only for the groups %s", image->name,
-		                   image->groups);
+	if (!policy_admits(image->users, image->groups, user, groups))
+		return failure_set(why, EXIT_DENIED, "--vm: image %s is only for the %s%.160s%s%s%.160s", image->name,
+		                   image->users[0] ? "users " : "", image->users,
+		                   image->users[0] && image->groups[0] ? ", and for the " : "",
+		                   image->groups[0] ? "groups " : "", image->groups);
 	return 0;
+}
+
+/* The job's account or partition against a list, which restricts. */
+static int policy_restrict(const char *list, const char *what, const char *value, const char *whose,
+                           struct failure *why)
+{
+	if (!list[0] || (value && list_has(list, value, strlen(value))))
+		return 0;
+	return failure_set(why, EXIT_DENIED, "--vm: %s only for the %ss %.160s; the job's %s is %.64s", whose, what,
+	                   list, what, value && *value ? value : "not known");
+}
+
+int policy_job(const struct config *config, const struct image *image, const char *account, const char *partition,
+               struct failure *why)
+{
+	static const char site[] = "the site's policy has machines";
+	char whose[80];
+	int rc = policy_restrict(config->allow_accounts, "account", account, site, why);
+
+	(void)snprintf(whose, sizeof(whose), "image %.64s is", image->name);
+	if (rc == 0)
+		rc = policy_restrict(config->allow_partitions, "partition", partition, site, why);
+	if (rc == 0)
+		rc = policy_restrict(image->accounts, "account", account, whose, why);
+	return rc == 0 ? policy_restrict(image->partitions, "partition", partition, whose, why) : rc;
+}
+
+int policy_own_image(const struct config *config, const char *groups, struct failure *why)
+{
+	const char *allowed = config->user_images;
+
+	if (strcmp(allowed, "yes") == 0)
+		return 0;
+	if (!allowed[0] || strcmp(allowed, "no") == 0)
+		return failure_set(why, EXIT_DENIED,
+		                   "--vm: the site's policy (user_images) allows no files of users as images: name "
+		                   "one of the catalogue");
+	return policy_in_groups(allowed, groups)
+	               ? 0
+	               : failure_set(why, EXIT_DENIED,
+	                             "--vm: the site's policy (user_images) allows files as images only to the "
+	                             "groups %.160s",
+	                             allowed);
 }
 
 int policy_boot_timeout(const struct config *config, const char *text, uint64_t *seconds, struct failure *why)

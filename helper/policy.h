@@ -12,10 +12,22 @@
 
 /**
  * Whether user, in groups (GID:NAME,…), may run machines at all, and of this
- * image. Returns 0, or -EACCES with why (EXIT_DENIED).
+ * image: where users or groups are listed, he must be one of the users or in
+ * one of the groups. Returns 0, or -EACCES with why (EXIT_DENIED).
  */
 int policy_user(const struct config *config, const struct image *image, const char *user, const char *groups,
                 struct failure *why);
+
+/**
+ * Whether a job of this account and partition may have a machine, and of this
+ * image: each list that is there must have it. NULL is not known, and in no
+ * list. Returns 0, or -EACCES with why (EXIT_DENIED).
+ */
+int policy_job(const struct config *config, const struct image *image, const char *account, const char *partition,
+               struct failure *why);
+
+/** Whether who is in groups (GID:NAME,…) may boot a file of his own. Returns 0, or -EACCES with why (EXIT_DENIED). */
+int policy_own_image(const struct config *config, const char *groups, struct failure *why);
 
 /**
  * The seconds a machine gets to become ready: text is the user's wish, NULL

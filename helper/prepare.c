@@ -12,11 +12,13 @@
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/str.h"
+#include "helper/choose.h"
 #include "helper/clock.h"
 #include "helper/config.h"
 #include "helper/identity.h"
 #include "helper/image/cache.h"
 #include "helper/image/catalogue.h"
+#include "helper/limits.h"
 #include "helper/mounts.h"
 #include "helper/virtiofsd.h"
 #include "helper/policy.h"
@@ -84,8 +86,6 @@ static int prepare_check_options(const struct wish *wish, struct failure *why)
 
 	if (error)
 		return failure_set(why, EXIT_USAGE, "%.400s", error);
-	if (!wish->args->value[ARG_IMAGE])
-		return failure_set(why, EXIT_USAGE, "--vm: no image is named");
 	if (wish->uid == 0)
 		return failure_set(why, EXIT_DENIED,
 		                   "--vm: jobs of root get no machine, whose host side would be root's");
@@ -104,15 +104,6 @@ static int prepare_console(struct record *record, const char *console, struct fa
 	return 0;
 }
 
-/* Which image it is, whatever becomes of its name while the job waits; and have it fetched where it is not there. */
-static int prepare_image(const struct config *config, const struct image *image, struct kv *kv, struct failure *why)
-{
-	if (kv_set(kv, "image_entry", image->entry) < 0 ||
-	    kv_set(kv, "digest", image->sha256[0] ? image->sha256 : NULL) < 0)
-		return failure_set(why, EXIT_NODE, "out of memory");
-	return image_is_cached(image) ? cache_start(config, image, why) : 0;
-}
-
 /* Check the job's wishes and write what follows from them into the record. */
 static int prepare_check(struct record *record, const struct wish *wish, struct failure *why)
 {
@@ -127,7 +118,7 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 	if (rc == 0)
 		rc = config_load(&config, why);
 	if (rc == 0)
-		rc = image_load(&image, args->value[ARG_IMAGE], why);
+		rc = choose_image(&config, args, kv, &image, why);
 	if (rc == 0)
 		rc = policy_boot_timeout(&config, args->value[ARG_BOOT_TIMEOUT], &boot_timeout, why);
 	if (rc == 0)
@@ -139,8 +130,12 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 	if (rc == 0)
 		rc = policy_user(&config, &image, kv_get(kv, "user"), kv_get(kv, "groups"), why);
 	if (rc == 0)
-		rc = virtiofsd_choose(&config, wish->uid, wish->gid, kv, why);
+		rc = policy_job(&config, &image, args->value[ARG_ACCOUNT], args->value[ARG_PARTITION], why);
+	if (rc == 0 && image.own)
+		rc = policy_own_image(&config, kv_get(kv, "groups"), why);
 	if (rc == 0)
+		rc = virtiofsd_choose(&config, wish->uid, wish->gid, kv, why);
+	if (rc == 0 && !image.own)
 		rc = image_check_files(&image, why);
 	if (rc < 0)
 		return rc;
@@ -150,7 +145,9 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 	    kv_set(kv, "cpus", args->value[ARG_CPUS]) < 0 ||
 	    kv_set(kv, "slurm_commands", commands[0] ? commands : NULL) < 0)
 		return failure_set(why, EXIT_NODE, "out of memory");
-	return prepare_image(&config, &image, kv, why);
+	rc = limits_claim_machine(&config, record, why);
+	/* whoever has a machine to wait for has its image fetched */
+	return rc == 0 && image_is_cached(&image) ? cache_start(&config, &image, why) : rc;
 }
 
 /* The record and the run folder stand; from here on a failure can be told to the job. */
@@ -197,7 +194,10 @@ int verb_prepare(const struct caller *caller, const struct args *args, struct fa
 	if (prepare_parse(args, &wish, why) < 0)
 		return why->code ? why->code : EXIT_USAGE;
 	/* a requeued job's earlier life, or what a crash left of it */
-	if (destroy_job(wish.id.node, wish.id.job, false, why) < 0 || prepare_make(&record, &wish, why) < 0) {
+	rc = destroy_job(wish.id.node, wish.id.job, false, why);
+	if (rc == 0 && !choose_is_wanted(args))
+		return 0;
+	if (rc < 0 || prepare_make(&record, &wish, why) < 0) {
 		prepare_refuse(&wish, why);
 		return why->code;
 	}

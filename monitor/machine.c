@@ -84,6 +84,16 @@ static uint64_t read_number(struct reader *reader, const char *key, uint64_t min
 	return number;
 }
 
+/* A name in the catalogue, or the path of its user's own file. */
+static const char *read_image(struct reader *reader)
+{
+	const char *value = read_text(reader, "image");
+
+	if (value && !str_is_name(value) && !str_is_path(value))
+		reader_fail(reader, "image", "is neither a name nor a path");
+	return value;
+}
+
 /* One of the words in the NULL-ended choices. */
 static const char *read_choice(struct reader *reader, const char *key, const char *const *choices)
 {
@@ -171,7 +181,7 @@ static void read_identity(struct reader *reader, struct machine *machine)
 	machine->node = read_name(reader, "node");
 	machine->name = read_name(reader, "name");
 	machine->uuid = read_uuid(reader);
-	machine->image = read_name(reader, "image");
+	machine->image = read_image(reader);
 	machine->uid = (uid_t)read_number(reader, "uid", 1, UINT32_MAX - 1);
 	machine->gid = (gid_t)read_number(reader, "gid", 0, UINT32_MAX - 1);
 	machine->user = read_text(reader, "user");
@@ -214,6 +224,7 @@ static void read_disk(struct reader *reader, struct machine *machine)
 	machine->disk_cache = read_choice(reader, "disk.cache", caches);
 	machine->disk_base = read_path(reader, "disk.base", false);
 	machine->disk_base_format = read_choice(reader, "disk.base_format", bases);
+	machine->disk_base_own = read_optional(reader, "disk.base_own") != NULL;
 	machine->kernel = read_path(reader, "kernel", true);
 	machine->initrd = read_path(reader, "initrd", true);
 	machine->cmdline = read_optional(reader, "cmdline");

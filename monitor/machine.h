@@ -23,7 +23,7 @@
 struct machine {
 	struct kv kv;
 	const char *job, *restart, *node;
-	const char *name, *uuid, *image; /* the image's name in the catalogue */
+	const char *name, *uuid, *image; /* the image's name in the catalogue, or its user's own file */
 	uid_t uid;
 	gid_t gid;
 	const char *user, *home, *shell, *groups;
@@ -35,6 +35,7 @@ struct machine {
 	unsigned int vcpus;
 	uint64_t memory_mib, tb_cache_mib;
 	const char *disk_path, *disk_format, *disk_cache, *disk_base, *disk_base_format;
+	bool disk_base_own;                    /* the base is a file of the job's user, to be found with his rights */
 	const char *kernel, *initrd, *cmdline; /* NULL: boot from the disk */
 	bool network_user;
 	const char *console;       /* NULL: none */

@@ -96,20 +96,26 @@ static int read_only_all(void)
 	return errno == ENOSYS ? read_only_each() : -errno;
 }
 
-int namespace_bind(const char *source, const char *part, bool writable)
+/* Bind what fd is open on. */
+static int bind_descriptor(int fd, const char *part, bool writable)
 {
 	char from[64], to[PATH_MAX];
 	unsigned long flags = MS_REMOUNT | MS_BIND | HARMLESS | (writable ? 0UL : MS_RDONLY);
-	int rc = 0;
-	int fd = open(source, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd < 0)
-		return -errno;
 	(void)namespace_path(to, part);
 	(void)str_print(from, sizeof(from), "/proc/self/fd/%d", fd);
 	if (mount(from, to, NULL, MS_BIND, NULL) < 0 || mount(NULL, to, NULL, flags, NULL) < 0)
-		rc = -errno;
-	close(fd);
+		return -errno;
+	return 0;
+}
+
+int namespace_bind(const char *source, const char *part, bool writable)
+{
+	int fd = open(source, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int rc = fd < 0 ? -errno : bind_descriptor(fd, part, writable);
+
+	if (fd >= 0)
+		close(fd);
 	return rc;
 }
 
@@ -292,11 +298,29 @@ static int bind_file(const char *source, const char *part, bool writable, uid_t 
 	return rc < 0 ? fail(why, rc, source) : 0;
 }
 
-int namespace_files(const struct machine *machine, char *why)
+/* The base that a user owns, as he opened it: root resolves no path of his. */
+static int bind_own_base(int fd, char *why)
+{
+	struct stat st = {0};
+	int rc = make_file(NAMESPACE_BASE);
+
+	if (rc == 0 && fstat(fd, &st) < 0)
+		rc = -errno;
+	if (rc == 0 && !S_ISREG(st.st_mode))
+		rc = -EINVAL;
+	if (rc == 0)
+		rc = bind_descriptor(fd, NAMESPACE_BASE, false);
+	close(fd);
+	return rc < 0 ? fail(why, rc, "the image's file") : 0;
+}
+
+int namespace_files(const struct machine *machine, int base, char *why)
 {
 	int rc = bind_file(machine->disk_path, NAMESPACE_OVERLAY, true, machine->uid, why);
 
-	if (rc == 0)
+	if (rc == 0 && machine->disk_base_own)
+		rc = bind_own_base(base, why);
+	else if (rc == 0)
 		rc = bind_file(machine->disk_base, NAMESPACE_BASE, false, (uid_t)-1, why);
 	if (rc == 0 && machine->kernel)
 		rc = bind_file(machine->kernel, NAMESPACE_KERNEL, false, (uid_t)-1, why);

@@ -41,8 +41,12 @@ int namespace_enter(bool kvm, char *why);
 /** Make NAMESPACE_ROOT anew: an empty tmpfs with its folders, over what is there. As namespace_enter(). */
 int namespace_root(char *why);
 
-/** Bind the machine's files into NAMESPACE_ROOT, all read-only but the overlay. As namespace_enter(). */
-int namespace_files(const struct machine *machine, char *why);
+/**
+ * Bind the machine's files into NAMESPACE_ROOT, all read-only but the
+ * overlay; base is what the disk's base is open on where it is its user's own,
+ * and is closed. As namespace_enter().
+ */
+int namespace_files(const struct machine *machine, int base, char *why);
 
 /**
  * Bind the file or folder source, which must not be a symlink, to

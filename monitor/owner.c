@@ -181,6 +181,9 @@ static void owner_find_shares(struct owner *owner)
 	int code = shares_find(&owner->shares, owner->machine, why);
 
 	if (code == 0)
+		code = shares_find_base(&owner->shares, owner->machine, why);
+
+	if (code == 0)
 		return;
 	owner_end(owner, code, "%s", why);
 	owner_exit(owner);
@@ -210,7 +213,7 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 	if (namespace_unshare(why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
 	owner_find_shares(owner);
-	if (namespace_enter(machine->kvm, why) < 0 || namespace_files(machine, why) < 0 ||
+	if (namespace_enter(machine->kvm, why) < 0 || namespace_files(machine, owner->shares.base, why) < 0 ||
 	    shares_bind(&owner->shares, &machine->mounts, why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
 	if (!readable)

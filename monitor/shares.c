@@ -250,6 +250,27 @@ static _Noreturn void find_process(const struct machine *machine, int socket, pi
 	_exit(0);
 }
 
+/* As the user: the disk's base, a regular file that he may read. */
+static int find_file(const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	close(fd);
+	return -EINVAL;
+}
+
+static _Noreturn void find_base_process(const struct machine *machine, int socket, pid_t parent)
+{
+	int fd = privilege_become_user(machine, parent) < 0 ? -EPERM : find_file(machine->disk_base);
+
+	_exit(send_found(socket, fd, fd < 0 ? fd : 0) < 0);
+}
+
 static const char *problem_text(int error)
 {
 	switch (error) {
@@ -325,6 +346,46 @@ static int take_all(struct shares *shares, struct mounts *mounts, int socket, ch
 	return 0;
 }
 
+static void end_child(pid_t child)
+{
+	(void)kill(child, SIGKILL);
+	/* a file system that hangs keeps it: then the reaper has it later */
+	for (int i = 0; i < REAP_MS && waitpid(child, NULL, WNOHANG) == 0; i++)
+		(void)usleep(1000);
+}
+
+int shares_find_base(struct shares *shares, const struct machine *machine, char *why)
+{
+	pid_t child, parent = getpid();
+	int pair[2], rc;
+
+	shares->base = -1;
+	if (!machine->disk_base_own)
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		(void)str_print(why, SHARES_WHY_MAX, "the image's file: %s", strerror(errno));
+		return EXIT_NODE;
+	}
+	child = fork();
+	if (child == 0)
+		find_base_process(machine, pair[1], parent);
+	close(pair[1]);
+	rc = child < 0 ? -EAGAIN : receive_found(pair[0], FIND_MS);
+	close(pair[0]);
+	if (child > 0)
+		end_child(child);
+	shares->base = rc < 0 ? -1 : rc;
+	if (rc >= 0)
+		rc = check_found(shares, rc);
+	if (rc == 0)
+		return 0;
+	(void)str_print(why, SHARES_WHY_MAX, "--vm=%.256s: %s", machine->disk_base,
+	                rc == -ETIMEDOUT ? problem_text(-rc)
+	                : rc == -EXDEV   ? "it is the kernel's"
+	                                 : strerror(-rc));
+	return rc == -ETIMEDOUT || rc == -EAGAIN || rc == -ECHILD ? EXIT_NODE : EXIT_USAGE;
+}
+
 int shares_find(struct shares *shares, struct machine *machine, char *why)
 {
 	pid_t child, parent = getpid();
@@ -344,12 +405,8 @@ int shares_find(struct shares *shares, struct machine *machine, char *why)
 	if (child < 0)
 		(void)str_print(why, SHARES_WHY_MAX, "the host's directories: fork failed");
 	close(pair[0]);
-	if (child > 0) {
-		(void)kill(child, SIGKILL);
-		/* a file system that hangs keeps it: then the reaper has it later */
-		for (int i = 0; i < REAP_MS && waitpid(child, NULL, WNOHANG) == 0; i++)
-			(void)usleep(1000);
-	}
+	if (child > 0)
+		end_child(child);
 	return code;
 }
 

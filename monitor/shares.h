@@ -13,6 +13,7 @@
 
 struct shares {
 	int fds[MOUNTS_MAX]; /* O_PATH, of machine->mounts' entries */
+	int base;            /* what shares_find_base() found; -1: nothing */
 	char *mountinfo;     /* how the host's file systems were mounted */
 };
 
@@ -24,6 +25,12 @@ struct shares {
  * the site's, or one that does not answer) with one line in why[SHARES_WHY_MAX].
  */
 int shares_find(struct shares *shares, struct machine *machine, char *why);
+
+/**
+ * Open the disk's base where it is a file of the job's user (disk_base_own),
+ * as he would: shares->base, else -1. When and how as shares_find().
+ */
+int shares_find_base(struct shares *shares, const struct machine *machine, char *why);
 
 /**
  * Bind them, with what is mounted below them, to NAMESPACE_MOUNT/N; nosuid,

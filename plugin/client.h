@@ -8,12 +8,14 @@
 /**
  * Refuse a bad option before anything is submitted: one line on stderr and
  * exit with EXIT_USAGE. Slurm would turn a failing hook into its own exit
- * code, hence the exit from here. Returns 0 where all is well.
+ * code, hence the exit from here. Otherwise prepare what the job and its steps
+ * carry. Returns 0.
  */
-int client_check_options(void);
+int client_check_options(spank_t spank);
 
 /**
- * In srun --multi-prog of a job with --vm, put wnodes-run into the file's
+ * In srun --multi-prog of a job with --vm, or of a partition that this host
+ * knows to have a default image, put wnodes-run into the file's
  * text, where slurmstepd's Slurm cannot do so for each task. What cannot be
  * changed is refused on the node. Returns 0.
  */

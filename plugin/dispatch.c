@@ -24,13 +24,12 @@ int slurm_spank_init(spank_t spank, int argc, char **argv)
 
 int slurm_spank_init_post_opt(spank_t spank, int argc, char **argv)
 {
-	(void)spank;
 	(void)argc;
 	(void)argv;
 	switch (spank_context()) {
 	case S_CTX_LOCAL:
 	case S_CTX_ALLOCATOR:
-		return client_check_options();
+		return client_check_options(spank);
 	default:
 		return 0;
 	}

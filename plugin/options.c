@@ -23,8 +23,9 @@ static int on_option(int value, const char *argument, int remote);
 
 static struct spank_option table[OPTIONS] = {
         [OPTION_VM] = {"vm", "IMAGE",
-                       "run the job in a virtual machine booted from IMAGE, a name in the site's catalogue", 1,
-                       OPTION_VM, on_option},
+                       "run the job in a virtual machine booted from IMAGE, a name in the site's catalogue, or "
+                       "a file of yours where the site allows it; none: in no machine",
+                       1, OPTION_VM, on_option},
         [OPTION_CONSOLE] = {"vm-console", "FILE", "keep the virtual machine's serial console in FILE", 1,
                             OPTION_CONSOLE, on_option},
         [OPTION_BOOT_TIMEOUT] = {"vm-boot-timeout", "SECONDS",
@@ -98,10 +99,20 @@ static const char *unavailable(const struct options *options)
 	return options->disk ? "vm-disk" : options->network ? "vm-network" : NULL;
 }
 
-/* Of the options that ask something of the machine, the first that is there. */
-static const char *needs_machine(const struct options *options)
+const char *options_image(const struct options *options)
+{
+	return options->image && strcmp(options->image, OPTIONS_NONE) != 0 ? options->image : NULL;
+}
+
+const char *options_needing_machine(const struct options *options)
 {
 	return options->console ? "console" : options->boot_timeout ? "boot-timeout" : options->mount ? "mount" : NULL;
+}
+
+/* A name, or a file's path as the nodes see it. */
+static bool is_image(const char *image)
+{
+	return str_is_name(image) || str_is_path(image);
 }
 
 static bool mount_is_wrong(const char *text, char *problem)
@@ -112,7 +123,7 @@ static bool mount_is_wrong(const char *text, char *problem)
 	return mounts_parse(&mounts, text, 0, problem) < 0;
 }
 
-int options_check(const struct options *options, char *why, size_t size)
+int options_check(const struct options *options, bool has_default, char *why, size_t size)
 {
 	char path[PATH_MAX];
 	char problem[MOUNTS_WHY_SIZE];
@@ -121,10 +132,13 @@ int options_check(const struct options *options, char *why, size_t size)
 	why[0] = 0;
 	if (unavailable(options))
 		snprintf(why, size, "--%s is not yet available: leave it out", unavailable(options));
-	else if (!options->image && needs_machine(options))
-		snprintf(why, size, "--vm-%s needs --vm=IMAGE", needs_machine(options));
-	else if (options->image && !str_is_name(options->image))
-		snprintf(why, size, "--vm=%.80s: not an image's name: use letters, digits and . _ : -", options->image);
+	else if (!options_image(options) && options_needing_machine(options) && (options->image || !has_default))
+		snprintf(why, size, "--vm-%s needs --vm=IMAGE", options_needing_machine(options));
+	else if (options->image && !is_image(options->image))
+		snprintf(why, size,
+		         "--vm=%.80s: neither an image's name (letters, digits and . _ : -) nor a file's absolute "
+		         "path without '.' and '..' parts",
+		         options->image);
 	else if (options->console && console_path(options->console, 0, "", "/", path, sizeof(path)) < 0)
 		snprintf(why, size, "--vm-console=%.80s: give a file's name; of patterns it may have %%j, %%N and %%%%",
 		         options->console);

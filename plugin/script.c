@@ -10,9 +10,11 @@
 
 #include "common/str.h"
 #include "plugin/console.h"
+#include "plugin/digest.h"
 #include "plugin/helper.h"
 #include "plugin/job.h"
 #include "plugin/options.h"
+#include "plugin/site.h"
 
 #define PREPARE_SECONDS 15U
 #define DESTROY_SECONDS 60U
@@ -59,24 +61,36 @@ static unsigned int cpus_of_node(const char *text, int index)
 	return 0;
 }
 
+/*
+ * Whether the helper has something to decide: a job that says nothing of a
+ * machine costs a look into wnodes.conf for its partition.
+ */
+static bool wants_machine(const struct options *options)
+{
+	const char *partition = getenv("SLURM_JOB_PARTITION");
+
+	return options_image(options) || options_needing_machine(options) || options->disk || options->network ||
+	       (partition && site_has_partition(partition));
+}
+
 int script_prolog(spank_t spank)
 {
 	struct helper_call call;
 	struct options options;
 	struct job job;
-	char why[256], console[PATH_MAX], id[16], uid[16], gid[16], cpus[16];
+	char why[256], console[PATH_MAX], digest[SITE_DIGEST_SIZE], id[16], uid[16], gid[16], cpus[16];
 	uid_t user;
 	gid_t group;
 
 	options_of_job(spank, &options);
-	if (!options.image || job_get(spank, &job) < 0)
+	if (!wants_machine(&options) || job_get(spank, &job) < 0)
 		return 0;
 	if (spank_get_item(spank, S_JOB_UID, &user) != ESPANK_SUCCESS ||
 	    spank_get_item(spank, S_JOB_GID, &group) != ESPANK_SUCCESS) {
 		slurm_error("wnodes: job %u: Slurm does not tell its user", job.id);
 		return 0;
 	}
-	if (options_check(&options, why, sizeof(why)) == 0 && options.console &&
+	if (options_check(&options, true, why, sizeof(why)) == 0 && options.console &&
 	    console_path(options.console, job.id, job.node, getenv("SLURM_JOB_WORK_DIR"), console, sizeof(console)) < 0)
 		snprintf(why, sizeof(why), "--vm-console: the path is too long");
 	snprintf(id, sizeof(id), "%u", job.id);
@@ -92,6 +106,8 @@ int script_prolog(spank_t spank)
 	helper_add(&call, "--gid", gid);
 	helper_add(&call, "--cpus", cpus);
 	helper_add(&call, "--partition", getenv("SLURM_JOB_PARTITION"));
+	helper_add(&call, "--account", getenv("SLURM_JOB_ACCOUNT"));
+	helper_add(&call, "--digest", digest_submitted(options_image(&options), digest));
 	helper_add(&call, "--console", options.console && !why[0] ? console : NULL);
 	helper_add(&call, "--image", options.image);
 	helper_add(&call, "--boot-timeout", options.boot_timeout);
@@ -111,8 +127,8 @@ int script_epilog(spank_t spank)
 
 	options_of_job(spank, &options);
 	if (job_get(spank, &job) < 0)
-		return options.image ? -1 : 0;
-	if (!options.image && !job_has_machine(&job) && !job_has_record(&job))
+		return options_image(&options) ? -1 : 0;
+	if (!options_image(&options) && !job_has_machine(&job) && !job_has_record(&job))
 		return 0;
 	snprintf(id, sizeof(id), "%u", job.id);
 	helper_begin(&call, "destroy");

@@ -15,6 +15,7 @@
 #include "common/paths.h"
 #include "common/str.h"
 #include "common/taskenv.h"
+#include "plugin/digest.h"
 #include "plugin/job.h"
 #include "plugin/loader.h"
 #include "plugin/multiprog.h"
@@ -56,6 +57,14 @@ static char *image_of(const struct job *job)
 	return image;
 }
 
+/* The same for a message in a process that ends. */
+static const char *image_or(const struct job *job, const char *otherwise)
+{
+	const char *image = image_of(job);
+
+	return image ? image : otherwise;
+}
+
 static bool is_batch(spank_t spank)
 {
 	uint32_t step;
@@ -69,7 +78,7 @@ static void check_step_options(spank_t spank, const struct job *job, bool has_ma
 	const struct options *options = options_given();
 	char *image;
 
-	if (!options->image)
+	if (!options->image || (!has_machine && !options_image(options)))
 		return;
 	if (!has_machine && batch)
 		refuse(spank, EXIT_NODE, "job %u has no virtual machine on %s: slurmd has not run its prolog", job->id,
@@ -82,6 +91,10 @@ static void check_step_options(spank_t spank, const struct job *job, bool has_ma
 		       job->id, job->node);
 	/* where the state does not tell, wnodes-run will say what is wrong with the machine */
 	image = image_of(job);
+	if (!options_image(options) && (!image || strcmp(image, OPTIONS_NONE) != 0))
+		refuse(spank, EXIT_USAGE,
+		       "this step asks for --vm=none, its job runs in %.64s: submit a job with --vm=none",
+		       image ? image : "a machine");
 	if (image && strcmp(image, options->image) != 0)
 		refuse(spank, EXIT_USAGE,
 		       "this step asks for --vm=%s, its job runs in %s: a step with another image is not yet available",
@@ -121,14 +134,14 @@ static int replace_program(spank_t spank, char **argv)
 int task_init(spank_t spank)
 {
 	struct job job;
-	char step[64];
+	char step[64], why[300];
 	char **argv = NULL;
 	uint32_t rank = 0;
 	int argc = 0;
 	bool batch, has_machine, wrapped;
 
 	if (job_get(spank, &job) < 0)
-		return options_given()->image ? -1 : 0;
+		return options_image(options_given()) ? -1 : 0;
 	has_machine = job_has_machine(&job);
 	batch = is_batch(spank);
 	check_step_options(spank, &job, has_machine, batch);
@@ -138,13 +151,15 @@ int task_init(spank_t spank)
 	    step_name(spank, &job, step, sizeof(step)) < 0)
 		refuse(spank, EXIT_NODE,
 		       "Slurm does not tell the task's program, so it cannot be run in the virtual machine");
+	if (digest_check(spank, &job, why, sizeof(why)) < 0)
+		refuse(spank, EXIT_NODE, "%s", why);
 	(void)spank_get_item(spank, S_TASK_GLOBAL_ID, &rank);
 	wrapped = !batch && !spank_prepend_task_argv && argc >= 2 && multiprog_is_wrapped(argv[1], WNODES_RUN);
 	if (!batch && !spank_prepend_task_argv && !wrapped && multiprog_is(argc, argv, rank))
 		refuse(spank, EXIT_USAGE,
-		       "--multi-prog in a job with a virtual machine: give --vm to this srun too, and lines of `RANKS "
-		       "PROGRAM "
-		       "ARGUMENTS` below 4 KiB");
+		       "--multi-prog in a job with a virtual machine: give --vm=%.200s to this srun too, and lines of "
+		       "`RANKS PROGRAM ARGUMENTS` below 4 KiB",
+		       image_or(&job, "IMAGE"));
 	if (spank_setenv(spank, "WNODES_RUN_DIR", job.run_dir, 1) != ESPANK_SUCCESS ||
 	    spank_setenv(spank, "WNODES_RUN_STEP", step, 1) != ESPANK_SUCCESS ||
 	    (batch ? spank_setenv(spank, "WNODES_RUN_SCRIPT", "1", 1) != ESPANK_SUCCESS

@@ -10,7 +10,8 @@
 #define VALUE_MAX 1024U
 
 /* Of the task's own: what Slurm gave it, and whose it is. The guest had no say in these. */
-static const char *const kept[] = {"SLURM_", "_SLURM_", "HOME=", "USER=", "LOGNAME=", "SHELL=", "LANG=", "LC_"};
+static const char *const kept[] = {
+        "SLURM_", "_SLURM_", "SLURMD_NODENAME=", "HOME=", "USER=", "LOGNAME=", "SHELL=", "LANG=", "LC_"};
 
 /* Of the guest's: what options these commands would take as well, and how they write. */
 static const char *const taken[] = {

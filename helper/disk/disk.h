@@ -15,7 +15,7 @@
 struct disk_request {
 	const struct config *config;
 	const struct image *image; /* its files checked */
-	const struct record *record;
+	struct record *record;
 	uid_t uid; /* the job's user and primary group */
 	gid_t gid;
 };

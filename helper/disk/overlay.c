@@ -23,7 +23,9 @@
 #include "helper/clock.h"
 #include "helper/disk/base.h"
 #include "helper/fs.h"
+#include "helper/image/own.h"
 #include "helper/journal.h"
+#include "helper/limits.h"
 
 #define QEMU_IMG_MS 30000U
 #define LEASES_MS 10000U /* for all leases that one process of ours meets: destroy has 50 s, its kills take 10 */
@@ -95,22 +97,44 @@ static int overlay_describe(const struct disk_request *request, const char *path
 		rc = kv_set(machine, "disk.base", request->image->source);
 	if (rc == 0)
 		rc = kv_set(machine, "disk.base_format", request->image->format);
+	if (rc == 0 && request->image->own)
+		rc = kv_set(machine, "disk.base_own", "yes");
 	return rc;
+}
+
+/* The bytes of the disk in the base, within the site's limits. */
+static int overlay_measure(const struct disk_request *request, uint64_t *bytes, struct failure *why)
+{
+	const struct image *image = request->image;
+	struct stat st = {0};
+	uint64_t file = 0;
+	int fd, rc;
+
+	if (image->own) {
+		rc = image_own_size(image, request->record, &file, bytes, why);
+	} else {
+		fd = fs_open_file(image->source, NULL);
+		if (fd < 0)
+			return failure_set(why, EXIT_NODE, "image %s: %s: %s", image->name, image->source,
+			                   strerror(-fd));
+		rc = base_size(fd, image->source, strcmp(image->format, "qcow2") == 0, bytes, why);
+		(void)fstat(fd, &st);
+		file = (uint64_t)st.st_size;
+		close(fd);
+	}
+	if (rc == 0)
+		rc = limits_check_sizes(request->config, image, file, *bytes, why);
+	return rc == 0 ? limits_claim_overlay(request->config, request->record, *bytes, why) : rc;
 }
 
 static int overlay_make(const struct disk_request *request, struct kv *machine, struct failure *why)
 {
 	const struct record_id *id = &request->record->id;
-	const struct image *image = request->image;
 	char path[PATH_MAX];
 	uint64_t bytes = 0;
-	int rc, fd;
+	int rc = overlay_measure(request, &bytes, why);
+	int fd;
 
-	fd = fs_open_file(image->source, NULL);
-	if (fd < 0)
-		return failure_set(why, EXIT_NODE, "image %s: %s: %s", image->name, image->source, strerror(-fd));
-	rc = base_size(fd, image->source, strcmp(image->format, "qcow2") == 0, &bytes, why);
-	close(fd);
 	if (rc < 0)
 		return rc;
 	rc = str_print(path, sizeof(path), "%s/%s-%" PRIu32 ".%" PRIu32 ".qcow2", request->config->overlay_dir,

@@ -13,8 +13,8 @@
 #include "common/paths.h"
 #include "common/str.h"
 #include "helper/fs.h"
+#include "helper/image/access.h"
 #include "helper/ini_file.h"
-#include "helper/list.h"
 
 bool image_is_name(const char *text)
 {
@@ -115,10 +115,8 @@ static const char *image_take(void *context, struct ini_file *file, const char *
 	}
 	if (strcmp(key, "agent") == 0)
 		return strcmp(value, "builtin") == 0 ? NULL : "agent is builtin; others are not yet available";
-	if (strcmp(key, "groups") == 0)
-		return list_is_valid(value) && str_print(image->groups, sizeof(image->groups), "%s", value) == 0
-		               ? NULL
-		               : "groups is a list of names separated by commas";
+	if (image_access_has(key))
+		return image_access_take(image, file, key, value);
 	if (strcmp(key, "memory_min") == 0)
 		return str_size(value, &image->memory_min) == 0 && image->memory_min > 0 ? NULL
 		                                                                         : "memory_min is a size";
@@ -168,11 +166,16 @@ static int image_place(struct image *image, const char *name, struct failure *wh
 	return 0;
 }
 
+void image_init(struct image *image)
+{
+	*image = (struct image){.format = "qcow2", .memory_min = MEMORY_MIN, .commands = COMMAND_NAMES};
+}
+
 int image_read(struct image *image, FILE *stream, const char *name, struct failure *why)
 {
 	int rc;
 
-	*image = (struct image){.format = "qcow2", .memory_min = MEMORY_MIN, .commands = COMMAND_NAMES};
+	image_init(image);
 	rc = ini_file_read(stream, name, image_section, image_take, image, why);
 	if (rc < 0)
 		return rc;

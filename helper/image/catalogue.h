@@ -13,6 +13,7 @@
 #include "helper/failure.h"
 
 #define IMAGE_SOURCES 4096U
+#define IMAGE_LIST 4096U /* bytes of a list of names */
 
 /* Flat: nothing to free. */
 struct image {
@@ -25,11 +26,15 @@ struct image {
 	char sha256[65];                     /* of the image as it boots; "" where not given */
 	uint64_t size_max, virtual_size_max; /* bytes; 0: [fetch]'s */
 	char format[8];                      /* qcow2 or raw */
-	char groups[4096];                   /* who may use it, separated by commas; "" is everybody */
+	char groups[IMAGE_LIST];             /* who may use it, separated by commas; "" is everybody */
 	uint64_t memory_min;                 /* bytes */
 	char kernel[PATH_MAX], initrd[PATH_MAX]; /* "" where not given */
 	char cmdline[KV_VALUE_MAX + 1];
 	char commands[COMMAND_NAMES_MAX]; /* of Slurm that work in its machines, as far as the site's policy has them */
+
+	/* who may use it, besides groups (helper/image/access.h); separated by commas, "" is no rule */
+	char users[IMAGE_LIST], accounts[IMAGE_LIST], partitions[IMAGE_LIST];
+	bool own; /* a file of the job's user, in no catalogue (helper/image/own.h) */
 };
 
 /** Whether text names an image: NAME or NAME:TAG. */
@@ -40,6 +45,9 @@ static inline bool image_is_cached(const struct image *image)
 {
 	return image->sources[0] != 0;
 }
+
+/** Set the defaults of an entry. */
+void image_init(struct image *image);
 
 /** Read a description from stream (errors call it name). Returns 0 or -EIO with why (EXIT_NODE). */
 int image_read(struct image *image, FILE *stream, const char *name, struct failure *why);

@@ -6,6 +6,7 @@
 /* links: helper/list.o helper/network/network.o helper/network/none.o helper/network/user.o helper/record.o */
 /* links: common/command_names.o common/kv.o common/log.o common/mounts.o common/str.o helper/image/part.o */
 /* links: helper/journal.o */
+/* links: helper/config_partition.o helper/image/access.o */
 /* libs: -linih */
 #include <errno.h>
 #include <fcntl.h>

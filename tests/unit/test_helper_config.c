@@ -2,7 +2,7 @@
 /* links: helper/config.o helper/ini_file.o helper/failure.o helper/fs.o helper/list.o common/str.o common/mounts.o */
 /* links: helper/network/network.o helper/network/user.o helper/network/none.o helper/image/catalogue.o common/kv.o */
 /* links: helper/machine.o helper/state.o helper/record.o helper/journal.o */
-/* links: common/command_names.o */
+/* links: common/command_names.o helper/config_partition.o helper/image/access.o */
 /* libs: -linih */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +20,7 @@
 
 #include "common/exitcode.h"
 #include "helper/config.h"
+#include "helper/config_partition.h"
 #include "helper/image/catalogue.h"
 #include "helper/ini_file.h"
 #include "helper/list.h"
@@ -119,6 +120,39 @@ static void errors_have_file_and_line(void **state)
 	assert_string_equal(config_says("[site]\nemulator = /a\x01\n"), "F:2: a control character");
 }
 
+static void policy_is_checked(void **state)
+{
+	(void)state;
+	assert_string_equal(config_says("[policy]\nallow_accounts = a, b\nallow_partitions = p\nallow_none = yes\n"
+	                                "machines_max = 3\noverlay_max = 1G\nuser_images = yes\n"
+	                                "user_images_agent = builtin\nuser_images_slurm_commands = squeue\n"
+	                                "[partition p]\nimage = el9:x\n[partition q]\nimage = el8\n"
+	                                "allow_none = no\n"),
+	                    "");
+	assert_int_equal(config.machines_max, 3);
+	assert_int_equal(config.overlay_max, 1 << 30);
+	assert_string_equal(config.user_commands, "squeue");
+	assert_string_equal(config_partition(&config, "p")->image, "el9:x");
+	assert_true(config_partition_allows_none(&config, config_partition(&config, "p")));
+	assert_false(config_partition_allows_none(&config, config_partition(&config, "q")));
+	assert_null(config_partition(&config, "r"));
+	assert_null(config_partition(&config, NULL));
+	assert_string_equal(config_says("[partition p]\nimage = el9\n"), "");
+	assert_false(config_partition_allows_none(&config, config_partition(&config, "p")));
+	assert_string_equal(config.user_commands, "");
+	assert_string_equal(config_says("[partition a/b]\n"), "F:1: 'a/b' is not a partition's name");
+	assert_string_equal(config_says("[partition p]\n"), "F: [partition p] has no image");
+	assert_string_equal(config_says("[partition p]\nimage = none\n"), "F:2: image: 'none' is not an image's name");
+	assert_string_equal(config_says("[partition p]\nimage = /x\n"), "F:2: image: '/x' is not an image's name");
+	assert_string_equal(config_says("[partition p]\nimages = x\n"), "F:2: unknown key 'images' of a partition");
+	assert_string_equal(config_says("[partition p]\nallow_none = 1\n"), "F:2: allow_none is yes or no");
+	assert_string_equal(config_says("[policy]\nallow_none = maybe\n"), "F:2: allow_none is yes or no");
+	assert_string_equal(config_says("[policy]\nmachines_max = -1\n"),
+	                    "F:2: machines_max: '-1' is not a number from 0 to 100000");
+	assert_string_equal(config_says("[policy]\nuser_images_slurm_commands = rm\n"),
+	                    "F:2: user_images_slurm_commands is yes, no, or a list of commands");
+}
+
 static void networks_are_checked(void **state)
 {
 	(void)state;
@@ -163,8 +197,7 @@ static void images(void **state)
 	assert_string_equal(image.format, "qcow2");
 	assert_int_equal(image.memory_min, 256 << 20);
 	assert_string_equal(image_says("[image]\nformat = raw\n"), "I: [image] has no source");
-	assert_string_equal(image_says("[image]\nsource = https://x/y\n"),
-	                    "I: a source of http or https needs sha256");
+	assert_string_equal(image_says("[image]\nsource = https://x/y\n"), "I: a source of http or https needs sha256");
 	assert_string_equal(image_says("[image]\nsource = file://host/y\n"),
 	                    "I:2: source: 'file://host/y' is not file:///PATH");
 	assert_string_equal(image_says("[image]\nsource = file:///a/../b\n"),
@@ -316,6 +349,7 @@ int main(void)
 	        cmocka_unit_test(an_empty_file_is_the_defaults),
 	        cmocka_unit_test(errors_have_file_and_line),
 	        cmocka_unit_test(networks_are_checked),
+	        cmocka_unit_test(policy_is_checked),
 	        cmocka_unit_test(long_lines),
 	        cmocka_unit_test(continued_values),
 	        cmocka_unit_test(images),

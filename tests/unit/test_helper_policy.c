@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/policy.o helper/list.o helper/failure.o helper/args.o helper/identity.o common/str.o common/kv.o */
+/* links: helper/limits.o helper/record.o helper/fs.o helper/image/own.o helper/disk/base.o */
+/* links: helper/image/catalogue.o helper/image/access.o helper/ini_file.o common/command_names.o */
+/* libs: -linih */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -17,6 +20,8 @@
 #include "common/exitcode.h"
 #include "helper/args.h"
 #include "helper/identity.h"
+#include "helper/image/own.h"
+#include "helper/limits.h"
 #include "helper/policy.h"
 
 #define GROUPS "100:users,200:physics"
@@ -209,12 +214,114 @@ static void names_of_root(void **state)
 	kv_free(&kv);
 }
 
+static void users_of_an_image(void **state)
+{
+	(void)state;
+	(void)snprintf(image.users, sizeof(image.users), "bob, alice");
+	assert_int_equal(policy_user(&config, &image, "alice", GROUPS, &why), 0);
+	assert_int_equal(policy_user(&config, &image, "carol", GROUPS, &why), -EACCES);
+	assert_string_equal(why.message, "--vm: image tiny is only for the users bob, alice");
+	/* one of both is enough */
+	(void)snprintf(image.groups, sizeof(image.groups), "physics");
+	assert_int_equal(policy_user(&config, &image, "carol", GROUPS, &why), 0);
+	assert_int_equal(policy_user(&config, &image, "alice", "100:users", &why), 0);
+	assert_int_equal(policy_user(&config, &image, "carol", "100:users", &why), -EACCES);
+	assert_string_equal(why.message,
+	                    "--vm: image tiny is only for the users bob, alice, and for the groups physics");
+	/* what an image admits, the site may still deny */
+	(void)snprintf(config.allow_users, sizeof(config.allow_users), "bob");
+	assert_int_equal(policy_user(&config, &image, "alice", GROUPS, &why), -EACCES);
+}
+
+static void accounts_and_partitions(void **state)
+{
+	(void)state;
+	assert_int_equal(policy_job(&config, &image, NULL, NULL, &why), 0);
+	(void)snprintf(config.allow_accounts, sizeof(config.allow_accounts), "physics,chem");
+	assert_int_equal(policy_job(&config, &image, "chem", NULL, &why), 0);
+	assert_int_equal(policy_job(&config, &image, "che", NULL, &why), -EACCES);
+	assert_int_equal(policy_job(&config, &image, "", NULL, &why), -EACCES);
+	assert_int_equal(policy_job(&config, &image, NULL, "main", &why), -EACCES);
+	assert_string_equal(why.message, "--vm: the site's policy has machines only for the accounts physics,chem; "
+	                                 "the job's account is not known");
+	/* all that are given must hold */
+	(void)snprintf(image.accounts, sizeof(image.accounts), "physics");
+	(void)snprintf(image.partitions, sizeof(image.partitions), "main");
+	assert_int_equal(policy_job(&config, &image, "physics", "main", &why), 0);
+	assert_int_equal(policy_job(&config, &image, "chem", "main", &why), -EACCES);
+	assert_int_equal(policy_job(&config, &image, "physics", "mai", &why), -EACCES);
+	assert_string_equal(why.message,
+	                    "--vm: image tiny is only for the partitions main; the job's partition is mai");
+	assert_int_equal(why.code, EXIT_DENIED);
+	(void)snprintf(config.allow_partitions, sizeof(config.allow_partitions), "other");
+	assert_int_equal(policy_job(&config, &image, "physics", "main", &why), -EACCES);
+}
+
+static void files_of_users(void **state)
+{
+	(void)state;
+	assert_int_equal(policy_own_image(&config, GROUPS, &why), -EACCES);
+	(void)snprintf(config.user_images, sizeof(config.user_images), "no");
+	assert_int_equal(policy_own_image(&config, GROUPS, &why), -EACCES);
+	(void)snprintf(config.user_images, sizeof(config.user_images), "yes");
+	assert_int_equal(policy_own_image(&config, "", &why), 0);
+	(void)snprintf(config.user_images, sizeof(config.user_images), "physics");
+	assert_int_equal(policy_own_image(&config, GROUPS, &why), 0);
+	assert_int_equal(policy_own_image(&config, "100:users", &why), -EACCES);
+}
+
+static void sizes_of_images(void **state)
+{
+	(void)state;
+	config.fetch_size_max = 10 << 20;
+	config.fetch_virtual_size_max = 100 << 20;
+	assert_int_equal(limits_check_sizes(&config, &image, 10 << 20, 100 << 20, &why), 0);
+	assert_int_equal(limits_check_sizes(&config, &image, (10 << 20) + 1, 1, &why), -EIO);
+	assert_string_equal(why.message, "image tiny: its file has 11 MiB, and size_max is 10 MiB");
+	assert_int_equal(limits_check_sizes(&config, &image, 1, (100 << 20) + 1, &why), -EIO);
+	assert_int_equal(why.code, EXIT_NODE);
+	/* the image's own limits go first; a user's own image is his fault */
+	image.size_max = 20 << 20;
+	image.virtual_size_max = 50 << 20;
+	assert_int_equal(limits_check_sizes(&config, &image, 20 << 20, 50 << 20, &why), 0);
+	image.own = true;
+	assert_int_equal(limits_check_sizes(&config, &image, 1, 60 << 20, &why), -EINVAL);
+	assert_int_equal(why.code, EXIT_USAGE);
+	assert_true(limits_overlay(UINT64_C(1) << 40) > (UINT64_C(1) << 40) + (UINT64_C(1) << 40) / 65536 * 10);
+}
+
+static void a_users_file_is_what_it_is_called(void **state)
+{
+	static const char *const bad[] = {"/a/b.img",    "/a/qcow2", "/a/.qcow2",  "/a/b.QCOW2",     "/a/b.qcow2.gz",
+	                                  "/a/../b.raw", "b.raw",    "/a\n/b.raw", "/a/\xc3\xa4.raw"};
+
+	(void)state;
+	(void)snprintf(config.user_commands, sizeof(config.user_commands), "squeue");
+	assert_int_equal(image_own(&image, &config, "/a/b.qcow2", &why), 0);
+	assert_string_equal(image.format, "qcow2");
+	assert_string_equal(image.source, "/a/b.qcow2");
+	assert_string_equal(image.name, "b.qcow2");
+	assert_string_equal(image.commands, "squeue");
+	assert_true(image.own);
+	assert_int_equal(image_own(&image, &config, "/a/b.qcow2.raw", &why), 0);
+	assert_string_equal(image.format, "raw");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(image_own(&image, &config, bad[i], &why), -EINVAL);
+		assert_int_equal(why.code, EXIT_USAGE);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup(without_a_policy_everybody, setup),
 	        cmocka_unit_test_setup(users_and_groups, setup),
 	        cmocka_unit_test_setup(groups_of_an_image, setup),
+	        cmocka_unit_test_setup(users_of_an_image, setup),
+	        cmocka_unit_test_setup(accounts_and_partitions, setup),
+	        cmocka_unit_test_setup(files_of_users, setup),
+	        cmocka_unit_test_setup(sizes_of_images, setup),
+	        cmocka_unit_test_setup(a_users_file_is_what_it_is_called, setup),
 	        cmocka_unit_test_setup(boot_timeouts, setup),
 	        cmocka_unit_test_setup(memory_of_a_machine, setup),
 	        cmocka_unit_test_setup(memory_by_cpu, setup),

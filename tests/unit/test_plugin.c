@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: plugin/console.o plugin/options.o plugin/multiprog.o common/str.o common/mounts.o */
+/* links: plugin/site.o plugin/console.o plugin/options.o plugin/multiprog.o common/str.o common/mounts.o */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +16,7 @@
 #include "plugin/console.h"
 #include "plugin/multiprog.h"
 #include "plugin/options.h"
+#include "plugin/site.h"
 
 /* Slurm's own, which the process that loads a plugin has; no test here calls them. */
 spank_err_t spank_option_register(spank_t spank, struct spank_option *option)
@@ -41,7 +42,7 @@ void slurm_error(const char *format, ...)
 static int check(struct options options, const char *word)
 {
 	char why[256];
-	int code = options_check(&options, why, sizeof(why));
+	int code = options_check(&options, false, why, sizeof(why));
 
 	if (code != 0)
 		assert_non_null(strstr(why, word));
@@ -55,6 +56,8 @@ static void good_options_pass(void **state)
 	(void)state;
 	assert_int_equal(check((struct options){0}, ""), 0);
 	assert_int_equal(check((struct options){.image = "el9:2026-10"}, ""), 0);
+	assert_int_equal(check((struct options){.image = "none"}, ""), 0);
+	assert_int_equal(check((struct options){.image = "/home/alice/x.qcow2"}, ""), 0);
 	assert_int_equal(
 	        check((struct options){.image = "a", .console = "c.log", .boot_timeout = "20", .mount = "/x:/y:ro"},
 	              ""),
@@ -67,6 +70,10 @@ static void bad_options_name_themselves(void **state)
 	assert_int_equal(check((struct options){.image = ""}, "--vm="), EXIT_USAGE);
 	assert_int_equal(check((struct options){.image = "../etc"}, "--vm=../etc"), EXIT_USAGE);
 	assert_int_equal(check((struct options){.image = "a\nb"}, "--vm=a?b"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.image = "./a.qcow2"}, "--vm=./a.qcow2: neither"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.image = "/a/../b"}, "--vm=/a/../b"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.image = "none", .console = "c"}, "--vm-console needs --vm"),
+	                 EXIT_USAGE);
 	assert_int_equal(check((struct options){.console = "c"}, "--vm-console needs --vm"), EXIT_USAGE);
 	assert_int_equal(check((struct options){.image = "a", .console = ""}, "--vm-console"), EXIT_USAGE);
 	assert_int_equal(check((struct options){.image = "a", .boot_timeout = "0"}, "--vm-boot-timeout"), EXIT_USAGE);
@@ -167,10 +174,88 @@ static void a_multi_prog_text_is_wrapped(void **state)
 	assert_null(multiprog_wrap(line, "/run"));
 }
 
+static void options_without_an_image_may_be_for_a_default(void **state)
+{
+	struct options options = {.mount = "/x"};
+	char why[256];
+
+	(void)state;
+	assert_int_equal(options_check(&options, true, why, sizeof(why)), 0);
+	options.image = "none";
+	assert_null(options_image(&options));
+	assert_int_equal(options_check(&options, true, why, sizeof(why)), EXIT_USAGE);
+}
+
+static char folder[] = "/tmp/test_plugin.XXXXXX";
+
+static void put(const char *name, const char *text)
+{
+	char path[128];
+	FILE *stream;
+
+	(void)snprintf(path, sizeof(path), "%s/%s.conf", folder, name);
+	stream = fopen(path, "w");
+	assert_non_null(stream);
+	assert_true(fputs(text, stream) >= 0);
+	assert_int_equal(fclose(stream), 0);
+}
+
+static void remove_files(void)
+{
+	static const char *const names[] = {"wnodes", "a", "b", "c", "c:t", "d", "loop"};
+	char path[128];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s.conf", folder, names[i]);
+		(void)unlink(path);
+	}
+	(void)rmdir(folder);
+}
+
+#define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void the_site_is_read_as_the_helper_reads_it(void **state)
+{
+	char path[128], digest[SITE_DIGEST_SIZE];
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof(path), "%s/wnodes.conf", folder);
+	assert_false(site_has_partition_in(path, NULL));
+	put("wnodes", "[site]\n#[partition a]\n [partition b]\n[partition c]\nimage = x\n[partition long]\n");
+	assert_true(site_has_partition_in(path, NULL));
+	assert_true(site_has_partition_in(path, "c"));
+	assert_true(site_has_partition_in(path, "long"));
+	assert_false(site_has_partition_in(path, "a"));
+	assert_false(site_has_partition_in(path, "b"));
+	assert_false(site_has_partition_in(path, "lon"));
+	assert_false(site_has_partition_in(path, "longer"));
+	put("a", "[image]\nsource = x\nsha256 = " HEX " ; of it\n");
+	put("b", "[image]\nsha256:" HEX "\r\n");
+	put("c", "[image]\nalias = c:t\n");
+	put("c:t", "[image]\nsha256=" HEX);
+	put("d", "[image]\n sha256 = " HEX "\n;sha256 = " HEX "\nsha256 = 12\nsha2567 = " HEX "\n");
+	put("loop", "[image]\nalias = loop\n");
+	for (const char *name = "abc"; *name; name++) {
+		char text[2] = {*name, 0};
+
+		assert_true(site_digest_in(folder, text, digest));
+		assert_string_equal(digest, HEX);
+	}
+	assert_true(site_digest_in(folder, "c:t", digest));
+	assert_false(site_digest_in(folder, "d", digest));
+	assert_false(site_digest_in(folder, "loop", digest));
+	assert_false(site_digest_in(folder, "no-such", digest));
+	assert_false(site_digest_in(folder, "../a", digest));
+	remove_files();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(good_options_pass),
+	        cmocka_unit_test(options_without_an_image_may_be_for_a_default),
+	        cmocka_unit_test(the_site_is_read_as_the_helper_reads_it),
 	        cmocka_unit_test(bad_options_name_themselves),
 	        cmocka_unit_test(a_consoles_name_is_one_for_each_job_and_node),
 	        cmocka_unit_test(multi_prog_texts_name_ranks),

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "helper/limits.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/exitcode.h"
+#include "common/paths.h"
+#include "helper/fs.h"
+
+#define LOCK_MS 3000U
+#define MIB (UINT64_C(1) << 20)
+
+struct count {
+	uint64_t machines, bytes;
+};
+
+/* The open, locked folder of all records, or -EIO with why. */
+static int limits_lock(struct failure *why)
+{
+	int fd = fs_open_folder(WNODES_JOBS, 0);
+	int rc = fd < 0 ? fd : fs_lock(fd, LOCK_MS);
+
+	if (rc == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return failure_set(why, EXIT_NODE, "the limits of " WNODES_JOBS " cannot be locked: %s", strerror(-rc));
+}
+
+static void count_record(const struct record_id *id, struct count *count)
+{
+	struct record record;
+	uint64_t bytes = 0;
+
+	/* one that is being made or removed has no claim */
+	if (record_open(&record, id) < 0)
+		return;
+	if (kv_get_u64(&record.kv, "overlay_bytes", 0, UINT64_MAX, &bytes) == 0)
+		count->bytes += bytes;
+	count->machines +=
+	        record_is(&record, "prepared") || record_is(&record, "allocated") || record_is(&record, "started");
+	record_close(&record);
+}
+
+/* The claims of all records but this one. */
+static int limits_count(const struct record *record, struct count *count, struct failure *why)
+{
+	const struct record_id *own = &record->id;
+	struct record_id *ids = NULL;
+	size_t found = 0;
+	int rc = record_list(NULL, 0, &ids, &found);
+
+	*count = (struct count){0};
+	if (rc < 0)
+		return failure_set(why, EXIT_NODE, "the records of jobs cannot be read: %s", strerror(-rc));
+	for (size_t i = 0; i < found; i++)
+		if (ids[i].job != own->job || ids[i].restart != own->restart || strcmp(ids[i].node, own->node) != 0)
+			count_record(&ids[i], count);
+	free(ids);
+	return 0;
+}
+
+static int limits_save(int rc, struct failure *why)
+{
+	return rc < 0 ? failure_set(why, EXIT_NODE, "cannot write the job's record: %s", strerror(-rc)) : 0;
+}
+
+int limits_claim_machine(const struct config *config, struct record *record, struct failure *why)
+{
+	struct count count;
+	int lock, rc;
+
+	if (config->machines_max == 0)
+		return 0;
+	lock = limits_lock(why);
+	if (lock < 0)
+		return lock;
+	rc = limits_count(record, &count, why);
+	if (rc == 0 && count.machines >= config->machines_max)
+		rc = failure_set(why, EXIT_NODE,
+		                 "node %s has %" PRIu64
+		                 " machines already, and machines_max of wnodes.conf is %" PRIu64,
+		                 record->id.node, count.machines, config->machines_max);
+	if (rc == 0)
+		rc = limits_save(record_set_phase(record, "prepared", NULL), why);
+	close(lock);
+	return rc;
+}
+
+static int limits_too_large(const struct image *image, const char *what, uint64_t bytes, const char *key, uint64_t max,
+                            struct failure *why)
+{
+	return failure_set(why, image->own ? EXIT_USAGE : EXIT_NODE,
+	                   "image %s: %s has %" PRIu64 " MiB, and %s is %" PRIu64 " MiB", image->name, what,
+	                   (bytes + MIB - 1) / MIB, key, max / MIB);
+}
+
+int limits_check_sizes(const struct config *config, const struct image *image, uint64_t file, uint64_t disk,
+                       struct failure *why)
+{
+	uint64_t file_max = image->size_max ? image->size_max : config->fetch_size_max;
+	uint64_t disk_max = image->virtual_size_max ? image->virtual_size_max : config->fetch_virtual_size_max;
+
+	if (file > file_max)
+		return limits_too_large(image, "its file", file, "size_max", file_max, why);
+	if (disk > disk_max)
+		return limits_too_large(image, "its disk", disk, "virtual_size_max", disk_max, why);
+	return 0;
+}
+
+uint64_t limits_overlay(uint64_t disk)
+{
+	/* qcow2 with clusters of 64 KiB: 8 bytes of L2 table and 2 of reference count each; header, L1, their rounding
+	 */
+	return disk + disk / 4096 + MIB;
+}
+
+int limits_claim_overlay(const struct config *config, struct record *record, uint64_t disk, struct failure *why)
+{
+	uint64_t bytes = limits_overlay(disk);
+	struct count count = {0};
+	int lock, rc;
+
+	lock = limits_lock(why);
+	if (lock < 0)
+		return lock;
+	rc = config->overlay_max ? limits_count(record, &count, why) : 0;
+	if (rc == 0 && config->overlay_max &&
+	    (count.bytes > config->overlay_max || bytes > config->overlay_max - count.bytes))
+		rc = failure_set(why, EXIT_NODE,
+		                 "node %s: the machine's disk may come to %" PRIu64 " MiB, those of others to %" PRIu64
+		                 " MiB, and overlay_max of wnodes.conf is %" PRIu64 " MiB",
+		                 record->id.node, (bytes + MIB - 1) / MIB, (count.bytes + MIB - 1) / MIB,
+		                 config->overlay_max / MIB);
+	if (rc == 0)
+		rc = kv_setf(&record->kv, "overlay_bytes", "%" PRIu64, bytes);
+	if (rc == 0)
+		rc = limits_save(record_save(record), why);
+	close(lock);
+	return rc;
+}
