@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/str.h"
+
 #define AT_ONCE 64U        /* sruns of single nodes */
 #define MARGIN_SECONDS 60U /* for its end */
 #define KILL_SECONDS 10    /* from SIGTERM to SIGKILL */
@@ -33,7 +35,8 @@ struct run {
 	struct node **nodes;
 	size_t count;
 	struct lines out, err;
-	char said[200];   /* the last line on its standard error */
+	char said[200];   /* why it failed, as far as it says */
+	bool said_ours;   /* that is a message of wnodes, not of srun */
 	int64_t deadline; /* seconds of CLOCK_MONOTONIC */
 	bool asked_to_end;
 };
@@ -87,6 +90,7 @@ static _Noreturn void execute(const struct fanout *fanout, const struct run *run
 	                        "--cpus-per-task=1",
 	                        "--mem=100M",
 	                        "--input=none",
+	                        "--vm=none",
 	                        "--chdir=/",
 	                        "--no-kill",
 	                        "--kill-on-bad-exit=0",
@@ -96,7 +100,7 @@ static _Noreturn void execute(const struct fanout *fanout, const struct run *run
 	                        count,
 	                        "-w",
 	                        list_nodes(run)};
-	size_t used = 16;
+	size_t used = 17;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	(void)snprintf(count, sizeof(count), "--nodes=%zu", run->count);
@@ -112,7 +116,7 @@ static _Noreturn void execute(const struct fanout *fanout, const struct run *run
 	argv[used++] = fanout->image;
 	clear_environment();
 	/* where we are killed, so is the job */
-	if (null >= 0 && dup2(null, 0) == 0 && dup2(out, 1) == 1 && dup2(err, 2) == 2 && argv[15] &&
+	if (null >= 0 && dup2(null, 0) == 0 && dup2(out, 1) == 1 && dup2(err, 2) == 2 && argv[16] &&
 	    prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent)
 		(void)execv(argv[0], (char *const *)(const void *)argv);
 	_exit(127);
@@ -149,17 +153,22 @@ static int begin(struct pool *pool, struct run *run, struct node **nodes, size_t
 	return -EAGAIN;
 }
 
-/* Of srun's lines the last one that says something: "srun: error: …" without its beginning. */
+/* Of what comes on standard error the last line that says something, but rather ours than srun's. */
 static void note_said(struct run *run, const char *line)
 {
+	bool ours = strncmp(line, "wnodes: ", 8) == 0;
+
+	if (!*line || (run->said_ours && !ours))
+		return;
+	run->said_ours = ours;
+	if (ours)
+		line += 8;
 	if (strncmp(line, "srun: ", 6) == 0)
 		line += 6;
 	if (strncmp(line, "error: ", 7) == 0)
 		line += 7;
-	if (*line)
-		(void)snprintf(run->said, sizeof(run->said), "%s", line);
-	for (char *p = run->said; *p; p++)
-		*p = (unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p;
+	(void)snprintf(run->said, sizeof(run->said), "%s", line);
+	str_printable(run->said);
 }
 
 static void take_line(struct pool *pool, struct run *run, struct lines *lines)

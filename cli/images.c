@@ -32,17 +32,29 @@ static void print_size(const struct kv *block, char *text)
 		(void)snprintf(text, SIZE_TEXT, "-");
 }
 
-/* For a user whether he may; for root who may. */
+/* For a user whether he may; for root who may. Accounts and partitions are the job's, not the caller's. */
 static void print_who(const struct kv *block)
 {
-	const char *allowed = kv_get(block, "allowed"), *groups = kv_get(block, "groups");
+	static const char *const rules[] = {"users", "groups", "accounts", "partitions"};
+	const char *allowed = kv_get(block, "allowed"), *before = "";
+	bool ruled = false;
 
-	if (allowed)
-		printf("%s\n", allowed);
-	else if (groups)
-		printf("groups %s\n", groups);
-	else
-		printf("%s\n", is(block, "state", "broken") ? "-" : "everybody");
+	if (allowed) {
+		printf("%s", allowed);
+		before = strcmp(allowed, "yes") == 0 ? ", for " : NULL;
+	}
+	for (size_t i = allowed ? 2 : 0; before && i < sizeof(rules) / sizeof(rules[0]); i++) {
+		const char *list = kv_get(block, rules[i]);
+
+		if (!list)
+			continue;
+		printf("%s%s %s", before, rules[i], list);
+		before = i == 0 ? " or " : ", for ";
+		ruled = true;
+	}
+	if (!allowed && !ruled)
+		printf("%s", is(block, "state", "broken") ? "-" : "everybody");
+	printf("\n");
 }
 
 /* "yes", "no", "37 %" or "broken" into text[16]. */

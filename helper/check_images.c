@@ -75,6 +75,22 @@ static void check_image(struct check *check, const char *name)
 		check_disk(check, &image);
 }
 
+/* The images that jobs get which name none. */
+static void check_partitions(struct check *check)
+{
+	static struct image image;
+
+	for (unsigned int i = 0; i < check->config->partition_count; i++) {
+		const struct config_partition *partition = &check->config->partitions[i];
+		struct failure why = {0};
+
+		if (partition->image[0] && image_load(&image, partition->image, &why) == -EINVAL) {
+			failure_drop_option(&why);
+			check_problem(check, "[partition %s] image: %s", partition->name, why.message);
+		}
+	}
+}
+
 void check_images(struct check *check)
 {
 	struct image_names names = {0};
@@ -89,5 +105,6 @@ void check_images(struct check *check)
 	for (size_t i = 0; rc == 0 && i < names.count; i++)
 		check_image(check, names.list[i]);
 	image_names_free(&names);
+	check_partitions(check);
 	check_groups(check, "[policy] allow_groups", check->config->allow_groups);
 }

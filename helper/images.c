@@ -73,7 +73,7 @@ static int images_cached(const struct config *config, const struct image *image,
 	if (rc == 0 && root && entry.presence == CACHE_PRESENT)
 		rc = kv_setf(block, "used", "%" PRIu64, entry.used);
 	if (rc == 0 && root && entry.presence == CACHE_PRESENT)
-		rc = kv_setf(block, "users", "%u", entry.users);
+		rc = kv_setf(block, "jobs", "%u", entry.users);
 	return rc;
 }
 
@@ -98,9 +98,17 @@ static int images_broken(struct failure *why, struct kv *block)
 static int images_policy(const struct config *config, const struct image *image, const struct caller *caller,
                          const struct kv *identity, struct kv *block)
 {
+	const struct {
+		const char *key, *list;
+	} rules[] = {{"users", caller->uid == 0 ? image->users : ""},
+	             {"groups", image->groups},
+	             {"accounts", image->accounts},
+	             {"partitions", image->partitions}};
 	struct failure why = {0};
-	int rc = kv_set(block, "groups", image->groups[0] ? image->groups : NULL);
+	int rc = 0;
 
+	for (size_t i = 0; rc == 0 && i < sizeof(rules) / sizeof(rules[0]); i++)
+		rc = kv_set(block, rules[i].key, rules[i].list[0] ? rules[i].list : NULL);
 	if (rc < 0 || caller->uid == 0)
 		return rc;
 	if (policy_user(config, image, kv_get(identity, "user"), kv_get(identity, "groups"), &why) == 0)

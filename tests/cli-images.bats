@@ -35,6 +35,7 @@ teardown()
 	wait_until 30 no_downloads
 	as_root wnodes evict --all
 	rm -f "$conf"/images.d/cli-*.conf
+	[ ! -e "$folder/wnodes.conf" ] || cp "$folder/wnodes.conf" "$conf/wnodes.conf"
 }
 
 teardown_file()
@@ -168,9 +169,9 @@ no_downloads()
 	as_root wnodes fetch cli-small
 	id=$(machine --vm=cli-net)
 	job=$id in_job true
-	[ "$(as_root wnodes images --json | json '[r["users"] for r in rows if r["name"] == "cli-net"]')" = "[1]" ]
+	[ "$(as_root wnodes images --json | json '[r["jobs"] for r in rows if r["name"] == "cli-net"]')" = "[1]" ]
 	# how many others use it is none of a user's business
-	[ "$(as_user wnodes images --json | json '[r.get("users") for r in rows if r["name"] == "cli-net"]')" = "[None]" ]
+	[ "$(as_user wnodes images --json | json '[r.get("jobs") for r in rows if r["name"] == "cli-net"]')" = "[None]" ]
 	run as_root wnodes evict cli-net
 	echo "$output"
 	[ "$status" -eq 75 ]
@@ -245,6 +246,11 @@ no_downloads()
 	wait_for_nothing
 }
 
+node_is_idle()
+{
+	[ "$(node_state "$node")" = idle ]
+}
+
 @test "wnodes prestage: a row for each node, whatever is with it" {
 	run as_user wnodes prestage cli-net -w "$node,nowhere"
 	echo "$output"
@@ -264,7 +270,19 @@ no_downloads()
 	as_root scontrol update nodename="$node" state=resume
 	echo "$output"
 	[ "$status" -eq 75 ]
-	grep -qE "^$node +down .*drained$" <<< "$output"
+	grep -qE "^$node +down .*drain(ed|ing)$" <<< "$output"
+	wait_until 60 node_is_idle
+	# a partition whose jobs run in machines has to let this one go without, but for root
+	cp "$conf/wnodes.conf" "$folder/wnodes.conf"
+	printf '%s\n' '[partition main]' 'image = tiny' >> "$conf/wnodes.conf"
+	run as_user wnodes prestage cli-net -p main
+	echo "$output"
+	[ "$status" -eq 75 ]
+	grep -q 'vm=none: .*policy' <<< "$output"
+	run as_root wnodes prestage cli-net -p main
+	cp "$folder/wnodes.conf" "$conf/wnodes.conf"
+	echo "$output"
+	[ "$status" -eq 0 ]
 	# inside of a job it is a job of its own
 	run as_user salloc -Q -n1 wnodes prestage --json cli-net -p main
 	echo "$output"

@@ -42,6 +42,7 @@ tiny_source()
 
 @test "wnodes images: a user sees which images are his, and why not" {
 	image cli-theirs "source = $(tiny_source)" "groups = root, daemon"
+	image cli-account "source = $(tiny_source)" "users = $test_user" "groups = root" "accounts = physics"
 	image cli-broken "source = $(tiny_source)" "colour = blue"
 	image cli-gone "source = file:///nonexistent/disk.qcow2"
 	as_user wnodes images > "$folder/out"
@@ -52,7 +53,10 @@ tiny_source()
 	grep -qE '^cli-broken .* broken' "$folder/out"
 	grep -q "cli-broken.conf:3: unknown key 'colour'" "$folder/out"
 	grep -qE '^cli-gone .* broken' "$folder/out"
+	# an account is a job's, not a user's
+	grep -qE '^cli-account .* yes, for accounts physics$' "$folder/out"
 	as_root wnodes images > "$folder/out"
+	grep -qE "^cli-account .* users $test_user or groups root, for accounts physics$" "$folder/out"
 	grep -qE '^cli-theirs .* groups root, daemon$' "$folder/out"
 	grep -qE '^tiny .* everybody$' "$folder/out"
 }
@@ -77,15 +81,15 @@ tiny_source()
 
 @test "wnodes check says every problem of the configuration, each in a line" {
 	cp "$etc/wnodes.conf" "$folder/wnodes.conf"
-	printf '%s\n' 'colour = blue' 'boot_timeout = soon' '[mounts]' '/nonexistent/cli = ro' >> "$etc/wnodes.conf"
+	printf '%s\n' 'colour = blue' 'boot_timeout = soon' '[partition main]' 'image = no-such-image' '[mounts]' '/nonexistent/cli = ro' >> "$etc/wnodes.conf"
 	image cli-one "source = file:///nonexistent/disk.qcow2"
 	image cli-two "source = file:///etc/passwd" "groups = no-such-group"
 	image cli-three "source = nowhere" "format = vmdk"
 	run as_root wnodes check
 	echo "$output"
 	[ "$status" -eq 75 ]
-	[ "${#lines[@]}" -eq 8 ]
-	for text in "unknown key 'colour'" 'boot_timeout:' '\[mounts\] /nonexistent/cli' 'image cli-one: .*No such file' \
+	[ "${#lines[@]}" -eq 9 ]
+	for text in "unknown key 'colour'" 'boot_timeout:' 'partition main. image: .*no-such-image' '\[mounts\] /nonexistent/cli' 'image cli-one: .*No such file' \
 		'image cli-two: .* is not a qcow2 image' 'note: image cli-two: .*no-such-group' \
 		"cli-three.conf:2: .*'nowhere'" 'cli-three.conf:3: format'; do
 		[ "$(grep -cE -- "$text" <<< "$output")" -eq 1 ]
