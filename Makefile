@@ -108,7 +108,9 @@ install: all
 		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8)
 	install -d -m 0711 $(DESTDIR)$(STATEDIR)
 	install -m 0755 $(BUILD)/wnodes $(DESTDIR)$(BINDIR)/
-	install -m 0755 $(addprefix $(BUILD)/,wnodes-monitor wnodes-run wnodes-relay wnodes-fetch wnodes-agent) $(DESTDIR)$(LIBEXECDIR)/
+	install -m 0755 $(addprefix $(BUILD)/,wnodes-monitor wnodes-run wnodes-relay wnodes-agent) $(DESTDIR)$(LIBEXECDIR)/
+	# not to be read: then nobody, the fetch user's other processes neither, may look into one that runs
+	install -m 0711 $(BUILD)/wnodes-fetch $(DESTDIR)$(LIBEXECDIR)/
 	install -m 4755 $(BUILD)/wnodes-helper $(DESTDIR)$(LIBEXECDIR)/
 	install -m 0755 $(BUILD)/wnodes.so $(DESTDIR)$(SPANKDIR)/
 	[ -e $(DESTDIR)$(SYSCONFDIR)/wnodes.conf ] || install -m 0644 etc/wnodes.conf $(DESTDIR)$(SYSCONFDIR)/

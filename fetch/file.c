@@ -12,7 +12,6 @@
 
 #include "common/exitcode.h"
 #include "common/str.h"
-#include "fetch/clock.h"
 
 #define BLOCK (UINT64_C(1) << 20)
 
@@ -47,20 +46,8 @@ static int file_begin(struct transfer *transfer, int fd, char *etag, size_t size
 	return transfer_begin(transfer, &answer);
 }
 
-/* Naps until the bytes since begin are no more than the rate allows. */
-static void keep_rate(const struct transfer *transfer, uint64_t bytes, uint64_t begin)
-{
-	uint64_t rate = transfer->options->rate, passed = clock_steady() - begin;
-	uint64_t due = rate > 0 ? (uint64_t)((double)bytes * 1000 / (double)rate) : 0;
-	uint64_t left = transfer_left(transfer);
-
-	if (due > passed)
-		clock_nap(due - passed < left ? due - passed : left);
-}
-
 static int file_copy(struct transfer *transfer, int fd, uint8_t *block)
 {
-	uint64_t begin = clock_steady(), bytes = 0;
 	int rc = 0;
 
 	while (rc == 0) {
@@ -76,8 +63,6 @@ static int file_copy(struct transfer *transfer, int fd, uint8_t *block)
 			return transfer_fail(transfer, VERDICT_STOP, EXIT_NODE, "not done within %u seconds",
 			                     transfer->options->timeout);
 		rc = transfer_data(transfer, block, (size_t)n);
-		bytes += (uint64_t)n;
-		keep_rate(transfer, bytes, begin);
 	}
 	return rc;
 }

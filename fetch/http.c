@@ -12,10 +12,11 @@
 #include "fetch/header.h"
 
 #define REDIRECTS 5U
-#define SLOWEST 1024U       /* bytes in a second, over the time of a stall */
-#define REFUSAL (64U << 10) /* of an answer that is not the file, more is not read */
-#define WAIT_MOST 60        /* seconds that we let a server have us wait */
-#define RECEIVE (512L << 10)
+#define SLOWEST 1024U        /* bytes in a second, over the time of a stall */
+#define REFUSAL (64U << 10)  /* of an answer that is not the file, more is not read */
+#define WAIT_MOST 60         /* seconds that we let a server have us wait */
+#define RECEIVE (256L << 10) /* bytes at once: less where a rate is set, so that it stays even */
+#define RECEIVE_LEAST (4L << 10)
 
 struct http {
 	CURL *curl;
@@ -111,8 +112,6 @@ static CURLcode set_limits(CURL *curl, const struct get_options *options)
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)options->stall);
 	if (code == CURLE_OK)
-		code = curl_easy_setopt(curl, CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)options->rate);
-	if (code == CURLE_OK)
 		code = curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	return code;
 }
@@ -120,6 +119,8 @@ static CURLcode set_limits(CURL *curl, const struct get_options *options)
 static CURLcode set_callbacks(struct http *http)
 {
 	CURL *curl = http->curl;
+	uint64_t rate = http->transfer->options->rate;
+	long receive = rate == 0 || rate / 4 > RECEIVE ? RECEIVE : (long)rate / 4;
 	CURLcode code = curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->text);
 
 	if (code == CURLE_OK)
@@ -131,7 +132,7 @@ static CURLcode set_callbacks(struct http *http)
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(curl, CURLOPT_WRITEDATA, http);
 	if (code == CURLE_OK)
-		code = curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, RECEIVE);
+		code = curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, receive > RECEIVE_LEAST ? receive : RECEIVE_LEAST);
 	return code;
 }
 

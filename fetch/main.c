@@ -55,7 +55,7 @@ static int run(const struct args *args, struct fault *fault)
 	if (args->verb == VERB_GET) {
 		sandbox.keep[0] = args->get.part_fd;
 		sandbox.keep[1] = args->get.notes_fd;
-		sandbox.file_max = args->get.max + PART_BUFFER;
+		sandbox.file_max = args->get.max + PART_PIECE;
 	}
 	rc = sandbox_enter(&sandbox, fault);
 	if (rc < 0)

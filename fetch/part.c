@@ -8,12 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HOLE (UINT64_C(64) << 10)     /* zeros are left out in aligned pieces of this size */
 #define WRITEBACK (UINT64_C(8) << 20) /* so that little is left to write when all is here */
 
 int part_open(struct part *part, int fd, uint64_t max)
 {
-	*part = (struct part){.fd = fd, .max = max, .buffer = malloc(PART_BUFFER)};
+	*part = (struct part){.fd = fd, .max = max, .buffer = malloc(PART_PIECE)};
 	return part->buffer ? 0 : -ENOMEM;
 }
 
@@ -50,23 +49,6 @@ static int write_all(int fd, const uint8_t *data, size_t length, uint64_t offset
 	return 0;
 }
 
-/* How many bytes from here on are aligned pieces of zeros, or, with zeros false, are not. */
-static size_t run_of(const uint8_t *data, size_t length, uint64_t offset, bool zeros)
-{
-	size_t run = 0;
-
-	while (run < length) {
-		size_t next = (size_t)(HOLE - (offset + run) % HOLE);
-
-		if (next > length - run)
-			next = length - run;
-		if ((next == HOLE && is_zero(data + run, next)) != zeros)
-			break;
-		run += next;
-	}
-	return run;
-}
-
 static void write_back(struct part *part)
 {
 	if (part->written - part->writeback < WRITEBACK)
@@ -76,24 +58,25 @@ static void write_back(struct part *part)
 	part->writeback = part->written;
 }
 
-int part_flush(struct part *part)
+/* The next piece of the file, or what there is of it. */
+static int write_piece(struct part *part, const uint8_t *data, size_t length)
 {
-	const uint8_t *data = part->buffer;
 	int rc = 0;
 
-	while (rc == 0 && part->written < part->size) {
-		size_t left = (size_t)(part->size - part->written);
-		size_t run = run_of(data, left, part->written, true);
-
-		if (run == 0) {
-			run = run_of(data, left, part->written, false);
-			rc = write_all(part->fd, data, run, part->written);
-		}
-		data += run;
-		part->written += run;
-	}
+	if (length < PART_PIECE || !is_zero(data, length))
+		rc = write_all(part->fd, data, length, part->written);
+	if (rc < 0)
+		return rc;
+	part->written += length;
 	write_back(part);
-	return rc;
+	return 0;
+}
+
+int part_flush(struct part *part)
+{
+	size_t used = (size_t)(part->size - part->written);
+
+	return used > 0 ? write_piece(part, part->buffer, used) : 0;
 }
 
 int part_write(struct part *part, const void *data, size_t length)
@@ -105,16 +88,19 @@ int part_write(struct part *part, const void *data, size_t length)
 		return -EFBIG;
 	while (rc == 0 && length > 0) {
 		size_t used = (size_t)(part->size - part->written);
-		/* the file is written in pieces that begin where the buffer's multiples do */
-		size_t room = (size_t)(PART_BUFFER - part->written % PART_BUFFER) - used;
+		size_t room = (size_t)(PART_PIECE - part->size % PART_PIECE);
 		size_t n = length < room ? length : room;
 
-		memcpy(part->buffer + used, bytes, n);
-		part->size += n;
+		if (used == 0 && n == room) {
+			rc = write_piece(part, bytes, n);
+			part->size = part->written;
+		} else {
+			memcpy(part->buffer + used, bytes, n);
+			part->size += n;
+			rc = n == room ? part_flush(part) : 0;
+		}
 		bytes += n;
 		length -= n;
-		if (n == room)
-			rc = part_flush(part);
 	}
 	return rc;
 }

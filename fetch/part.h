@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PART_BUFFER (UINT64_C(1) << 20)
+/* The file is written, or left as a hole, in aligned pieces of so many bytes. */
+#define PART_PIECE (UINT64_C(64) << 10)
 
 struct part {
 	int fd;

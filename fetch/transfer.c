@@ -13,7 +13,7 @@
 #include "fetch/report.h"
 
 #define REPORT_MS 500U
-#define SYNC_EVERY (UINT64_C(512) << 20) /* what a power loss may cost */
+#define SYNC_MS 15000U /* what a power loss may cost; more often would cost those whose network is fast */
 
 int transfer_fail(struct transfer *transfer, enum verdict verdict, int code, const char *format, ...)
 {
@@ -169,6 +169,8 @@ int transfer_begin(struct transfer *transfer, const struct answer *answer)
 	    answer->total > transfer->options->max)
 		return write_failed(transfer, -EFBIG);
 	rc = answer->begin == 0 ? begin_anew(transfer, answer) : continue_there(transfer, answer);
+	transfer->paced_at = clock_steady();
+	transfer->paced = 0;
 	if (rc == 0 && transfer->notes.total != NOTES_UNKNOWN &&
 	    report("total", "%llu", (unsigned long long)transfer->notes.total) < 0)
 		rc = transfer_fail(transfer, VERDICT_STOP, EXIT_NODE, "nobody reads the progress");
@@ -191,13 +193,30 @@ static int report_progress(struct transfer *transfer, bool at_once)
 static int checkpoint(struct transfer *transfer)
 {
 	struct notes *notes = &transfer->notes;
+	uint64_t now = clock_steady();
 
-	if (transfer->url->packing != PACKING_NONE || transfer->part.written - notes->synced < SYNC_EVERY)
+	if (transfer->url->packing != PACKING_NONE || now - transfer->synced_at < SYNC_MS)
 		return 0;
+	transfer->synced_at = now;
 	if (fdatasync(transfer->part.fd) < 0)
 		return write_failed(transfer, -errno);
 	notes->synced = transfer->part.written;
 	return save_notes(transfer);
+}
+
+/* Naps until what came in this try is no more than the rate allows. */
+static void keep_rate(struct transfer *transfer, size_t length)
+{
+	uint64_t rate = transfer->options->rate, passed, due, left;
+
+	transfer->paced += length;
+	if (rate == 0)
+		return;
+	passed = clock_steady() - transfer->paced_at;
+	due = (uint64_t)((double)transfer->paced * 1000 / (double)rate);
+	left = transfer_left(transfer);
+	if (due > passed)
+		clock_nap(due - passed < left ? due - passed : left);
 }
 
 int transfer_data(struct transfer *transfer, const void *data, size_t length)
@@ -208,7 +227,11 @@ int transfer_data(struct transfer *transfer, const void *data, size_t length)
 		return transfer->fault.code != 0 ? -EIO : unpack_failed(transfer, rc);
 	transfer->received += length;
 	rc = checkpoint(transfer);
-	return rc < 0 ? rc : report_progress(transfer, false);
+	if (rc == 0)
+		rc = report_progress(transfer, false);
+	if (rc == 0)
+		keep_rate(transfer, length);
+	return rc;
 }
 
 int transfer_finish(struct transfer *transfer)

@@ -29,6 +29,9 @@ struct transfer {
 	uint64_t received;    /* bytes of it */
 	uint64_t highest;     /* most that any try of this source received */
 	uint64_t reported_at; /* of clock_steady() */
+	uint64_t synced_at;   /* likewise */
+	uint64_t paced_at;    /* likewise: when the source began to answer */
+	uint64_t paced;       /* bytes since then */
 	char boot[NOTES_BOOT];
 	/* the try's end; fault.code is 0 as long as there is none */
 	enum verdict verdict;

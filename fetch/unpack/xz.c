@@ -38,7 +38,7 @@ static int xz_error(struct unpack *unpack, lzma_ret code)
 		unpack->why = "it needs a newer liblzma";
 		return -EBADMSG;
 	default:
-		unpack->why = "it is damaged";
+		unpack->why = "it is damaged, or there is something else after its end";
 		return -EBADMSG;
 	}
 }

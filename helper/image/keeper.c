@@ -47,6 +47,7 @@ struct keeper {
 	struct cache_progress progress;
 	uint64_t rate_begin, rate_bytes; /* what the rate is counted from */
 	int part;                        /* the file, -1 */
+	bool disk_was_full;
 };
 
 /* What comes of an attempt. */
@@ -189,7 +190,8 @@ static int keeper_get(struct keeper *keeper, struct failure *why)
 	rc = fetcher_get(&keeper->fetcher, &get, why);
 	close(get.notes);
 	/* half an image helps nobody on a node that is full */
-	if (rc < 0 && (why->code == FETCHER_WRONG || keeper_disk_is_full(keeper)))
+	keeper->disk_was_full = rc < 0 && keeper_disk_is_full(keeper);
+	if (rc < 0 && (why->code == FETCHER_WRONG || keeper->disk_was_full))
 		part_remove_data(&keeper->cache, keeper->image->sha256);
 	return rc;
 }
@@ -266,14 +268,18 @@ static int keeper_publish(struct keeper *keeper, int fd, const struct cache_info
 	              : 0;
 }
 
-/* A source that gave something else than what was asked for is not asked again; false where it is not known which. */
-static bool keeper_drop_source(struct keeper *keeper)
+/*
+ * A source that gave something else than what was asked for is not asked
+ * again, nor are those that had failed before it; false where none is left, or
+ * it is not known which it was.
+ */
+static bool keeper_drop_sources(struct keeper *keeper)
 {
 	for (size_t i = 0; i < keeper->source_count; i++) {
 		if (strcmp(keeper->sources[i], keeper->progress.source) != 0)
 			continue;
-		memmove(&keeper->sources[i], &keeper->sources[i + 1],
-		        (--keeper->source_count - i) * sizeof(keeper->sources[0]));
+		keeper->source_count -= i + 1;
+		memmove(keeper->sources, &keeper->sources[i + 1], keeper->source_count * sizeof(keeper->sources[0]));
 		return keeper->source_count > 0;
 	}
 	return false;
@@ -348,7 +354,7 @@ static int keeper_fetch(struct keeper *keeper, struct failure *why)
 		outcome = keeper_attempt(keeper, &resumed, why);
 		if (outcome == PUBLISHED)
 			return 0;
-		again = outcome == WRONG_DIGEST && (resumed || keeper_drop_source(keeper));
+		again = outcome == WRONG_DIGEST && (resumed || keeper_drop_sources(keeper));
 		if (again)
 			log_error("image %s: %s; once more, %s", keeper->image->entry, why->message,
 			          resumed ? "from its beginning" : "from another source");
@@ -376,7 +382,7 @@ static void keeper_explain(const struct keeper *keeper, const struct failure *wh
 		(void)failure_set(said, EXIT_NODE,
 		                  "image %s: %.300s; correct source or sha256 in " WNODES_IMAGES_D "/%s.conf", entry,
 		                  why->message, entry);
-	else if (keeper_disk_is_full(keeper))
+	else if (keeper->disk_was_full)
 		(void)failure_set(said, EXIT_NODE, "image %s: %.300s; make room in %.80s", entry, why->message,
 		                  keeper->config->cache_dir);
 	else

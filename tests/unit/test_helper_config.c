@@ -199,9 +199,9 @@ static void images(void **state)
 	assert_string_equal(image_says("[image]\nformat = raw\n"), "I: [image] has no source");
 	assert_string_equal(image_says("[image]\nsource = https://x/y\n"), "I: a source of http or https needs sha256");
 	assert_string_equal(image_says("[image]\nsource = file://host/y\n"),
-	                    "I:2: source: 'file://host/y' is not file:///PATH");
+	                    "I:2: source: 'file://host/y' is not http://…, https://… or file:///PATH");
 	assert_string_equal(image_says("[image]\nsource = file:///a/../b\n"),
-	                    "I:2: source: 'file:///a/../b' is not file:///PATH");
+	                    "I:2: source: 'file:///a/../b' is not http://…, https://… or file:///PATH");
 	assert_string_equal(image_says("[image]\nsource=file:///a\nformat=vmdk\n"), "I:3: format is qcow2 or raw");
 	assert_string_equal(image_says("[image]\nsource=file:///a\nsha256=12\n"), "I:3: sha256 is 64 digits of 0-9a-f");
 	assert_string_equal(image_says("[image]\nsource=file:///a\nagent=cloud-init\n"),
@@ -212,9 +212,79 @@ static void images(void **state)
 	assert_string_equal(image_says("[image]\nsource=file:///a\nmemory_min=lots\n"), "I:3: memory_min is a size");
 }
 
+#define SHA "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void where_an_image_comes_from(void **state)
+{
+	(void)state;
+	assert_string_equal(image_says("[image]\nsource = https://x/y.zst  http://z/y\n  file:///a\nsha256=" SHA "\n"),
+	                    "");
+	assert_string_equal(image.sources, "https://x/y.zst http://z/y file:///a");
+	assert_string_equal(image.source, "");
+	assert_string_equal(image.sha256, SHA);
+	assert_true(image_is_cached(&image));
+	assert_string_equal(
+	        image_says("[image]\nsource = file:///a\nsha256=" SHA "\nsize_max=2G\nvirtual_size_max = 3G\n"), "");
+	assert_true(image_is_cached(&image));
+	assert_int_equal(image.size_max, UINT64_C(2) << 30);
+	assert_int_equal(image.virtual_size_max, UINT64_C(3) << 30);
+	assert_string_equal(image_says("[image]\nsource = file:///a\n"), "");
+	assert_false(image_is_cached(&image));
+	assert_string_equal(image.source, "/a");
+	assert_string_equal(image_says("[image]\nsource = file:///a file:///b\n"), "I: several sources need sha256");
+	assert_string_equal(image_says("[image]\nsource = file:///a.xz\n"),
+	                    "I: a compressed source needs sha256, the digest of what is in it");
+	assert_string_equal(image_says("[image]\nsource =\n"), "I:2: source is empty");
+	assert_string_equal(image_says("[image]\nsource = ftp://x/y\n"),
+	                    "I:2: source: 'ftp://x/y' is not http://…, https://… or file:///PATH");
+	assert_string_equal(image_says("[image]\nsource = http:///y\n"),
+	                    "I:2: source: 'http:///y' is not http://…, https://… or file:///PATH");
+	assert_string_equal(image_says("[image]\nsource = http://x/\xc3\xa4\n"),
+	                    "I:2: source: a character that no URL has; write it as %XX");
+	assert_string_equal(image_says("[image]\nsource=file:///a\nsize_max=0\n"), "I:3: size_max: '0' is not a size");
+}
+
+static void aliases_and_tags(void **state)
+{
+	(void)state;
+	assert_string_equal(image_says("[image]\nalias = el9:2026-10\n"), "");
+	assert_string_equal(image.alias, "el9:2026-10");
+	assert_string_equal(image_says("[image]\nalias = el9\nformat = raw\n"), "I: alias stands alone in its [image]");
+	assert_string_equal(image_says("[image]\nalias = a/b\n"),
+	                    "I:2: alias: 'a/b' is not an image's NAME or NAME:TAG");
+	assert_true(image_is_name("el9"));
+	assert_true(image_is_name("el9:2026-10"));
+	assert_false(image_is_name("el9:"));
+	assert_false(image_is_name(":el9"));
+	assert_false(image_is_name("a:b:c"));
+}
+
+static void the_cache_and_the_fetch(void **state)
+{
+	(void)state;
+	assert_string_equal(config_says("[cache]\ndir = /c\nsize_max = 100G\nage_max = 30d\n"
+	                                "[fetch]\nca_file=/ca\nrate=10M\nstall_timeout=5\ntimeout=50\nsize_max=1G\n"),
+	                    "");
+	assert_string_equal(config.cache_dir, "/c");
+	assert_int_equal(config.cache_size_max, UINT64_C(100) << 30);
+	assert_int_equal(config.cache_age_max, 30 * 86400);
+	assert_int_equal(config.fetch_rate, 10 << 20);
+	assert_int_equal(config.fetch_stall_timeout, 5);
+	assert_int_equal(config.fetch_timeout, 50);
+	assert_string_equal(config_says("[cache]\nage_max = 90\n"), "");
+	assert_int_equal(config.cache_age_max, 90);
+	assert_int_equal(config.fetch_size_max, UINT64_C(64) << 30);
+	assert_string_equal(config_says("[cache]\nage_max = 1w\n"),
+	                    "F:2: age_max: '1w' is not a number of seconds, or of days (30d), up to 3650 days");
+	assert_string_equal(config_says("[cache]\nage_max = d\n"),
+	                    "F:2: age_max: 'd' is not a number of seconds, or of days (30d), up to 3650 days");
+	assert_string_equal(config_says("[fetch]\ntimeout = 0\n"),
+	                    "F:2: timeout: '0' is not a number of seconds from 1 to 86400");
+}
+
 static void an_images_name_is_checked(void **state)
 {
-	static const char *const names[] = {"", ".", "..", "../x", "a/b", "-v", "a b", "a\n"};
+	static const char *const names[] = {"", ".", "a:", ":a", "a:b:c", "..", "../x", "a/b", "-v", "a b", "a\n"};
 	struct failure why;
 
 	(void)state;
@@ -353,6 +423,9 @@ int main(void)
 	        cmocka_unit_test(long_lines),
 	        cmocka_unit_test(continued_values),
 	        cmocka_unit_test(images),
+	        cmocka_unit_test(where_an_image_comes_from),
+	        cmocka_unit_test(aliases_and_tags),
+	        cmocka_unit_test(the_cache_and_the_fetch),
 	        cmocka_unit_test(an_images_name_is_checked),
 	        cmocka_unit_test(a_machines_hostname),
 	        cmocka_unit_test(the_spool_folder_is_the_nodes),
