@@ -48,7 +48,7 @@ static void blocks_end_with_an_empty_line(void **state)
 	(void)close(out);
 	assert_int_equal(rc, 0);
 	rewind(file);
-	(void)fread(text, 1, sizeof(text) - 1, file);
+	assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
 	(void)fclose(file);
 	assert_string_equal(text, "a=1\nb=2\n\na=x?[2J\nb=2\n\n");
 }
