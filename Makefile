@@ -88,7 +88,7 @@ $(BUILD)/%.o: %.c
 
 # The agent runs in any guest: static, musl, and nothing of the host's libraries.
 AGENT_SOURCES := $(wildcard guest/*.c) common/wire.c common/str.c \
-	$(addprefix common/,channel.c command.c command_names.c frame.c queue.c slurm_options.c slurm_tables.c spec_put.c terminal.c)
+	$(addprefix common/,channel.c command.c command_names.c frame.c queue.c slurm_options.c slurm_tables.c spec_put.c task_file.c terminal.c)
 AGENT := $(patsubst %.c,$(BUILD)/musl/%.o,$(AGENT_SOURCES))
 $(BUILD)/musl/%.o: %.c
 	@mkdir -p $(@D)

@@ -22,8 +22,12 @@ def timed(name, function):
     print("%.6f %s" % (time.monotonic() - begin, name), flush=True)
 
 
+def folders(tree):
+    return [name for name in ("common", "guest") if os.path.isdir(os.path.join(tree, name))]
+
+
 def build(tree):
-    objects = ["build/%s/%s.o" % (folder, name[:-2]) for folder in ("common", "guest")
+    objects = ["build/%s/%s.o" % (folder, name[:-2]) for folder in folders(tree)
                for name in sorted(os.listdir(os.path.join(tree, folder))) if name.endswith(".c")]
     subprocess.run(["make", "-s", "-C", tree, "WARN=", "HARDEN="] + objects, check=True,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -65,7 +69,7 @@ def main():
     os.mkdir(folder)
     tree, big, many = (os.path.join(folder, name) for name in ("tree", "big", "many"))
     timed("copy of the sources", lambda: shutil.copytree(sources, tree))
-    timed("build of common/ and guest/", lambda: build(tree))
+    timed("build of %s" % " and ".join(folders(tree)), lambda: build(tree))
     timed("write of %d MiB" % mib, lambda: write(big, mib))
     timed("read of %d MiB" % mib, lambda: read(big))
     os.mkdir(many)

@@ -15,17 +15,20 @@ enum slurm_argument { SLURM_NONE, SLURM_REQUIRED, SLURM_OPTIONAL };
 
 enum slurm_rule {
 	SLURM_OK,
-	SLURM_NO,     /* refused */
-	SLURM_PLAIN,  /* not with a slash: the host would read a file of that name */
-	SLURM_STREAM, /* srun's input, output, error: a file is the guest's, who opens it */
-	SLURM_OUTPUT, /* a file that Slurm makes on the host for a batch job */
-	SLURM_INPUT,  /* a file that Slurm reads there */
-	SLURM_FOLDER, /* a working directory */
-	SLURM_JOB,    /* the job itself alone */
-	SLURM_EXPORT, /* the environment, which the guest sends itself */
-	SLURM_IMAGE,  /* the job's own image alone */
-	SLURM_TITLE,  /* the job's name */
-	SLURM_MODE,   /* how output files are opened */
+	SLURM_NO,       /* refused */
+	SLURM_PLAIN,    /* not with a slash: the host would read a file of that name */
+	SLURM_STREAM,   /* srun's input, output, error: a file is the guest's, who opens it */
+	SLURM_OUTPUT,   /* a file that Slurm makes on the host for a batch job */
+	SLURM_INPUT,    /* a file that Slurm reads there */
+	SLURM_FOLDER,   /* a working directory */
+	SLURM_JOB,      /* the job itself alone */
+	SLURM_EXPORT,   /* the environment, which the guest sends itself */
+	SLURM_IMAGE,    /* the job's own image alone */
+	SLURM_MOUNT,    /* the job's own directories alone */
+	SLURM_PTY,      /* a terminal; a value would be a descriptor of the host's */
+	SLURM_PROGRAMS, /* a file of programs, which the guest sends itself */
+	SLURM_TITLE,    /* the job's name */
+	SLURM_MODE,     /* how output files are opened */
 };
 
 struct slurm_option {

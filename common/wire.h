@@ -16,6 +16,7 @@
 #define WIRE_WINDOW_FIRST 65536U  /* bytes it may be ahead before any CREDIT */
 #define WIRE_WINDOWS 33554432U    /* bytes of one stream that all tasks together should be ahead at most */
 #define WIRE_SPEC_MAX (16U << 20) /* bytes of a task's spec */
+#define WIRE_PROGRAMS_MAX 65536U  /* bytes of the lines of --multi-prog */
 #define WIRE_STEP_MAX 64U         /* bytes of a step's name */
 #define WIRE_NOTE_MAX 1024U       /* bytes of a NOTE's text */
 #define WIRE_MAGIC "wnodes\0\0"   /* 8 bytes at the start of HELLO */
@@ -76,6 +77,8 @@ enum wire_tag {
 	WIRE_FALLBACK,
 	WIRE_MOUNT = 40,
 	WIRE_COMMANDS = 44,
+	WIRE_FILE,
+	WIRE_PROGRAMS,
 	WIRE_UUID = 50,
 	WIRE_AFFINITY
 };

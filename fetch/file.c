@@ -59,9 +59,6 @@ static int file_copy(struct transfer *transfer, int fd, uint8_t *block)
 			return transfer_fail(transfer, VERDICT_AGAIN, EXIT_NODE, "%s", strerror(errno));
 		if (n == 0)
 			return 0;
-		if (transfer_left(transfer) == 0)
-			return transfer_fail(transfer, VERDICT_STOP, EXIT_NODE, "not done within %u seconds",
-			                     transfer->options->timeout);
 		rc = transfer_data(transfer, block, (size_t)n);
 	}
 	return rc;

@@ -9,6 +9,7 @@
 
 #include "common/exitcode.h"
 #include "common/str.h"
+#include "fetch/clock.h"
 #include "fetch/header.h"
 
 #define REDIRECTS 5U
@@ -26,7 +27,8 @@ struct http {
 	struct curl_slist *fields;
 	char text[CURL_ERROR_SIZE];
 	long status;
-	size_t refused; /* bytes of an answer that is not the file */
+	size_t refused;    /* bytes of an answer that is not the file */
+	uint64_t heard_at; /* of clock_steady(): when the last bytes came */
 	bool begun;
 };
 
@@ -72,7 +74,22 @@ static size_t on_data(char *bytes, size_t one, size_t length, void *data)
 		if (begin(http) < 0)
 			return 0;
 	}
-	return transfer_data(http->transfer, bytes, length) == 0 ? length : 0;
+	if (transfer_data(http->transfer, bytes, length) < 0)
+		return 0;
+	http->heard_at = clock_steady();
+	return length;
+}
+
+/* libcurl's own limit on slowness takes an average, which a fast beginning keeps up for long. */
+static int on_progress(void *data, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up_now)
+{
+	const struct http *http = data;
+
+	(void)total;
+	(void)now;
+	(void)up_total;
+	(void)up_now;
+	return clock_steady() - http->heard_at >= UINT64_C(1000) * http->transfer->options->stall;
 }
 
 /* Names of protocols became strings with 7.85. */
@@ -131,6 +148,12 @@ static CURLcode set_callbacks(struct http *http)
 		code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(curl, CURLOPT_WRITEDATA, http);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(curl, CURLOPT_XFERINFODATA, http);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 	if (code == CURLE_OK)
 		code = curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, receive > RECEIVE_LEAST ? receive : RECEIVE_LEAST);
 	return code;
@@ -201,10 +224,11 @@ static int timed_out(struct http *http)
 	struct transfer *transfer = http->transfer;
 
 	if (transfer_left(transfer) == 0)
-		return transfer_fail(transfer, VERDICT_STOP, EXIT_NODE, "not done within %u seconds",
-		                     transfer->options->timeout);
+		return transfer_late(transfer);
 	transfer->slow = true;
-	return transfer_fail(transfer, VERDICT_AGAIN, EXIT_NODE, "the server stalls: %s", http->text);
+	return transfer_fail(transfer, VERDICT_AGAIN, EXIT_NODE,
+	                     "the server stalls: within %u seconds nothing, or next to nothing, came",
+	                     transfer->options->stall);
 }
 
 /* What libcurl says; a certificate does not become right by asking again. */
@@ -215,6 +239,7 @@ static int curl_failed(struct http *http, CURLcode code)
 
 	switch (code) {
 	case CURLE_OPERATION_TIMEDOUT:
+	case CURLE_ABORTED_BY_CALLBACK:
 		return timed_out(http);
 	case CURLE_PARTIAL_FILE:
 		return transfer_fail(http->transfer, VERDICT_AGAIN, EXIT_NODE, "the connection ended after %llu bytes",
@@ -289,6 +314,7 @@ static int request(struct http *http)
 	http->refused = 0;
 	http->text[0] = 0;
 	http->status = 0;
+	http->heard_at = clock_steady();
 	if (code == CURLE_OK)
 		code = curl_easy_perform(http->curl);
 	(void)curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &http->status);

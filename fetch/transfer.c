@@ -219,10 +219,19 @@ static void keep_rate(struct transfer *transfer, size_t length)
 		clock_nap(due - passed < left ? due - passed : left);
 }
 
+int transfer_late(struct transfer *transfer)
+{
+	return transfer_fail(transfer, VERDICT_STOP, EXIT_NODE, "not done within %u seconds",
+	                     transfer->options->timeout);
+}
+
 int transfer_data(struct transfer *transfer, const void *data, size_t length)
 {
-	int rc = unpack_feed(&transfer->unpack, data, length);
+	int rc;
 
+	if (transfer_left(transfer) == 0)
+		return transfer_late(transfer);
+	rc = unpack_feed(&transfer->unpack, data, length);
 	if (rc < 0)
 		return transfer->fault.code != 0 ? -EIO : unpack_failed(transfer, rc);
 	transfer->received += length;

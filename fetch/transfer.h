@@ -51,6 +51,9 @@ struct answer {
 int transfer_fail(struct transfer *transfer, enum verdict verdict, int code, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
 
+/** transfer_fail() for the deadline. */
+int transfer_late(struct transfer *transfer);
+
 /** From where on the source is to be asked: 0, or what was received, with the validator that it must match. */
 uint64_t transfer_offset(const struct transfer *transfer, const char **validator);
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -38,7 +39,11 @@ struct client {
 	bool lost[2];            /* nobody reads it any more */
 	bool exited;
 	uint32_t kind, value;
+	struct terminal terminal; /* stdin's and stdout's, for srun --pty; .streams is 0 without it */
 };
+
+static struct termios modes; /* of the terminal, as they were */
+static bool raw;
 
 bool client_is(const char *name)
 {
@@ -47,7 +52,29 @@ bool client_is(const char *name)
 
 static void say(const char *text, size_t length)
 {
-	fprintf(stderr, "wnodes: %.*s\n", (int)length, text);
+	fprintf(stderr, "wnodes: %.*s%s\n", (int)length, text, raw ? "\r" : "");
+}
+
+/* --- the terminal --------------------------------------------------------------- */
+
+static void terminal_restore(void)
+{
+	if (raw)
+		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &modes);
+	raw = false;
+}
+
+/* The task's terminal echoes, edits lines and makes signals of keys: this one passes bytes. */
+static void terminal_raw(struct client *client)
+{
+	struct termios passing;
+
+	if (!client->terminal.streams || tcgetattr(STDIN_FILENO, &modes) < 0)
+		return;
+	passing = modes;
+	cfmakeraw(&passing);
+	(void)atexit(terminal_restore);
+	raw = tcsetattr(STDIN_FILENO, TCSADRAIN, &passing) == 0;
 }
 
 static _Noreturn void give_up(const struct client *client, const char *why)
@@ -202,11 +229,26 @@ static void write_output(struct client *client, int which)
 	consumed(client, which, length);
 }
 
+static void tell_size(struct client *client)
+{
+	uint8_t bytes[TERMINAL_SIZE_BYTES];
+	struct winsize size;
+
+	if (!client->terminal.streams || !client->channel.start || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+		return;
+	terminal_put_size(bytes, &size);
+	push(client, WIRE_WINSIZE, 0, bytes, sizeof(bytes));
+}
+
 static void forward_signal(struct client *client)
 {
 	struct signalfd_siginfo info;
 
-	if (read(client->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+	if (read(client->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	if (info.ssi_signo == SIGWINCH)
+		tell_size(client);
+	else
 		push_u32(client, WIRE_SIGNAL, 0, info.ssi_signo);
 }
 
@@ -224,6 +266,7 @@ static void take_signals(struct client *client)
 		if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
 			sigaddset(&set, numbers[i]);
 	}
+	sigaddset(&set, SIGWINCH);
 	signal(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	client->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -301,16 +344,18 @@ int client_run(int argc, char **argv)
 	}
 	channel_init(&client.channel);
 	take_signals(&client);
-	code = request_build(argc, argv, &client.spec, why);
+	code = request_build(argc, argv, &client.spec, &client.terminal, why);
 	if (code != 0) {
 		say(why, strlen(why));
 		return code;
 	}
+	terminal_raw(&client);
 	/* the agent puts its own numbers in for the channel and the task */
 	push_u32(&client, WIRE_COMMAND, 0, 0);
 	push_spec(&client);
 	while (!client.exited || client.outputs[0].used || client.outputs[1].used)
 		turn(&client);
 	close(client.sock);
+	terminal_restore();
 	return client.kind == 1 ? die(client.value) : (int)client.value;
 }

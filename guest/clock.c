@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/timex.h>
 #include <time.h>
 
 #include "guest/log.h"
@@ -13,6 +14,9 @@
 #define COARSE (50 * MILLISECOND) /* of an answer whose way is not known: this much is no delay */
 #define ANSWERS_MAX 8U
 #define PATIENCE_MS 2000U
+#define TICK 10000                            /* microseconds, of a clock at its own rate */
+#define TICK_PPB INT64_C(100000)              /* what one more makes of the rate */
+#define RATE_MAX (900 * TICK_PPB)             /* the kernel takes somewhat more */
 #define LATEST (INT64_C(4102444800) * SECOND) /* the year 2100: what a host says beyond it is no time */
 
 static int64_t now_ns(clockid_t clock)
@@ -36,24 +40,58 @@ static void put_forward(int64_t by)
 		          by < 0 ? "fast" : "slow");
 }
 
+/* Have the clock run faster by so many ns in a second. */
+static void change_rate(int64_t by)
+{
+	struct timex clock = {0};
+	int64_t rate;
+
+	if (adjtimex(&clock) < 0)
+		return;
+	rate = (clock.tick - TICK) * TICK_PPB + clock.freq * INT64_C(1000) / 65536 + by;
+	if (rate > RATE_MAX || rate < -RATE_MAX)
+		rate = rate < 0 ? -RATE_MAX : RATE_MAX;
+	clock = (struct timex){.modes = ADJ_TICK | ADJ_FREQUENCY,
+	                       .tick = (long)(TICK + rate / TICK_PPB),
+	                       .freq = (long)(rate % TICK_PPB * 65536 / 1000)};
+	if (adjtimex(&clock) < 0)
+		agent_log("the clock's rate cannot be changed: %s", strerror(errno));
+	else
+		agent_log("the clock's rate was changed by %ld ppm: it drifted", (long)(by / 1000));
+}
+
 static void finish(struct clock_check *check)
 {
-	int64_t tolerance = check->tolerance * MILLISECOND + (int64_t)check->round_trip / 2;
+	int64_t error = (int64_t)check->round_trip / 2, tolerance = check->tolerance * MILLISECOND, rate;
+	struct clock_check next = {.drift = check->drift, .look_at = check->look_at};
 
 	/* at the start half a round trip is the best there is; later it is no reason to set a clock */
-	if (check->tolerance == CLOCK_START_MS)
-		tolerance = check->tolerance * MILLISECOND;
-	if (check->answers > 0 && (check->ahead > tolerance || check->ahead < -tolerance))
-		put_forward(check->ahead);
-	*check = (struct clock_check){0};
+	if (check->tolerance != CLOCK_START_MS)
+		tolerance += error;
+	if (check->answers > 0) {
+		rate = drift_look(&next.drift, now_ns(CLOCK_MONOTONIC), check->ahead, error);
+		if (rate != 0) {
+			change_rate(rate);
+			tolerance = error;
+		}
+		next.look_at = next.drift.wait ? agent_now() + next.drift.wait * UINT64_C(1000) : 0;
+		if (check->ahead > tolerance || check->ahead < -tolerance) {
+			put_forward(check->ahead);
+			drift_put_forward(&next.drift, check->ahead);
+		}
+	}
+	*check = next;
 }
 
 void clock_check_begin(struct clock_check *check, unsigned int tolerance)
 {
 	if (check->running && check->tolerance <= tolerance)
 		return;
-	*check = (struct clock_check){
-	        .running = true, .ask = true, .tolerance = tolerance, .until = agent_now() + PATIENCE_MS};
+	*check = (struct clock_check){.running = true,
+	                              .ask = true,
+	                              .tolerance = tolerance,
+	                              .until = agent_now() + PATIENCE_MS,
+	                              .drift = check->drift};
 }
 
 uint64_t clock_check_question(struct clock_check *check)
@@ -73,6 +111,7 @@ void clock_check_answer(struct clock_check *check, uint64_t number, uint64_t hos
 	if (number == 0) {
 		if (ahead > COARSE || ahead < -COARSE)
 			put_forward(ahead);
+		check->drift = (struct drift){0}; /* it stood still */
 		clock_check_begin(check, CLOCK_START_MS);
 		return;
 	}
@@ -94,4 +133,11 @@ void clock_check_tick(struct clock_check *check, uint64_t now)
 {
 	if (check->running && now >= check->until)
 		finish(check);
+	else if (!check->running && check->look_at && now >= check->look_at)
+		clock_check_begin(check, CLOCK_KEEP_MS);
+}
+
+uint64_t clock_check_due(const struct clock_check *check)
+{
+	return check->running ? check->until : check->look_at;
 }

@@ -77,38 +77,51 @@ static void remove_foreign(const char *root, int folder, bool is_own)
 		closedir(keys);
 }
 
-static _Noreturn void keygen(const char *root)
+static _Noreturn void keygen(const char *root, const char *only)
 {
 	int null = open("/dev/null", O_RDWR);
 
 	for (int fd = 0; null >= 0 && fd <= 2; fd++)
 		dup2(null, fd);
-	if (root[0])
+	if (only)
+		execl(KEYGEN, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", only, (char *)NULL);
+	else if (root[0])
 		execl(KEYGEN, "ssh-keygen", "-A", "-f", root, (char *)NULL);
 	else
 		execl(KEYGEN, "ssh-keygen", "-A", (char *)NULL);
 	_exit(127);
 }
 
-/* In a child: make what is missing, then have the server read it. */
-static _Noreturn void make_missing(const char *root)
+/* Make one key, or all that are missing, then have the server read them. Returns whether there was no failure. */
+static bool make_keys(const char *root, const char *only)
 {
 	char line[32];
-	sigset_t none;
 	int status = 0;
-	pid_t pid;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		keygen(root, only);
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0)
+		return false;
+	if (read_line(root, "/run/sshd.pid", line, sizeof(line)) && atoi(line) > 1)
+		kill(atoi(line), SIGHUP);
+	return true;
+}
+
+/* In a child: the key that is made at once comes first, since a server without any does not start. */
+static _Noreturn void make_missing(const char *root)
+{
+	char first[PATH_MAX];
+	sigset_t none;
 
 	sigemptyset(&none);
 	signal(SIGCHLD, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid();
-	pid = fork();
-	if (pid == 0)
-		keygen(root);
-	if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0)
+	if (str_print(first, sizeof(first), "%s/etc/ssh/ssh_host_ed25519_key", root) == 0 && access(first, F_OK) < 0)
+		make_keys(root, first); /* an old ssh-keygen does not know it */
+	if (!make_keys(root, NULL))
 		agent_log("ssh-keygen -A has failed");
-	else if (read_line(root, "/run/sshd.pid", line, sizeof(line)) && atoi(line) > 1)
-		kill(atoi(line), SIGHUP);
 	_exit(0);
 }
 

@@ -20,6 +20,7 @@
 #include "guest/command.h"
 #include "guest/links.h"
 #include "guest/oom.h"
+#include "guest/redirect.h"
 #include "guest/report.h"
 
 #define PATH_DEFAULT "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
@@ -289,17 +290,20 @@ static void begin_group(const struct leader *leader)
 _Noreturn void leader_run(const struct leader *leader)
 {
 	const char *name = leader->script ? "slurm_script" : leader->spec->argv[0];
-	int error;
+	int error, record;
 
 	begin_group(leader);
 	oom_expose();
 	take_descriptors(leader);
 	take_groups(leader);
+	record = redirect_begin(leader);
 	umask(leader->spec->has_umask ? leader->spec->umask : 022);
 	bind_to_cpus(leader->spec);
 	set_limits(leader);
 	become_user(leader);
 	enter_folder(leader);
+	if (redirect_open(leader, record) < 0)
+		fail(leader, NOT_EXECUTABLE);
 	if (leader->script)
 		leader->spec->argv[0] = (char *)leader->script;
 	extend_path(leader);

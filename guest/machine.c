@@ -23,6 +23,7 @@
 #include "guest/mounted.h"
 #include "guest/oom.h"
 #include "guest/port.h"
+#include "guest/redirect.h"
 #include "guest/supervisor.h"
 #include "guest/task.h"
 #include "guest/tree.h"
@@ -99,6 +100,7 @@ static void forget(struct machine *machine)
 	commands_close(&machine->commands);
 	tasks_forget(&machine->tasks);
 	mounted_undo(&machine->mounted);
+	redirect_forget();
 	machine->unfit = false;
 	job_free(&machine->job);
 	machine->known = false;
@@ -324,7 +326,7 @@ static void speak(struct machine *machine, uint64_t now)
 /* The time until the next thing that nobody wakes us for; NULL where there is none. */
 static struct timespec *time_left(const struct machine *machine, uint64_t now, struct timespec *time)
 {
-	uint64_t at = UINT64_MAX, ms;
+	uint64_t at = UINT64_MAX, ms, clock_due = clock_check_due(&machine->clock);
 
 	if (machine->port.fd < 0)
 		at = machine->open_at;
@@ -334,8 +336,8 @@ static struct timespec *time_left(const struct machine *machine, uint64_t now, s
 		at = machine->port.retry_at;
 	if (machine->say_ready && now < machine->ready_by && machine->ready_by < at)
 		at = machine->ready_by;
-	if (machine->clock.running && machine->clock.until < at)
-		at = machine->clock.until;
+	if (clock_due && clock_due < at)
+		at = clock_due;
 	if (at == UINT64_MAX)
 		return NULL;
 	ms = at > now ? at - now : 0;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,9 @@
 #include "common/spec_put.h"
 #include "common/str.h"
 #include "common/wire.h"
+#include "guest/programs.h"
+#include "guest/request_multiprog.h"
+#include "guest/request_streams.h"
 
 #define USAGE 64
 #define SCRIPT_MAX (4U << 20) /* bytes; Slurm's own limit */
@@ -32,6 +36,7 @@ struct request {
 	char program[PATH_MAX]; /* srun's, as a path; "" where it is not found */
 	char copy[PATH_MAX];    /* sbcast's destination */
 	char tasks[24], mode[8];
+	struct terminal *terminal; /* for srun --pty */
 	char *why;
 };
 
@@ -57,92 +62,25 @@ static int put_environment(struct request *request)
 	return rc;
 }
 
-/* --- streams ---------------------------------------------------------------- */
+/* --- files that are sent ----------------------------------------------------- */
 
-/* `none`, `all`, or a task's number, which the host then refuses: it might be a file's name there. */
-static bool is_stream(const char *value)
+static int read_script(struct request *request, int fd, const char *name, struct queue *script)
 {
-	return strcmp(value, "none") == 0 || strcmp(value, "all") == 0 ||
-	       (*value && strspn(value, "0123456789") == strlen(value));
-}
+	ssize_t n = 1;
 
-/* A file's name with what is known here put in for %j and %u. */
-static int expand(struct request *request, const char *option, const char *value, char path[PATH_MAX])
-{
-	const char *job = getenv("SLURM_JOB_ID"), *user = getenv("USER");
-	size_t used = 0;
+	while (n > 0 && script->used <= SCRIPT_MAX) {
+		uint8_t *room = queue_reserve(script, 65536);
 
-	for (; *value && used < PATH_MAX; value++) {
-		const char *text = value[0] != '%'   ? NULL
-		                   : value[1] == '%' ? "%"
-		                   : value[1] == 'j' ? job
-		                   : value[1] == 'u' ? user
-		                                     : NULL;
-
-		if (value[0] == '%' && !text)
-			return refuse(request,
-			              "--%s: of the patterns only %%j, %%u and %%%% work in a VM; let the task open a "
-			              "file of its own",
-			              option);
-		if (!text)
-			path[used++] = *value;
-		else if (str_print(path + used, PATH_MAX - used, "%s", text) == 0)
-			used += strlen(text), value++;
-		else
-			return refuse(request, "--%s: the name is too long", option);
+		n = room ? read(fd, room, 65536) : -1;
+		if (n < 0 && room && errno == EINTR)
+			n = 1;
+		else if (n > 0)
+			queue_commit(script, (size_t)n);
 	}
-	if (used >= PATH_MAX)
-		return refuse(request, "--%s: the name is too long", option);
-	path[used] = 0;
-	return 0;
-}
-
-static int open_stream(struct request *request, const char *option, const char *value, int to, int flags)
-{
-	char path[PATH_MAX];
-	int fd, code = expand(request, option, value, path);
-
-	if (code != 0)
-		return code;
-	fd = open(path, flags | O_CLOEXEC | O_NOCTTY, 0666);
-	if (fd < 0)
-		return refuse(request, "--%s=%s: %s", option, path, strerror(errno));
-	if (dup2(fd, to) < 0)
-		return refuse(request, "--%s=%s: %s", option, path, strerror(errno));
-	close(fd);
-	return 0;
-}
-
-/* srun's input, output and error: files are opened here, what is left is for Slurm. */
-static int open_streams(struct request *request)
-{
-	const struct slurm_word *in = slurm_line_named(&request->line, "input");
-	const struct slurm_word *out = slurm_line_named(&request->line, "output");
-	const struct slurm_word *error = slurm_line_named(&request->line, "error");
-	const struct slurm_word *mode = slurm_line_find(&request->line, SLURM_MODE);
-	int flags = O_WRONLY | O_CREAT | (mode && mode->value[0] == 'a' ? O_APPEND : O_TRUNC);
-	int code = 0;
-	size_t kept = 0;
-
-	if (in && !is_stream(in->value))
-		code = open_stream(request, "input", in->value, STDIN_FILENO, O_RDONLY);
-	if (code == 0 && out && !is_stream(out->value)) {
-		code = open_stream(request, "output", out->value, STDOUT_FILENO, flags);
-		/* as srun has it: errors go where the output goes, unless they are told otherwise */
-		if (code == 0 && !error && dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
-			code = refuse(request, "--output: %s", strerror(errno));
-	}
-	if (code == 0 && error && !is_stream(error->value))
-		code = open_stream(request, "error", error->value, STDERR_FILENO, flags);
-	for (size_t i = 0; i < request->line.count; i++) {
-		const struct slurm_word *word = &request->line.words[i];
-
-		if (word->option->rule != SLURM_STREAM || is_stream(word->value))
-			request->line.words[kept++] = *word;
-	}
-	request->line.count = kept;
-	slurm_line_drop(&request->line, SLURM_MODE);
-	return code;
+	if (n < 0)
+		return refuse(request, "%s: %s", name, strerror(errno));
+	return script->used > SCRIPT_MAX ? refuse(request, "%s: a script has at most %u MiB", name, SCRIPT_MAX >> 20)
+	                                 : 0;
 }
 
 /* --- srun --------------------------------------------------------------------- */
@@ -179,18 +117,102 @@ static void find_program(struct request *request)
 	}
 }
 
-static int prepare_srun(struct request *request)
+/* As many tasks as the ranks want, where nobody says how many: as srun has it. */
+static int send_programs(struct request *request, const char *lines, uint32_t tasks)
+{
+	int rc = spec_put_text(request->spec, WIRE_PROGRAMS, lines);
+
+	slurm_line_drop(&request->line, SLURM_PROGRAMS);
+	if (rc == 0 && tasks > 0 && !slurm_line_named(&request->line, "ntasks") && !getenv("SLURM_NTASKS") &&
+	    str_print(request->tasks, sizeof(request->tasks), "%u", (unsigned int)tasks) == 0)
+		rc = slurm_line_add(&request->line, request->command, "ntasks", request->tasks);
+	return rc < 0 ? refuse(request, "no memory") : 0;
+}
+
+/* --multi-prog: the file's lines go to the tasks, each of which chooses its own. */
+static int put_programs(struct request *request)
+{
+	const char *name = request->line.operand_count > 0 ? request->line.operands[0] : "";
+	struct queue text = {0}, lines = {0};
+	unsigned int line = 0;
+	uint32_t tasks = 0;
+	int fd, code, rc = 0;
+
+	if (request->line.operand_count != 1)
+		return refuse(request, "--multi-prog: give a file's name, and nothing else");
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return refuse(request, "%s: %s", name, strerror(errno));
+	code = read_script(request, fd, name, &text);
+	close(fd);
+	if (code == 0)
+		rc = queue_push(&text, (const uint8_t *)"", 1);
+	if (code == 0 && rc == 0)
+		rc = request_multiprog((const char *)queue_data(&text), &lines, &line);
+	if (code == 0 && rc == 0)
+		rc = queue_push(&lines, (const uint8_t *)"", 1);
+	if (code == 0 && rc == 0)
+		rc = programs_check((const char *)queue_data(&lines), &tasks, &line);
+	if (code == 0 && rc == -EINVAL)
+		code = refuse(request, "%s: line %u: give RANKS PROGRAM ARGUMENTS", name, line);
+	else if (code == 0 && rc < 0)
+		code = refuse(request, "%s: no memory", name);
+	else if (code == 0 && (lines.used == 1 || lines.used > WIRE_PROGRAMS_MAX))
+		code = refuse(request, "%s: %s", name, lines.used == 1 ? "it names no program" : "more than 64 KiB");
+	if (code == 0)
+		code = send_programs(request, (const char *)queue_data(&lines), tasks);
+	queue_free(&text);
+	queue_free(&lines);
+	return code;
+}
+
+static int put_terminal(struct request *request)
+{
+	struct terminal *terminal = request->terminal;
+	uint8_t bytes[TERMINAL_BYTES];
+
+	if (slurm_line_find(&request->line, SLURM_PTY)->value)
+		return refuse(request, "--pty: a terminal of the host is not used for a VM");
+	/* as srun without a terminal has it */
+	if (tcgetattr(STDIN_FILENO, &terminal->modes) < 0 || !isatty(STDOUT_FILENO)) {
+		fputs("wnodes: srun: not using a pseudo-terminal, disregarding --pty option\n", stderr);
+		slurm_line_drop(&request->line, SLURM_PTY);
+		return 0;
+	}
+	(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &terminal->size);
+	terminal->streams = TERMINAL_STDIN | TERMINAL_STDOUT;
+	terminal_pack(bytes, terminal);
+	return spec_put(request->spec, WIRE_TERMINAL, bytes, sizeof(bytes)) < 0 ? refuse(request, "no memory") : 0;
+}
+
+/* --chdir: where the tasks begin. */
+static int change_folder(struct request *request)
 {
 	const struct slurm_word *folder = slurm_line_find(&request->line, SLURM_FOLDER);
-	const char *list = getenv("SLURM_EXPORT_ENV");
-	int code = open_streams(request);
+	char path[PATH_MAX];
+	bool whole = folder && folder->value[0] == '/';
 
-	if (code == 0 && folder &&
-	    str_print(request->cwd, sizeof(request->cwd), "%s%s%s", folder->value[0] == '/' ? "" : request->cwd,
-	              folder->value[0] == '/' ? "" : "/", folder->value) < 0)
-		code = refuse(request, "--chdir: the name is too long");
+	if (!folder)
+		return 0;
+	if (str_print(path, sizeof(path), "%s%s%s", whole ? "" : request->cwd, whole ? "" : "/", folder->value) < 0)
+		return refuse(request, "--chdir: the name is too long");
+	memcpy(request->cwd, path, sizeof(path));
 	slurm_line_drop(&request->line, SLURM_FOLDER);
-	if (code == 0 && request->line.operand_count > 0)
+	return 0;
+}
+
+static int prepare_srun(struct request *request)
+{
+	const char *list = getenv("SLURM_EXPORT_ENV");
+	int code = request_streams(request->command, &request->line, request->spec, request->why);
+
+	if (code == 0 && slurm_line_find(&request->line, SLURM_PTY))
+		code = put_terminal(request);
+	if (code == 0)
+		code = change_folder(request);
+	if (code == 0 && slurm_line_find(&request->line, SLURM_PROGRAMS))
+		code = put_programs(request);
+	else if (code == 0 && request->line.operand_count > 0)
 		find_program(request);
 	/* a job that was submitted with --export has its steps obey the same */
 	if (code == 0 && list && !slurm_line_find(&request->line, SLURM_EXPORT) &&
@@ -254,28 +276,14 @@ static int prepare_sbcast(struct request *request)
 static int put_script(struct request *request, int fd, const char *name)
 {
 	struct queue script = {0};
-	ssize_t n = 1;
-	int rc = 0;
+	int code = read_script(request, fd, name, &script);
 
-	while (n > 0 && script.used <= SCRIPT_MAX) {
-		uint8_t *room = queue_reserve(&script, 65536);
-
-		n = room ? read(fd, room, 65536) : -1;
-		if (n < 0 && room && errno == EINTR)
-			n = 1;
-		else if (n > 0)
-			queue_commit(&script, (size_t)n);
-	}
-	if (n < 0)
-		rc = refuse(request, "%s: %s", name, strerror(errno));
-	else if (script.used > SCRIPT_MAX)
-		rc = refuse(request, "%s: a script has at most %u MiB", name, SCRIPT_MAX >> 20);
-	else if (script.used < 2 || memcmp(queue_data(&script), "#!", 2) != 0)
-		rc = refuse(request, "%s: a batch script begins with #! and its interpreter", name);
-	else if (spec_put(request->spec, WIRE_SCRIPT, queue_data(&script), script.used) < 0)
-		rc = refuse(request, "no memory for the script");
+	if (code == 0 && (script.used < 2 || memcmp(queue_data(&script), "#!", 2) != 0))
+		code = refuse(request, "%s: a batch script begins with #! and its interpreter", name);
+	else if (code == 0 && spec_put(request->spec, WIRE_SCRIPT, queue_data(&script), script.used) < 0)
+		code = refuse(request, "no memory for the script");
 	queue_free(&script);
-	return rc;
+	return code;
 }
 
 static int open_script(struct request *request)
@@ -341,9 +349,10 @@ static int put_all(struct request *request)
 	return rc < 0 ? refuse(request, "the command cannot be sent to the host: %s", strerror(-rc)) : 0;
 }
 
-int request_build(int argc, char **argv, struct queue *spec, char why[REQUEST_WHY_MAX])
+int request_build(int argc, char **argv, struct queue *spec, struct terminal *terminal, char why[REQUEST_WHY_MAX])
 {
-	struct request request = {.command = slurm_command_find(argv[0]), .spec = spec, .why = why};
+	struct request request = {
+	        .command = slurm_command_find(argv[0]), .spec = spec, .terminal = terminal, .why = why};
 	int code =
 	        slurm_parse(&request.line, request.command, argc - 1, argv + 1, why, REQUEST_WHY_MAX) < 0 ? USAGE : 0;
 

@@ -11,7 +11,7 @@
 #define AFFINITY_BYTES 128U /* 1024 CPUs */
 
 struct counts {
-	size_t arguments, variables, limits;
+	size_t arguments, variables, limits, files;
 };
 
 /* Check one attribute and count it. Returns what is wrong with it, or NULL. */
@@ -19,6 +19,7 @@ static const char *count(struct counts *counts, const struct wire_attribute *att
 {
 	bool text = wire_is_text(attribute);
 	struct terminal terminal;
+	struct task_file file;
 
 	switch (attribute->tag) {
 	case WIRE_ARG:
@@ -29,6 +30,8 @@ static const char *count(struct counts *counts, const struct wire_attribute *att
 		return text ? NULL : "an environment variable with a NUL";
 	case WIRE_CWD:
 		return text && attribute->length ? NULL : "a working directory that is empty or has a NUL";
+	case WIRE_PROGRAMS:
+		return text && attribute->length <= WIRE_PROGRAMS_MAX ? NULL : "programs with a NUL, or too many";
 	case WIRE_FALLBACK:
 		return text && attribute->length && attribute->bytes[0] == '/' ? NULL : "a fallback that is no path";
 	case WIRE_UMASK:
@@ -40,6 +43,9 @@ static const char *count(struct counts *counts, const struct wire_attribute *att
 		return attribute->length == LIMIT_BYTES ? NULL : "a resource limit of a wrong length";
 	case WIRE_TERMINAL:
 		return terminal_unpack(attribute->bytes, attribute->length, &terminal) == 0 ? NULL : "a bad terminal";
+	case WIRE_FILE:
+		counts->files++;
+		return counts->files <= TASK_FILES && task_file_unpack(attribute, &file) == 0 ? NULL : "a bad file";
 	default:
 		return NULL;
 	}
@@ -77,6 +83,9 @@ static void take(struct spec *spec, struct counts *at, const struct wire_attribu
 	case WIRE_CWD:
 		spec->cwd = (char *)bytes;
 		break;
+	case WIRE_PROGRAMS:
+		spec->programs = (char *)bytes;
+		break;
 	case WIRE_FALLBACK:
 		spec->fallback = (char *)bytes;
 		break;
@@ -90,6 +99,10 @@ static void take(struct spec *spec, struct counts *at, const struct wire_attribu
 		break;
 	case WIRE_TERMINAL:
 		(void)terminal_unpack(bytes, attribute->length, &spec->terminal);
+		break;
+	case WIRE_FILE:
+		(void)task_file_unpack(attribute, &spec->files[at->files++]);
+		spec->file_count = at->files;
 		break;
 	case WIRE_SCRIPT:
 		spec->script = bytes;

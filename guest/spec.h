@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/task_file.h"
 #include "common/terminal.h"
 
 struct spec_limit {
@@ -29,6 +30,9 @@ struct spec {
 	const char *fallback;    /* to execute where the program is not in the guest; or NULL */
 	const uint8_t *affinity; /* a bit for each CPU; or NULL: all */
 	size_t affinity_length;
+	struct task_file files[TASK_FILES]; /* their names end with a NUL */
+	size_t file_count;
+	const char *programs; /* of which argv is to become one: programs.h; or NULL */
 };
 
 /**

@@ -17,6 +17,7 @@
 #include "guest/leader.h"
 #include "guest/log.h"
 #include "guest/memory.h"
+#include "guest/programs.h"
 #include "guest/pty.h"
 #include "guest/report.h"
 #include "guest/script.h"
@@ -277,6 +278,23 @@ static int fork_leader(struct supervisor *self, struct leader *leader)
 	return 0;
 }
 
+/* The task's own of several programs (srun --multi-prog). Returns NULL, or why not. */
+static const char *choose_program(struct spec *spec)
+{
+	const char *rank = spec_getenv(spec, "SLURM_PROCID");
+	char **argv;
+	int rc;
+
+	if (!spec->programs)
+		return NULL;
+	rc = programs_choose(spec->programs, rank ? (uint32_t)strtoul(rank, NULL, 10) : 0, &argv);
+	if (rc < 0)
+		return rc == -ENOENT ? "no program for this task" : strerror(-rc);
+	free(spec->argv);
+	spec->argv = argv;
+	return NULL;
+}
+
 static void run_task(struct supervisor *self, const struct job *job, uint8_t *bytes, size_t size, const int std[3])
 {
 	struct leader leader = {.job = job,
@@ -293,6 +311,11 @@ static void run_task(struct supervisor *self, const struct job *job, uint8_t *by
 	rc = spec_parse(bytes, size, &spec, &why);
 	if (rc < 0) {
 		refuse(self, "the task's description is not right", rc == -EPROTO ? why : strerror(-rc));
+		return;
+	}
+	why = choose_program(&spec);
+	if (why) {
+		refuse(self, "srun: --multi-prog", why);
 		return;
 	}
 	if (spec.script)

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/str.h"
+#include "common/exitcode.h"
 #include "helper/clock.h"
 #include "helper/harden.h"
 
@@ -90,6 +90,8 @@ static _Noreturn void child_exec(const struct child *child, pid_t parent)
 		_exit(126);
 	}
 	harden_reset_signals();
+	if (!child->program)
+		_exit(child->work(child->context));
 	(void)execve(child->program, child->argv, envp);
 	dprintf(STDERR_FILENO, "cannot execute %s: %s", child->program, strerror(errno));
 	_exit(127);
@@ -130,25 +132,36 @@ static void child_one_line(char *text)
 		text[--length] = 0;
 	for (char *newline = text; (newline = strchr(newline, '\n'));)
 		*newline = ' ';
-	str_printable(text);
 }
 
-int child_run(struct child *child, unsigned int ms, char said[CHILD_SAID])
+static int child_failed(const char *task, int status, char *said, struct failure *why)
 {
+	child_one_line(said);
+	if (status < 0)
+		return failure_set(why, EXIT_NODE, "%s: %s", task, strerror(-status));
+	if (WIFSIGNALED(status))
+		return failure_set(why, EXIT_NODE, "%s: killed by signal %d", task, WTERMSIG(status));
+	if (!said[0])
+		return failure_set(why, EXIT_NODE, "%s: exit code %d", task, WEXITSTATUS(status));
+	return failure_set(why, EXIT_NODE, "%s: %s", task, said);
+}
+
+int child_run(const struct child *child, const char *task, unsigned int ms, struct failure *why)
+{
+	struct child heard = *child;
+	char said[256];
 	int fds[2], status;
 	ssize_t n;
 	pid_t pid;
 
-	said[0] = 0;
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
-		return -errno;
-	child->err = fds[1];
-	pid = child_start(child);
+		return failure_set(why, EXIT_NODE, "%s: pipe: %s", task, strerror(errno));
+	heard.err = fds[1];
+	pid = child_start(&heard);
 	close(fds[1]);
 	status = pid < 0 ? (int)pid : child_wait(pid, ms);
-	n = read(fds[0], said, CHILD_SAID - 1);
+	n = read(fds[0], said, sizeof(said) - 1);
 	close(fds[0]);
 	said[n > 0 ? n : 0] = 0;
-	child_one_line(said);
-	return status;
+	return status == 0 ? 0 : child_failed(task, status, said, why);
 }

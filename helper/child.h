@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Programs that the helper executes, as somebody else than root: with his rights alone, for good. */
+/* What the helper does as somebody else than root, in a child: with his rights alone, for good. */
 #ifndef WNODES_HELPER_CHILD_H
 #define WNODES_HELPER_CHILD_H
 
@@ -7,11 +7,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define CHILD_SAID 256U /* bytes of what a child says on its standard error */
+#include "helper/failure.h"
 
 struct child {
-	const char *program; /* absolute */
+	const char *program; /* absolute; NULL: work */
 	char *const *argv;
+	int (*work)(void *context); /* with all descriptors; returns the exit code */
+	void *context;
 	uid_t uid; /* not root */
 	gid_t gid;
 	const int *fds; /* stay open in it, under their numbers, besides 0 to 2 */
@@ -21,7 +23,7 @@ struct child {
 };
 
 /**
- * Execute the program: ids, groups and capabilities the user's for good (seen
+ * Execute the program, or do the work: ids, groups and capabilities the user's for good (seen
  * to be), no_new_privs, an empty environment, default signals, /dev/null as
  * its input, no descriptor but those named. It dies with the calling thread.
  * What keeps it from running is said on its standard error (exit 126 or 127).
@@ -33,9 +35,10 @@ pid_t child_start(const struct child *child);
 int child_wait(pid_t pid, unsigned int ms);
 
 /**
- * Execute it and wait, ms at most; said receives what it said on its standard
- * error as one line. Returns its wait status or a negative errno.
+ * Start it and wait for its end, ms at most. Returns 0 where it ended with 0,
+ * else -EIO with why (EXIT_NODE): "TASK: " and what it said on its standard
+ * error, as one line.
  */
-int child_run(struct child *child, unsigned int ms, char said[CHILD_SAID]);
+int child_run(const struct child *child, const char *task, unsigned int ms, struct failure *why);
 
 #endif

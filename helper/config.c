@@ -31,7 +31,8 @@ enum kind {
 	KIND_COMMANDS,
 	KIND_ANSWER,
 	KIND_COUNT,
-	KIND_AGENT
+	KIND_AGENT,
+	KIND_IMAGES
 };
 
 static const struct key {
@@ -75,6 +76,7 @@ static const struct key {
         {"fetch", "timeout", KIND_SECONDS, AT(fetch_timeout), 1, 86400},
         {"fetch", "size_max", KIND_SIZE, AT(fetch_size_max), MIB, UINT64_C(1) << 50},
         {"fetch", "virtual_size_max", KIND_SIZE, AT(fetch_virtual_size_max), MIB, UINT64_C(1) << 50},
+        {"policy", "slurm_images", KIND_IMAGES, AT(other_images), 0, 0},
 #undef AT
 };
 
@@ -113,6 +115,12 @@ static const char *config_accelerator(uint64_t *number, const char *value)
 		}
 	}
 	return "accelerator is auto, kvm or tcg";
+}
+
+static const char *config_images(bool *other, const char *value)
+{
+	*other = strcmp(value, "any") == 0;
+	return *other || strcmp(value, "own") == 0 ? NULL : "slurm_images is own or any";
 }
 
 static const char *config_transport(uint64_t *number, const char *value)
@@ -297,6 +305,8 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 			               : NULL;
 		if (key->kind == KIND_AGE)
 			return config_age(file, key, field, value);
+		if (key->kind == KIND_IMAGES)
+			return config_images(field, value);
 		if (key->kind == KIND_SIZE || key->kind == KIND_SECONDS)
 			return config_number(file, key, field, value);
 		return config_text(file, key, field, value);

@@ -48,7 +48,8 @@ struct config {
 	uint64_t boot_timeout, boot_timeout_max;
 	char allow_users[CONFIG_LIST], allow_groups[CONFIG_LIST]; /* separated by commas; "" allows everybody */
 	char network[65];                                         /* the default network's name */
-	char commands[COMMAND_NAMES_MAX];                         /* of Slurm that work in machines; "": none */
+	bool other_images;                /* what a machine submits may run in another image than its own */
+	char commands[COMMAND_NAMES_MAX]; /* of Slurm that work in machines; "": none */
 	char cache_dir[PATH_MAX];
 	uint64_t cache_size_max, cache_age_max; /* 0: none */
 	char fetch_ca_file[PATH_MAX];           /* "": the system's */

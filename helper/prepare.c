@@ -104,6 +104,18 @@ static int prepare_console(struct record *record, const char *console, struct fa
 	return 0;
 }
 
+/* What a job that this one submits is to have, too. */
+static int prepare_inherited(struct kv *kv, const struct args *args, struct failure *why)
+{
+	const char *mount = args->value[ARG_MOUNT];
+
+	if (mount && strlen(mount) > KV_VALUE_MAX)
+		return failure_set(why, EXIT_USAGE, "--vm-mount: more than %u bytes", KV_VALUE_MAX);
+	if (kv_set(kv, "vm_mount", mount) < 0 || kv_set(kv, "vm_boot_timeout", args->value[ARG_BOOT_TIMEOUT]) < 0)
+		return failure_set(why, EXIT_NODE, "out of memory");
+	return 0;
+}
+
 /* Check the job's wishes and write what follows from them into the record. */
 static int prepare_check(struct record *record, const struct wish *wish, struct failure *why)
 {
@@ -126,6 +138,8 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 	if (rc == 0)
 		rc = mounts_record(&config, args->value[ARG_MOUNT], kv, why);
 	if (rc == 0)
+		rc = prepare_inherited(kv, args, why);
+	if (rc == 0)
 		rc = identity_user(wish->uid, wish->gid, kv, why);
 	if (rc == 0)
 		rc = policy_user(&config, &image, kv_get(kv, "user"), kv_get(kv, "groups"), why);
@@ -143,7 +157,8 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 	if (kv_setf(kv, "boot_timeout", "%" PRIu64, boot_timeout) < 0 ||
 	    kv_set(kv, "network", config_network(&config, config.network)->type) < 0 ||
 	    kv_set(kv, "cpus", args->value[ARG_CPUS]) < 0 ||
-	    kv_set(kv, "slurm_commands", commands[0] ? commands : NULL) < 0)
+	    kv_set(kv, "slurm_commands", commands[0] ? commands : NULL) < 0 ||
+	    kv_set(kv, "slurm_images", config.other_images ? "any" : NULL) < 0)
 		return failure_set(why, EXIT_NODE, "out of memory");
 	rc = limits_claim_machine(&config, record, why);
 	/* whoever has a machine to wait for has its image fetched */

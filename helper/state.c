@@ -73,9 +73,14 @@ int state_make_folder(const struct record *record, uid_t uid, struct failure *wh
 /* What the record knows and the state shows, under the same names. */
 static int state_copy(const struct record *record, struct kv *kv)
 {
-	static const char *const keys[] = {"node",           "job",         "restart",    "uid",          "image",
-	                                   "vcpus",          "cpuset",      "memory_mib", "boot_timeout", "t.prepared",
-	                                   "slurm_commands", "image_entry", "digest"};
+	static const char *const keys[] = {"node",           "job",
+	                                   "restart",        "uid",
+	                                   "image",          "vcpus",
+	                                   "cpuset",         "memory_mib",
+	                                   "boot_timeout",   "t.prepared",
+	                                   "slurm_commands", "slurm_images",
+	                                   "vm_mount",       "vm_boot_timeout",
+	                                   "image_entry",    "digest"};
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {

@@ -17,6 +17,7 @@
 
 #define VARIABLE "WNODES_DIGEST" /* of the job's control environment; a prolog sees SPANK_ before it */
 #define CARRIED_MAX 160
+#define SHOWN_SIZE 32
 #define NONE "none" /* a machine whose image has no sha256 */
 
 /* The digest of image in `IMAGE=SHA256 IMAGE=SHA256…`; NULL where it is not there. */
@@ -88,9 +89,18 @@ void digest_carry(void)
 	kv_free(&state);
 }
 
+/* For people: `sha256 ab12…`, or `no sha256`. */
+static const char *shown(const char *digest, char *text)
+{
+	if (strcmp(digest, NONE) == 0)
+		return "no sha256";
+	(void)snprintf(text, SHOWN_SIZE, "sha256 %.12s…", digest);
+	return text;
+}
+
 int digest_check(spank_t spank, const struct job *job, char *why, size_t size)
 {
-	char carried[CARRIED_MAX], node[65], theirs[65];
+	char carried[CARRIED_MAX], node[65], theirs[65], first[SHOWN_SIZE], second[SHOWN_SIZE];
 	struct kv state = {0};
 	uint32_t id;
 	int rc = 0;
@@ -102,9 +112,9 @@ int digest_check(spank_t spank, const struct job *job, char *why, size_t size)
 		return 0;
 	if (kv_get(&state, "image_entry") && strcmp(theirs, digest_of(&state)) != 0) {
 		(void)snprintf(why, size,
-		               "image %.64s: node %s has sha256 %.12s…, node %s has %.12s…: images.d of the nodes must "
-		               "agree",
-		               kv_get(&state, "image"), node, theirs, job->node, digest_of(&state));
+		               "image %.64s: node %s has %s, node %s has %s: images.d of the nodes must agree",
+		               kv_get(&state, "image"), node, shown(theirs, first), job->node,
+		               shown(digest_of(&state), second));
 		rc = -1;
 	}
 	kv_free(&state);

@@ -3,11 +3,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "common/kv.h"
 #include "common/paths.h"
 #include "common/str.h"
 
@@ -32,6 +35,34 @@ bool job_has_machine(const struct job *job)
 	struct stat st;
 
 	return lstat(job->run_dir, &st) == 0;
+}
+
+int job_refuse(const struct job *job, int code, const char *message)
+{
+	char path[sizeof(job->run_dir)];
+	struct kv state = {0};
+	int folder, rc;
+
+	/* the folder of the node, and the one above it, may be missing */
+	(void)mkdir(WNODES_RUNDIR, 0755);
+	if (str_print(path, sizeof(path), "%s/%s", WNODES_RUNDIR, job->node) == 0)
+		(void)mkdir(path, 0755);
+	if (mkdir(job->run_dir, 0755) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	folder = open(job->run_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	rc = folder < 0 ? -errno : 0;
+	if (rc == 0)
+		rc = kv_set(&state, "state", "failed");
+	if (rc == 0)
+		rc = kv_setf(&state, "code", "%d", code);
+	if (rc == 0)
+		rc = kv_set(&state, "message", message);
+	if (rc == 0)
+		rc = kv_save(&state, folder, "state", 0644, 0);
+	kv_free(&state);
+	if (folder >= 0)
+		close(folder);
+	return rc;
 }
 
 bool job_has_record(const struct job *job)

@@ -19,6 +19,13 @@ int job_get(spank_t spank, struct job *job);
 /** Whether the job has a virtual machine on this node: its run folder is there. One stat(2). */
 bool job_has_machine(const struct job *job);
 
+/**
+ * As root, where the helper could not: make the job's run folder with a failed
+ * state, so that nothing of the job runs on the host; the epilog removes it.
+ * One that is there is left as it is. Returns 0 or a negative errno.
+ */
+int job_refuse(const struct job *job, int code, const char *message);
+
 /** Whether root's folder has a record of the job, of any restart count. For root. */
 bool job_has_record(const struct job *job);
 

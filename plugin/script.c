@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/exitcode.h"
 #include "common/str.h"
 #include "plugin/console.h"
 #include "plugin/digest.h"
@@ -73,6 +74,21 @@ static bool wants_machine(const struct options *options)
 	       (partition && site_has_partition(partition));
 }
 
+/*
+ * The helper has failed, perhaps without a word to the job. A step of a job
+ * that has a machine by its partition alone would not know that it needs one.
+ */
+static int refuse(const struct job *job)
+{
+	int rc = job_refuse(job, EXIT_NODE, "wnodes-helper does not work on this node: see slurmd's log");
+
+	if (rc == 0)
+		return 0;
+	slurm_error("wnodes: job %u: %s: %s; the node is drained, or the job would run on the host", job->id,
+	            job->run_dir, strerror(-rc));
+	return -1;
+}
+
 int script_prolog(spank_t spank)
 {
 	struct helper_call call;
@@ -113,9 +129,10 @@ int script_prolog(spank_t spank)
 	helper_add(&call, "--boot-timeout", options.boot_timeout);
 	helper_add(&call, "--mount", why[0] ? NULL : options.mount);
 	helper_add(&call, "--option-error", why[0] ? why : NULL);
-	if (helper_run(&call, PREPARE_SECONDS) != 0)
-		slurm_error("wnodes: job %u: its virtual machine could not be prepared", job.id);
-	return 0;
+	if (helper_run(&call, PREPARE_SECONDS) == 0)
+		return 0;
+	slurm_error("wnodes: job %u: its virtual machine could not be prepared", job.id);
+	return refuse(&job);
 }
 
 int script_epilog(spank_t spank)

@@ -6,9 +6,10 @@
 #include <slurm/spank.h>
 
 /**
- * Have the helper prepare the machine of a job that asks for one. Always 0: a
- * failing prolog would drain the node, so the failure is recorded and the
- * job's first task reports it.
+ * Have the helper prepare the machine of a job that asks for one, or is in a
+ * partition with a default image. A failing prolog would drain the node, so a
+ * failure is recorded, and the job's first task reports it. Returns -1 only
+ * where not even that can be done.
  */
 int script_prolog(spank_t spank);
 

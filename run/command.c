@@ -23,7 +23,8 @@
 #include "run/run.h"
 
 #define COMMANDS_MAX 128U
-#define READ_MIN 4096U /* wait for more credit rather than read a dribble: it is on its way */
+#define TERMINAL_LEFT 131072U /* bytes that a terminal may still hold at its end; no kernel keeps more */
+#define READ_MIN 4096U        /* wait for more credit rather than read a dribble: it is on its way */
 
 extern char **environ;
 
@@ -50,6 +51,7 @@ struct run_command {
 	bool input_eof;
 	struct output outputs[2];
 	bool ended, killed;
+	bool pty;             /* its input and output are a terminal */
 	uint32_t kind, value; /* of EXITED */
 };
 
@@ -229,7 +231,7 @@ static void output_read(struct output *output)
 	if (command->ended && length > output->left)
 		length = output->left;
 	n = length > 0 ? read(output->fd, buffer, length) : 0;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n < 0 && (errno == EINTR || (errno == EAGAIN && !(command->pty && command->ended))))
 		return;
 	if (n > 0)
 		send_frame(command, WIRE_DATA, output->stream, buffer, (size_t)n);
@@ -291,7 +293,12 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *data)
 
 		if (output->fd < 0)
 			continue;
-		output->left = ioctl(output->fd, FIONREAD, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
+		if (command->pty && i == 0)
+			output->left = TERMINAL_LEFT; /* all that can be read without waiting */
+		else if (ioctl(output->fd, FIONREAD, &bytes) == 0 && bytes > 0)
+			output->left = (size_t)bytes;
+		else
+			output->left = 0;
 		if (output->left == 0 || command->killed)
 			output_end(output);
 		else
@@ -345,6 +352,9 @@ static _Noreturn void become_command(const struct execution *execution, pid_t pa
 	for (int i = 0; i < 3; i++)
 		if (dup2(execution->std[i], i) < 0)
 			_exit(126);
+	/* a window's change is a signal of the terminal's session */
+	if (execution->spec->terminal.streams && (setsid() < 0 || ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0))
+		_exit(126);
 	for (int fd = 3; fd < 1024; fd++)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	if (execution->spec->has_umask)
@@ -386,21 +396,32 @@ static void close_all(int *fds, size_t count)
 			close(fds[i]);
 }
 
-/* Fork, with a pipe for each stream; ends[i][0] is read from, [1] written to. */
+/* A pipe for each stream, or the terminal, or the script in the place of the input. */
+static int make_ends(struct run_command *command, const struct command_spec *spec, int ends[3][2])
+{
+	int rc = 0;
+
+	command->pty = spec->terminal.streams != 0;
+	if (command->pty)
+		rc = command_pty_open(&spec->terminal, ends[0], ends[1]);
+	for (int i = command->pty ? 2 : 0; i < 3 && rc == 0; i++)
+		rc = pipe2(ends[i], O_CLOEXEC) < 0 ? -errno : 0;
+	if (rc == 0 && spec->script) {
+		close(ends[0][0]);
+		ends[0][0] = script_fd(spec);
+		rc = ends[0][0] < 0 ? -EIO : 0;
+	}
+	return rc;
+}
+
+/* Fork, with a pipe or the terminal for each stream; ends[i][0] is read from, [1] written to. */
 static int spawn(struct run_command *command, struct execution *execution)
 {
 	int ends[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}};
 	pid_t parent = getpid();
 	sigset_t child;
-	int rc = 0;
+	int rc = make_ends(command, execution->spec, ends);
 
-	for (int i = 0; i < 3 && rc == 0; i++)
-		rc = pipe2(ends[i], O_CLOEXEC) < 0 ? -errno : 0;
-	if (rc == 0 && execution->spec->script) {
-		close(ends[0][0]);
-		ends[0][0] = script_fd(execution->spec);
-		rc = ends[0][0] < 0 ? -EIO : 0;
-	}
 	(void)sigemptyset(&child);
 	(void)sigaddset(&child, SIGCHLD);
 	if (rc == 0 && sigprocmask(SIG_BLOCK, &child, NULL) < 0)
@@ -443,7 +464,10 @@ static int make_context(struct run *run, struct kv *state, struct command_contex
 
 	*context = (struct command_context){.names = names ? names : "",
 	                                    .job = rc == 0 ? kv_get(state, "job") : NULL,
-	                                    .image = rc == 0 ? kv_get(state, "image") : NULL};
+	                                    .image = rc == 0 ? kv_get(state, "image") : NULL,
+	                                    .mount = rc == 0 ? kv_get(state, "vm_mount") : NULL,
+	                                    .boot_timeout = rc == 0 ? kv_get(state, "vm_boot_timeout") : NULL,
+	                                    .other_images = rc == 0 && kv_get(state, "slurm_images") != NULL};
 	return rc < 0 ? rc : context->job && context->image ? 0 : -ENOENT;
 }
 
@@ -552,6 +576,13 @@ static void take_frame(struct run_command *command, const struct wire_frame *fra
 		take_spec(command, payload, frame->length);
 	} else if (frame->type == WIRE_DATA) {
 		take_input(command, payload, frame->length);
+	} else if (frame->type == WIRE_WINSIZE) {
+		if (command->pty && command->outputs[0].fd >= 0)
+			command_pty_resize(command->outputs[0].fd, payload);
+	} else if (frame->type == WIRE_EOF && command->pty) {
+		/* the caller's terminal has been hung up */
+		if (command->pid > 0)
+			(void)kill(command->pid, SIGHUP);
 	} else if (frame->type == WIRE_EOF) {
 		command->input_eof = true;
 		input_write(command);

@@ -15,6 +15,8 @@
 #include <sys/types.h>
 
 #include "common/slurm_options.h"
+#include "common/task_file.h"
+#include "common/terminal.h"
 
 #define COMMAND_WHY_MAX 512U
 
@@ -35,6 +37,10 @@ struct command_spec {
 	} limits[RLIMIT_NLIMITS];
 	uint8_t *script; /* sbatch's, and a NUL behind it; NULL: none */
 	size_t script_length;
+	struct terminal terminal; /* the caller's, for srun --pty; .streams is 0 where there is none */
+	char *files[TASK_FILES];  /* for the tasks' environment: task_file_print() */
+	size_t file_count;
+	char *programs; /* srun's, of --multi-prog; NULL: none */
 };
 
 /** Take bytes[size] apart. Returns 0, -EPROTO or -ENOMEM. */
@@ -43,9 +49,12 @@ void command_spec_free(struct command_spec *spec);
 
 /* What a command is held against. */
 struct command_context {
-	const char *names; /* of commands that work in this machine, separated by commas */
-	const char *job;   /* its number */
-	const char *image; /* that its machine was booted from */
+	const char *names;        /* of commands that work in this machine, separated by commas */
+	const char *job;          /* its number */
+	const char *image;        /* that its machine was booted from */
+	bool other_images;        /* what it submits may run in another */
+	const char *mount;        /* the job's --vm-mount; NULL: none */
+	const char *boot_timeout; /* its --vm-boot-timeout; NULL: none */
 };
 
 /**
@@ -64,6 +73,17 @@ int command_policy(struct command_spec *spec, const struct command_context *cont
  * to. Returns 0, -EINVAL with why, or -ENOMEM.
  */
 int command_script(uint8_t *script, size_t length, struct slurm_line *line, char **texts, char why[COMMAND_WHY_MAX]);
+
+/**
+ * Make the terminal of a command whose caller has this one: input and output
+ * become pairs as pipe(2) makes them, the command's ends input[0] and
+ * output[1]. Returns 0 or a negative errno; ends that are not -1 are the
+ * caller's to close in any case.
+ */
+int command_pty_open(const struct terminal *terminal, int input[2], int output[2]);
+
+/** The caller's window has changed: payload is WINSIZE's. */
+void command_pty_resize(int master, const uint8_t payload[TERMINAL_SIZE_BYTES]);
 
 /**
  * The environment of a command: of the task's own what Slurm gave it, of the

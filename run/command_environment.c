@@ -53,21 +53,29 @@ static const char *const taken[] = {
         "SACCT_FORMAT",
 };
 
-/* The guest's, and for the command alone; what it does not set is not set, whatever Slurm gave the task. */
-static bool is_taken(const char *variable)
+/* Obeyed in the guest, where files are, and what --export sent; srun's umask is that of its caller there. */
+static const char *const obeyed[] = {"SLURM_EXPORT_ENV", "SLURM_OPEN_MODE",  "SLURM_STDERRMODE",
+                                     "SLURM_STDINMODE",  "SLURM_STDOUTMODE", "SLURM_UMASK"};
+
+static bool is_of(const char *variable, const char *const *names, size_t count)
 {
 	size_t length = strcspn(variable, "=");
 
-	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
-		if (strlen(taken[i]) == length && strncmp(variable, taken[i], length) == 0)
+	for (size_t i = 0; i < count; i++)
+		if (strlen(names[i]) == length && strncmp(variable, names[i], length) == 0)
 			return true;
 	return false;
 }
 
+/* The guest's, and for the command alone; what it does not set is not set, whatever Slurm gave the task. */
+static bool is_taken(const char *variable)
+{
+	return is_of(variable, taken, sizeof(taken) / sizeof(taken[0]));
+}
+
 static bool is_kept(const char *variable)
 {
-	/* the guest has obeyed this one: all it sent is for the tasks */
-	if (strncmp(variable, "SLURM_EXPORT_ENV=", 17) == 0 || is_taken(variable))
+	if (is_of(variable, obeyed, sizeof(obeyed) / sizeof(obeyed[0])) || is_taken(variable))
 		return false;
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
 		if (strncmp(variable, kept[i], strlen(kept[i])) == 0)
@@ -88,8 +96,12 @@ static bool is_fit(const char *value)
 /* Variables that the guest's tasks get from Slurm anew. */
 static bool is_slurms(const char *variable)
 {
-	return strncmp(variable, "SLURM_", 6) == 0 || strncmp(variable, "_SLURM_", 7) == 0 ||
-	       strncmp(variable, TASKENV_PREFIX, strlen(TASKENV_PREFIX)) == 0;
+	static const char *const prefixes[] = {"SLURM_", "_SLURM_", "SLURMD_", "PMI_", TASKENV_PREFIX};
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (strncmp(variable, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
 }
 
 static char *guests(const char *variable)
@@ -160,7 +172,7 @@ static bool add_listed(char **env, size_t *count, const char *list)
 
 char **command_environment(const struct command_spec *spec, char **own)
 {
-	size_t room = spec->env_count + 4, count = 0;
+	size_t room = spec->env_count + TASK_FILES + 5, count = 0;
 	bool done = true;
 	char **env;
 
@@ -184,6 +196,20 @@ char **command_environment(const struct command_spec *spec, char **own)
 		char *text = NULL;
 
 		if (asprintf(&text, TASKENV_CWD "=%s", spec->cwd) < 0)
+			text = NULL;
+		done = add(env, &count, text);
+	}
+	if (done && spec->programs) {
+		char *text = NULL;
+
+		if (asprintf(&text, TASKENV_PROGRAMS "=%s", spec->programs) < 0)
+			text = NULL;
+		done = add(env, &count, text);
+	}
+	for (unsigned int i = 0; i < spec->file_count && done; i++) {
+		char *text = NULL;
+
+		if (asprintf(&text, TASKENV_FILE "=%s", i, spec->files[i]) < 0)
 			text = NULL;
 		done = add(env, &count, text);
 	}

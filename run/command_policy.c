@@ -12,6 +12,7 @@
 
 #include "common/command_names.h"
 #include "common/exitcode.h"
+#include "common/str.h"
 #include "run/command.h"
 
 struct judge {
@@ -73,6 +74,22 @@ static bool is_title(const char *value)
 	return *value && value[0] != '.' && !strchr(value, '/');
 }
 
+/* A name alone: what the catalogue has, and whose it is, is looked at when the new job is prepared. */
+static int judge_image(struct judge *judge, const char *value)
+{
+	const struct command_context *context = judge->context;
+
+	if (strcmp(value, context->image) == 0)
+		return 0;
+	if (strcmp(judge->command->name, "sbatch") != 0)
+		return refuse(judge, "--vm=%.200s: a job's steps run in its own image, %s", value, context->image);
+	if (!context->other_images)
+		return refuse(judge, "--vm=%.200s: what a VM submits runs in its own image, %s", value, context->image);
+	return str_is_name(value) && strcmp(value, "none") != 0
+	               ? 0
+	               : refuse(judge, "--vm=%.200s: what a VM submits runs in an image of the catalogue", value);
+}
+
 static int judge_word(struct judge *judge, const struct slurm_word *word)
 {
 	const char *name = word->option->name, *value = word->value ? word->value : "";
@@ -109,10 +126,18 @@ static int judge_word(struct judge *judge, const struct slurm_word *word)
 		               : refuse(judge, "--jobid=%.200s: a VM makes steps of its own job, %s, alone", value,
 		                        context->job);
 	case SLURM_IMAGE:
-		return strcmp(value, context->image) == 0
+		return judge_image(judge, value);
+	case SLURM_MOUNT:
+		return context->mount && strcmp(value, context->mount) == 0
 		               ? 0
-		               : refuse(judge, "--vm=%.200s: what a VM submits runs in its own image, %s", value,
-		                        context->image);
+		               : refuse(judge,
+		                        "--vm-mount=%.200s: what a VM submits has the job's own directories, %.200s",
+		                        value, context->mount ? context->mount : "here none");
+	case SLURM_PROGRAMS:
+		return refuse(judge, "--multi-prog: a file of the host is not read for a VM");
+	case SLURM_PTY:
+		return word->value ? refuse(judge, "--pty=%.200s: a terminal of the host is not used for a VM", value)
+		                   : 0;
 	case SLURM_MODE:
 		return strcmp(value, "a") == 0 || strcmp(value, "append") == 0 || strcmp(value, "t") == 0 ||
 		                       strcmp(value, "truncate") == 0
@@ -219,11 +244,40 @@ static int finish_sbatch(struct judge *judge)
 	return rc < 0 ? EXIT_NODE : 0;
 }
 
+/* --pty has the terminal of the guest's caller. */
+static int finish_srun(struct judge *judge)
+{
+	struct command_spec *spec = judge->spec;
+
+	if (!slurm_line_find(&judge->line, SLURM_PTY))
+		spec->terminal.streams = 0;
+	else if (!spec->terminal.streams)
+		return refuse(judge, "--pty needs a terminal");
+	return 0;
+}
+
+/* Directories and the time to boot: as the job itself asked for, where the line does not say it. */
+static int inherit(struct judge *judge)
+{
+	const struct command_context *context = judge->context;
+	struct slurm_line *line = &judge->line;
+	int rc = 0;
+
+	slurm_line_drop(line, SLURM_MOUNT);
+	if (context->mount)
+		rc = slurm_line_add(line, judge->command, "vm-mount", context->mount);
+	if (rc == 0 && context->boot_timeout && !slurm_line_named(line, "vm-boot-timeout"))
+		rc = slurm_line_add(line, judge->command, "vm-boot-timeout", context->boot_timeout);
+	return rc;
+}
+
 /* The folder, the environment, and where it runs: in the VM, or not at all. */
 static int finish_tasks(struct judge *judge)
 {
 	const struct slurm_word *folder = slurm_line_find(&judge->line, SLURM_FOLDER);
 	const struct slurm_word *list = slurm_line_find(&judge->line, SLURM_EXPORT);
+	const struct slurm_word *image = slurm_line_find(&judge->line, SLURM_IMAGE);
+	const char *name = image ? image->value : judge->context->image;
 	struct command_spec *spec = judge->spec;
 	char *path = NULL;
 
@@ -243,7 +297,9 @@ static int finish_tasks(struct judge *judge)
 	slurm_line_drop(&judge->line, SLURM_FOLDER);
 	slurm_line_drop(&judge->line, SLURM_EXPORT);
 	slurm_line_drop(&judge->line, SLURM_IMAGE);
-	return slurm_line_add(&judge->line, judge->command, "vm", judge->context->image) < 0 ? EXIT_NODE : 0;
+	if (strcmp(judge->command->name, "sbatch") == 0 && inherit(judge) < 0)
+		return EXIT_NODE;
+	return slurm_line_add(&judge->line, judge->command, "vm", name) < 0 ? EXIT_NODE : 0;
 }
 
 static int judge_line(struct judge *judge)
@@ -259,6 +315,10 @@ static int judge_line(struct judge *judge)
 		code = finish_sbatch(judge);
 	else if (code == 0 && judge->spec->script)
 		code = refuse(judge, "it takes no script");
+	if (code == 0 && strcmp(name, "srun") == 0)
+		code = finish_srun(judge);
+	else if (code == 0 && (judge->spec->file_count > 0 || judge->spec->programs))
+		code = refuse(judge, "it takes no files and programs of tasks");
 	if (code == 0 && judge->command->stops)
 		code = finish_tasks(judge);
 	return code;

@@ -52,6 +52,16 @@ static int take_limit(struct command_spec *spec, const struct wire_attribute *at
 	return 0;
 }
 
+static int take_file(struct command_spec *spec, const struct wire_attribute *attribute)
+{
+	struct task_file file;
+
+	if (spec->file_count == TASK_FILES || task_file_unpack(attribute, &file) < 0)
+		return -EPROTO;
+	spec->files[spec->file_count] = task_file_print(&file);
+	return spec->files[spec->file_count++] ? 0 : -ENOMEM;
+}
+
 static int take(struct command_spec *spec, const struct wire_attribute *attribute)
 {
 	switch (attribute->tag) {
@@ -71,6 +81,14 @@ static int take(struct command_spec *spec, const struct wire_attribute *attribut
 		return take_limit(spec, attribute);
 	case WIRE_SCRIPT:
 		return take_script(spec, attribute);
+	case WIRE_TERMINAL:
+		return terminal_unpack(attribute->bytes, attribute->length, &spec->terminal);
+	case WIRE_FILE:
+		return take_file(spec, attribute);
+	case WIRE_PROGRAMS:
+		return wire_is_text(attribute) && attribute->length <= WIRE_PROGRAMS_MAX
+		               ? take_text(&spec->programs, attribute)
+		               : -EPROTO;
 	default:
 		return 0;
 	}
@@ -97,5 +115,8 @@ void command_spec_free(struct command_spec *spec)
 	free(spec->cwd);
 	free(spec->exported);
 	free(spec->script);
+	free(spec->programs);
+	for (size_t i = 0; i < spec->file_count; i++)
+		free(spec->files[i]);
 	*spec = (struct command_spec){0};
 }

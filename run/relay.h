@@ -26,6 +26,7 @@
 #define RELAY_GUEST_READ 262144U     /* bytes to read of the guest at a time */
 #define RELAY_NOTES_MAX 64U          /* notes of one task that are passed on */
 #define RELAY_STEP_NOTES 32U         /* notes of a step that are remembered */
+#define RELAY_STEPS_ENDED 16U        /* steps without tasks that are */
 #define RELAY_RING 65536U            /* bytes kept of the console */
 #define RELAY_TAIL_LINES 20U
 #define RELAY_TAIL_BYTES 4096U
@@ -221,8 +222,11 @@ void relay_commands_of_gone(struct relay_client *client);
 /** Put client into the step of that name, with SPEAKER where it is the first. 0 or -ENOMEM. */
 int relay_step_join(struct relay_client *client, const uint8_t *name, size_t length);
 
-/** Take client out of its step, which then has another speaker or is freed. */
+/** Take client out of its step, which then has another speaker, or none; long after its last task it is freed. */
 void relay_step_leave(struct relay_client *client);
+
+/** Free all steps; no client may be in one. */
+void relay_steps_free(struct relay *relay);
 
 /** Whether a note (a NOTE's payload) has not been said in client's step yet; from now on it has. */
 bool relay_step_is_news(struct relay_client *client, const uint8_t *note, size_t length);

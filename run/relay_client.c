@@ -434,6 +434,7 @@ void relay_clients_close(struct relay *relay)
 		relay_step_leave(client);
 		client_free(client);
 	}
+	relay_steps_free(relay);
 	clients->dirty = NULL;
 	free(clients->all);
 	free(clients->open);

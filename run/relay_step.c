@@ -46,14 +46,30 @@ int relay_step_join(struct relay_client *client, const uint8_t *name, size_t len
 	return 0;
 }
 
-static void step_free(struct relay *relay, struct relay_step *step)
+/* Of the steps without tasks the newest are kept: another rank may come yet, to whom nothing new is to be said. */
+static void forget_old(struct relay *relay)
 {
-	struct relay_step **link = &relay->clients.steps;
+	struct relay_step **link = &relay->clients.steps, *step;
+	unsigned int kept = 0;
 
-	while (*link != step)
-		link = &(*link)->next;
-	*link = step->next;
-	free(step);
+	while ((step = *link)) {
+		if (step->members > 0 || ++kept <= RELAY_STEPS_ENDED) {
+			link = &step->next;
+			continue;
+		}
+		*link = step->next;
+		free(step);
+	}
+}
+
+void relay_steps_free(struct relay *relay)
+{
+	struct relay_step *step;
+
+	while ((step = relay->clients.steps)) {
+		relay->clients.steps = step->next;
+		free(step);
+	}
 }
 
 static struct relay_client *step_candidate(const struct relay *relay, const struct relay_step *step)
@@ -72,10 +88,10 @@ void relay_step_leave(struct relay_client *client)
 		return;
 	client->step = NULL;
 	step->members--;
+	if (step->speaker == client)
+		step_appoint(step, step->members > 0 ? step_candidate(client->relay, step) : NULL);
 	if (step->members == 0)
-		step_free(client->relay, step);
-	else if (step->speaker == client)
-		step_appoint(step, step_candidate(client->relay, step));
+		forget_old(client->relay);
 }
 
 /* FNV-1a. A guest that makes two notes collide silences itself alone. */

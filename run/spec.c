@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/spec_put.h"
+#include "common/task_file.h"
 #include "common/taskenv.h"
 
 static int put_argv(struct queue *spec, char **argv)
@@ -103,6 +105,29 @@ static int put_script(struct queue *spec, const char *path)
 	return rc;
 }
 
+/* What a command that was called in a guest said of this task: files of its streams, and of programs. */
+static int put_files(struct queue *spec)
+{
+	uint8_t bytes[TASK_FILE_BYTES];
+	int rc = 0;
+
+	for (unsigned int i = 0; i < TASK_FILES && rc == 0; i++) {
+		char name[sizeof(TASKENV_FILE) + 8];
+		struct task_file file;
+		const char *value;
+
+		(void)snprintf(name, sizeof(name), TASKENV_FILE, i);
+		value = getenv(name);
+		if (value)
+			rc = task_file_parse(value, &file);
+		if (value && rc == 0)
+			rc = spec_put(spec, WIRE_FILE, bytes, task_file_pack(bytes, &file));
+	}
+	if (rc == 0 && getenv(TASKENV_PROGRAMS))
+		rc = spec_put_text(spec, WIRE_PROGRAMS, getenv(TASKENV_PROGRAMS));
+	return rc;
+}
+
 static int put_terminal(struct queue *spec, const struct terminal *terminal)
 {
 	uint8_t bytes[TERMINAL_BYTES];
@@ -141,6 +166,10 @@ int run_spec_build(const struct run_options *options, char **env, struct queue *
 		rc = spec_put_limits(spec);
 	if (rc == 0)
 		rc = put_terminal(spec, options->terminal);
+	if (rc == 0) {
+		*what = "the names of its files";
+		rc = put_files(spec);
+	}
 	/* salloc's shell is the user's on the host, which the image need not have */
 	if (rc == 0 && is_interactive(options->step))
 		rc = spec_put_text(spec, WIRE_FALLBACK, "/bin/sh");

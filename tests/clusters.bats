@@ -30,6 +30,20 @@ teardown_file()
 	as_user srun -n1 true
 }
 
+is_requeued()
+{
+	[ "$(job_field "$1" Restarts)" = 1 ] && [ "$(job_state "$1")" = PENDING ]
+}
+
+# wnodes(7): RequeueExit
+@test "RequeueExit=75: Slurm requeues a job that its node has failed" {
+	echo RequeueExit=75 >> "$(cluster_folder)/etc/slurm.conf"
+	as_root scontrol reconfigure
+	id=$(submit --requeue --vm=tiny --wrap true)
+	wait_until 30 is_requeued "$id"
+	as_user scancel "$id"
+}
+
 @test "a job over two nodes has a machine on each" {
 	cluster up --nodes 2
 	# shellcheck disable=SC2016
@@ -55,8 +69,16 @@ teardown_file()
 	# a batch script's own steps: on both nodes, and sbcast to both
 	make_folder
 	as_user sbatch -W -N2 --vm=tiny -o "$folder/batch" --wrap 'cat /proc/sys/kernel/random/boot_id; echo text > /tmp/x
-		sbcast /tmp/x /tmp/y; srun -N2 -l cat /tmp/y /proc/sys/kernel/random/boot_id' > /dev/null
+		sbcast /tmp/x /tmp/y; srun -N2 -l cat /tmp/y /proc/sys/kernel/random/boot_id
+		cd /tmp; srun -N2 -o each.%t.%N sh -c "echo of \$SLURMD_NODENAME"; srun -N2 -l sh -c "grep . each.* /dev/null" > lines
+		 srun -N2 -o x.%s true 2>> lines; sed "s/^/each /" lines' > /dev/null
 	cat "$folder/batch"
+	for i in 0 1; do
+		[ "$(grep -c "^each $i: " "$folder/batch")" -eq 1 ]
+		grep -qx "each $i: each.$i.${WNODES_CLUSTER_PREFIX}$((i + 1)):of ${WNODES_CLUSTER_PREFIX}$((i + 1))" "$folder/batch"
+	done
+	grep -q '^each wnodes: srun: --output=x.%s: in a job of several nodes' "$folder/batch"
+	sed -i '/^each /d' "$folder/batch"
 	[ "$(grep -c '^[01]: text$' "$folder/batch")" -eq 2 ]
 	[ "$(sed 's/^[01]: //' "$folder/batch" | sort -u | wc -l)" -eq 3 ]
 	[ "$(grep -c -- - "$folder/batch")" -eq 3 ]
@@ -121,4 +143,65 @@ teardown_file()
 	[ "$(cut -d' ' -f2 "$BATS_TEST_TMPDIR/out" | sort -u | wc -l)" -eq 2 ]
 	refute grep -q "$(cat /proc/sys/kernel/random/boot_id)" "$BATS_TEST_TMPDIR/out"
 	wait_for_nothing
+}
+
+# entry FOLDER [LINE…]: tiny's entry, with more lines, as `agreed` of that catalogue
+entry()
+{
+	{ cat "$(cluster_folder)/etc/wnodes/images.d/tiny.conf"; printf '%s\n' "${@:2}"; } > "$1/agreed.conf"
+}
+
+# in_namespace FOLDER COMMAND…: where images.d is FOLDER
+in_namespace()
+{
+	unshare -m sh -c "mount --bind '$1' '$(cluster_folder)/etc/wnodes/images.d' && shift && exec \"\$@\"" sh "$@"
+}
+
+@test "nodes whose catalogues disagree: the job fails, and says who has what" {
+	cluster up --nodes 2
+	make_folder
+	top=$(cluster_folder)
+	digest=$(sha256sum "$top/images/tiny/disk.qcow2" | cut -d' ' -f1)
+	mkdir "$folder/second" "$folder/none"
+	entry "$top/etc/wnodes/images.d" "sha256 = $digest"
+	entry "$folder/second"
+	second=${WNODES_CLUSTER_PREFIX}2
+	kill "$(cat "$top/pid/slurmd.$second")"
+	wait_until 20 refute pgrep -F "$top/pid/slurmd.$second"
+	in_namespace "$folder/second" env -i PATH="$PATH" SLURM_CONF="$top/etc/slurm.conf" setsid -w slurmd -N "$second" \
+		-f "$top/etc/slurm.conf" > /dev/null 3>&- 4>&-
+	# the submit host's digest decides
+	code=0
+	as_user srun -N2 --vm=agreed cat /proc/sys/kernel/random/boot_id > "$folder/out" 2> "$folder/err" || code=$?
+	cat "$folder/err"
+	[ "$code" -eq 75 ]
+	grep -q "^wnodes: image agreed: submitted as sha256 ${digest:0:12}…, node $second has no sha256: " "$folder/err"
+	wait_for_nothing
+	# one without a catalogue has none; the first node's goes with the steps of a batch script
+	in_namespace "$folder/none" "$common_top/tests/cluster" exec --user "$test_user" -- \
+		sbatch -W -N2 --vm=agreed -o "$folder/batch" --wrap 'srun -N2 echo ran; echo "code $?"; srun -n1 -N1 echo alone' > /dev/null
+	cat "$folder/batch"
+	grep -qx 'code 75' "$folder/batch"
+	grep -q "^wnodes: image agreed: node ${second%2}1 has sha256 ${digest:0:12}…, node $second has no sha256: " "$folder/batch"
+	grep -qx alone "$folder/batch"
+	kill "$(cat "$top/pid/slurmd.$second")"
+	rm -rf "$folder"
+	wait_for_nothing
+}
+
+# wnodes(7): --no-kill. The last here: what the lost node still runs is ended with the cluster.
+@test "a job over two nodes of which one is lost: --no-kill keeps it and its other machine" {
+	local lost=${WNODES_CLUSTER_PREFIX}2 ids=() boot
+	for option in --no-kill --requeue; do
+		id=$(machine -N2 $option --vm=tiny)
+		as_user srun --jobid="$id" --overlap -N2 true
+		ids+=("$id")
+	done
+	boot=$(as_user srun --jobid="${ids[0]}" --overlap -N1 -n1 -w "$node" cat /proc/sys/kernel/random/boot_id)
+	as_root scontrol update "nodename=$lost" state=down reason=test
+	wait_until 20 refute job_runs "${ids[1]}"
+	[ "$(job_state "${ids[0]}")" = RUNNING ]
+	[ "$(job_field "${ids[0]}" NumNodes)" = 1 ]
+	[ "$(as_user srun --jobid="${ids[0]}" --overlap -N1 -n1 cat /proc/sys/kernel/random/boot_id)" = "$boot" ]
+	as_user scancel "${ids[@]}"
 }

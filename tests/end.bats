@@ -7,11 +7,17 @@ setup_file()
 {
 	export BATS_TEST_TIMEOUT=120
 	make_folder
+	# looked at in the last test: Slurm looks at time limits twice a minute
+	limited=$(submit --vm=tiny --time=00:01 --output="$folder/limit" --wrap 'trap "echo term" TERM; echo up; while :; do sleep 0.5; echo tick; done')
+	export limited
 	hold_machine
+	wait_for_line up "$folder/limit"
+	as_root scontrol update "jobid=$limited" timelimit=0
 }
 
 teardown_file()
 {
+	as_user scancel "$limited"
 	release_machine
 	rm -rf "$folder"
 }
@@ -66,15 +72,15 @@ same_end()
 
 @test "forwarded signals reach the task, once" {
 	for signal in INT TERM HUP USR1 USR2 CONT TSTP QUIT WINCH; do
-		in_job sh -c "trap 'echo got $signal; exit 9' $signal; echo up; i=0; while [ \$i -lt 200 ]; do sleep 0.1; i=\$((i+1)); done" > "$folder/signal" &
+		in_job sh -c "trap 'echo got $signal; exit 9' $signal; echo up; i=0; while [ \$i -lt 200 ]; do sleep 0.1; i=\$((i+1)); done" > "$folder/signal.$signal" &
 		step=$!
-		wait_for_line up "$folder/signal"
+		wait_for_line up "$folder/signal.$signal"
 		kill "-$signal" "$(newest_run)"
 		code=0
 		wait $step || code=$?
-		echo "$signal: $code: $(cat "$folder/signal")"
+		echo "$signal: $code: $(cat "$folder/signal.$signal")"
 		[ "$code" -eq 9 ]
-		[ "$(grep -c "got $signal" "$folder/signal")" -eq 1 ]
+		[ "$(grep -c "got $signal" "$folder/signal.$signal")" -eq 1 ]
 	done
 }
 
@@ -102,14 +108,6 @@ same_end()
 	refute grep -q '^sleep 778' <(in_job ps -o args)
 }
 
-@test "a time limit ends the job as it ends a host job" {
-	id=$(submit --vm=tiny --time=00:01 --wrap 'trap "" TERM; sleep 600')
-	run as_user srun --jobid="$id" --overlap -n1 true
-	as_user scontrol update "jobid=$id" timelimit=0 2> /dev/null || as_root scontrol update "jobid=$id" timelimit=0
-	wait_job "$id" 90
-	[ "$(job_state "$id")" = TIMEOUT ]
-}
-
 @test "kill -9 of wnodes-run kills the task's tree in the guest" {
 	in_job sh -c '(setsid sleep 779 &); echo up; exec sleep 779' > "$folder/kill" &
 	step=$!
@@ -117,4 +115,14 @@ same_end()
 	kill -KILL "$(newest_run)"
 	run wait $step
 	wait_until 10 bash -c "$(declare -f as_user in_job cluster); ! in_job ps -o args | grep -q '^sleep 779'"
+}
+
+@test "a time limit: SIGTERM, and SIGKILL when KillWait is over" {
+	id=$limited
+	wait_job "$id" 90
+	[ "$(job_state "$id")" = TIMEOUT ]
+	# KillWait is 5 s
+	ticks=$(sed '1,/^term/d' "$folder/limit" | grep -c tick)
+	echo "$ticks ticks after SIGTERM"
+	[ "$ticks" -ge 4 ] && [ "$ticks" -le 14 ]
 }

@@ -2,6 +2,7 @@
 # The host's directories in a machine: what may be given, what a task finds
 # there, and what the guest's root gains, which is nothing.
 load lib/common
+load lib/files
 
 setup_file()
 {
@@ -57,7 +58,7 @@ lay_out()
 	mount --bind "$folder/read" "$folder/space/rom"
 	mount -o remount,bind,ro "$folder/space/rom"
 	mount -t proc proc "$folder/space/proc"
-	gcc -std=gnu17 -D_GNU_SOURCE -O1 -static -o "$folder/work/probe" "$BATS_TEST_DIRNAME/files/probe.c"
+	build_probes
 }
 
 # configure LINE…: the section [mounts]
@@ -65,18 +66,6 @@ configure()
 {
 	{ cat "$conf.before"; echo "[mounts]"; printf '%s\n' "$@"; } > "$conf.new"
 	mv -f "$conf.new" "$conf"
-}
-
-# in_guest COMMAND: a shell in the machine, in the mounted folder
-in_guest()
-{
-	in_job --chdir="$folder/work" sh -c "$1"
-}
-
-# as_guest_root COMMAND
-as_guest_root()
-{
-	in_job --chdir="$folder/work" /usr/bin/su -c "$1"
 }
 
 # refused CODE TEXT SRUN-OPTIONS…
@@ -136,6 +125,7 @@ $(id -u "$test_user")
 	in_guest './probe guest' > "$folder/guest.out"
 	diff <(grep -v ': ok$' "$folder/guest.out") - <<-'END'
 		rename with RENAME_EXCHANGE: Invalid argument
+		flock and fcntl by one process: Resource temporarily unavailable
 		fstat, ftruncate, fchmod when unlinked: No such file or directory
 		times to the nanosecond: wrong
 		fallocate: Operation not supported
@@ -146,6 +136,8 @@ $(id -u "$test_user")
 		O_TMPFILE: Operation not supported
 	END
 	[ "$(wc -l < "$folder/guest.out")" -eq "$(wc -l < "$folder/host.out")" ]
+	left_on_the_host
+	attributes_are_shared
 }
 
 @test "the guest's root has the job's user's rights there, no more" {
@@ -185,6 +177,10 @@ $(id -u "$test_user")
 	[ "$(as_guest_root 'ls -d /mnt/space/../../etc/shells; cd /mnt/space && ls -d ../space')" = "$(printf '/mnt/space/../../etc/shells\n../space')" ]
 	as_guest_root 'ln -s ../../../../../../etc/passwd /mnt/space/out; cat /mnt/space/out' > "$folder/out"
 	[ "$(as_guest_root 'cat /etc/passwd')" = "$(cat "$folder/out")" ]
+}
+
+@test "a folder that is moved away leads nowhere" {
+	moved_away_leads_nowhere
 }
 
 @test "file systems below a directory come with it, with what the host allows; the kernel's own do not" {

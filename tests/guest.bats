@@ -18,18 +18,29 @@ setup_file()
 		groups+=("wn${WNODES_CLUSTER_PREFIX:-n}-group-$i")
 		groupadd "${groups[-1]}"
 	done
-	useradd -M -d "/home/not/in/any/guest/$user" -s /opt/shells/none -U -G "$(IFS=,; echo "${groups[*]}")" "$user"
+	new_user -d "/home/not/in/any/guest/$user" -s /opt/shells/none -U -G "$(IFS=,; echo "${groups[*]}")" "$user"
 	theirs=$(as_stranger sbatch --parsable --chdir=/ --output=/dev/null --vm=tiny --wrap 'sleep 900')
 	export theirs
 	wait_until 30 job_runs "$theirs"
 	as_user srun --jobid="$other" --overlap -n1 true
 }
 
+# new_user USERADD-OPTIONS…: with a number that nobody has had here: Slurm remembers a number's groups
+new_user()
+{
+	useradd -M -u $((30000 + RANDOM % 30000)) "$@"
+}
+
 teardown_file()
 {
+	local p=${test_user%-alice}
 	as_root scancel "$theirs" "$other"
 	release_machine
 	userdel "$user"
+	userdel "$p-clash"
+	userdel "$p-toor"
+	for i in 1 2 3; do ! getent group "$p-c$i" > /dev/null || groupdel "$p-c$i"; done
+	rm -rf "$(cluster_folder)/clash" "$(cluster_folder)/etc/wnodes/images.d/tiny-clash.conf"
 	for i in $(seq 64); do groupdel "wn${WNODES_CLUSTER_PREFIX:-n}-group-$i"; done
 	rm -rf "$folder"
 }
@@ -104,4 +115,53 @@ in_theirs()
 	[ "$(in_theirs sh -c 'grep "^$(id -un):" /etc/passwd')" = "$user:*:$(id -u "$user"):$(id -g "$user"):$user:/home/not/in/any/guest/$user:/bin/sh" ]
 	# the host's is not touched
 	[ ! -e /home/not ]
+}
+
+# image_of_clashes PASSWD GROUP: an image as tiny, these lines at the end of its files; its catalogue entry is tiny-clash
+image_of_clashes()
+{
+	local image name
+	image=$(cluster_folder)/clash
+	mkdir "$image"
+	qemu-img convert -O raw "$(cluster_folder)/images/tiny/disk.qcow2" "$image/raw"
+	for name in passwd group; do
+		{ debugfs -R "cat /etc/$name" "$image/raw" 2> /dev/null; echo "$1"; } > "$image/$name"
+		printf 'rm /etc/%s\nwrite %s /etc/%s\n' $name "$image/$name" $name | debugfs -w -f - "$image/raw" > /dev/null 2>&1
+		debugfs -R "cat /etc/$name" "$image/raw" 2> /dev/null | cmp - "$image/$name"
+		shift
+	done
+	qemu-img convert -O qcow2 "$image/raw" "$image/disk.qcow2"
+	chmod 0444 "$image/disk.qcow2"
+	sed "s|^source = .*|source = file://$image/disk.qcow2|" "$(cluster_folder)/etc/wnodes/images.d/tiny.conf" \
+		> "$(cluster_folder)/etc/wnodes/images.d/tiny-clash.conf"
+}
+
+# wnodes(7): user, groups
+@test "names and numbers that the image gives to others: id says what it says on the host" {
+	local p=${test_user%-alice} uid gid taken script pids=()
+	for i in 1 2 3; do groupadd "$p-c$i"; done
+	new_user -d / -U -G "$p-c1,$p-c2,$p-c3" "$p-clash"
+	new_user -d / -N -g "$p-c3" "$p-toor"
+	uid=$(id -u "$p-clash") gid=$(id -g "$p-clash") taken=$(getent group "$p-c2" | cut -d: -f3)
+	# the user's name with another number, his number with another name; of his groups the first by its name and the
+	# second by its number; and names of the guest's root
+	image_of_clashes "$p-clash:*:4242:4242::/:/bin/sh"$'\n'"imageuser:*:$uid:$gid::/:/bin/sh"$'\n'"$p-toor:*:0:0::/:/bin/sh" \
+		"$p-clash:x:4242:"$'\n'"imagegroup:x:$gid:imageuser"$'\n'"$p-c1:x:4243:"$'\n'"imagegroup2:x:$taken:"$'\n'"$p-c3:x:0:"
+	script='id; id -un; id -Gn | tr " " "\n" | sort | xargs; touch /tmp/mine; stat -c "%u:%g %U:%G" /tmp/mine
+		/usr/bin/su -c "chown 4242:4243 /tmp/mine; stat -c %U:%G /tmp/mine"'
+	for user in "$p-clash" "$p-toor"; do
+		as_stranger srun --chdir=/ -n1 --vm=tiny-clash sh -c "$script" > "$folder/$user" &
+		pids+=($!)
+		as_stranger id > "$folder/$user.host"
+	done
+	wait "${pids[@]}"
+	cat "$folder/$p-clash" "$folder/$p-toor"
+	# the third group's name is that of the guest's root, and is not taken over
+	diff <(sed 1q "$folder/$p-clash" | tr ' ,=' '\n' | sort) <(sed "s/\([0-9]*\)($p-c3)/\1(g\1)/" "$folder/$p-clash.host" | tr ' ,=' '\n' | sort)
+	[ "$(sed -n 2p "$folder/$p-clash")" = "$p-clash" ]
+	[ "$(sed -n 4p "$folder/$p-clash")" = "$uid:$gid $p-clash:$p-clash" ]
+	# the image's own lines serve where they do not stand in the way
+	[ "$(sed -n 5p "$folder/$p-clash")" = "$p-clash:$p-c1" ]
+	uid=$(id -u "$p-toor") gid=$(id -g "$p-toor")
+	[ "$(head -n 1 "$folder/$p-toor")" = "uid=$uid(u$uid) gid=$gid(g$gid) groups=$gid(g$gid)" ]
 }

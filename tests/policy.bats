@@ -150,6 +150,16 @@ boot_id=(cat /proc/sys/kernel/random/boot_id)
 	site '[partition virtual]' 'image = tiny' '[policy]' 'typo = 1'
 	fails 75 "unknown key 'typo'" -p virtual "${boot_id[@]}"
 	[ "$(where "$(as_user srun -p main "${boot_id[@]}")")" = host ]
+	# nor where the helper itself does not work
+	site '[partition virtual]' 'image = tiny'
+	helper=$(cluster_folder)/usr/libexec/wnodes/wnodes-helper
+	mv "$helper" "$helper.away"
+	printf '#!/bin/sh\n[ "$1" != prepare ] || exit 1\nexec "%s" "$@"\n' "$helper.away" > "$helper"
+	chmod 755 "$helper"
+	(fails 75 "wnodes-helper does not work on this node" -p virtual "${boot_id[@]}") && code=0 || code=$?
+	wait_until 10 no_leftovers
+	mv "$helper.away" "$helper"
+	[ "$code" -eq 0 ]
 }
 
 @test "the number of machines, and the bytes of their disks" {
@@ -226,12 +236,23 @@ boot_id=(cat /proc/sys/kernel/random/boot_id)
 	digest() { printf "%d%063d" "$1" 0; }
 	# node's: image policy-d has digest 1, its tag 2; there is nothing to fetch them from
 	entry() { printf '[image]\nsource = file:///nonexistent\nsha256 = %s\n' "$(digest "$2")" > "$wnodes/images.d/$1.conf"; }
+	alias() { printf '[image]\nalias = %s\n' "$2" > "$wnodes/images.d/$1.conf"; }
 	entry policy-d 3
+	image policy-e:old "sha256 = $(sha256sum "$(cluster_folder)/images/tiny/disk.qcow2" | cut -d' ' -f1)"
+	alias policy-e policy-e:old
 	id=$(submit --begin=now+3 --vm=policy-d --output="$folder/digest" --wrap true)
+	kept=$(submit --begin=now+3 --vm=policy-e --output="$folder/kept" --wrap "${boot_id[*]}")
+	# both names mean something else when the jobs begin
 	entry policy-d 1
 	entry policy-d:tag 2
+	entry policy-e:new 4
+	alias policy-e policy-e:new
 	wait_job "$id"
 	cat "$folder/digest"
 	[ "$(job_field "$id" ExitCode)" = 75:0 ]
 	grep -qx "wnodes: image policy-d: submitted as sha256 300000000000…, node $node has 100000000000…, policy-d:tag 200000000000…: images.d of the submit host and of the nodes must agree" "$folder/digest"
+	wait_job "$kept"
+	cat "$folder/kept"
+	[ "$(where "$(cat "$folder/kept")")" = machine ]
+	rm -rf "$(cluster_folder)/state/images"
 }

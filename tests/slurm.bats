@@ -10,7 +10,7 @@ setup_file()
 	cd "$folder" || return
 	hold_machine
 	musl-gcc -static -I"$common_top" -D_GNU_SOURCE -o "$folder/forge" "$common_top/tests/slurm/forge.c" \
-		"$common_top"/common/{wire,frame,queue}.c
+		"$common_top"/common/{wire,frame,queue,task_file,terminal}.c
 	in_job sh -c 'cat > /tmp/forge && chmod 755 /tmp/forge' < "$folder/forge"
 	# what the host would execute, read or overwrite if it obeyed the guest
 	printf '#!/bin/sh\ntouch %s/executed\n' "$folder" > "$folder/evil"
@@ -115,10 +115,93 @@ JOB
 		srun --overlap --export=NONE sh -c "echo \$A,\$B,\$SLURM_JOB_ID"' > "$folder/out"
 	cat "$folder/out"
 	[ "$(tr '\n' ' ' < "$folder/out")" = "in e e more o 1,,3 1,4 ,,$job " ]
-	run in_vm 'srun --overlap -o x.%t true'
-	echo "$output"
-	[[ "$output" = *"wnodes: srun: --output: of the patterns"* ]]
 	nothing_of_the_host
+}
+
+@test "files of each task: patterns, modes, one task's input, rights, in the task's folder" {
+	in_vm 'mkdir /tmp/f; cd /tmp/f
+		srun -O -n3 --overlap -o out.%t sh -c "echo o; echo e >&2"; cat out.0 out.1 out.2; rm out.*
+		srun -O -n2 --overlap -o "%j.%3t.%s.%N.%n.%x.%u.%A.%%" -e err.%t -J name sh -c "echo o; echo e >&2" && ls; cat err.1; rm *
+		echo old > n.$SLURMD_NODENAME
+		srun -O -n3 --overlap -o n.%N sh -c "echo o; sleep 0.2; echo o"; sort n.* | uniq -c
+		srun -O -n3 --overlap --open-mode=append -o n.%N echo o; wc -l < n.$SLURMD_NODENAME; rm n.*
+		for i in 0 1; do echo in$i > in.$i; done; srun -O -n2 --overlap -l -i in.%t cat | sort
+		echo line | srun -O -n3 --overlap -l -i 1 cat; srun -O -n3 --overlap -l -o 2 echo o
+		export A=1; srun -O -n2 --overlap --export=NONE -o x.%t sh -c "echo \$SLURM_PROCID,\$A"; cat x.0 x.1
+		mkdir sub; srun -n1 --overlap -D sub -o y.%t true; ls sub; SLURM_STDOUTMODE=z.%t srun -n1 --overlap echo z; cat z.0
+		printf "a\nb\n" | while read x; do srun -n1 --overlap -i in.0 true; echo $x; done
+		umask 027; srun -n1 --overlap -o m.%t true; stat -c "%a %U" m.0; srun -O -n2 --overlap -o "s.%J" echo s; cat s.*' > "$folder/out"
+	cat "$folder/out"
+	[ "$(tr -s ' \n' ' ' < "$folder/out")" = "o e o e o e $job.000.$(sed -n 's/^[0-9]*\.000\.\([0-9]*\)\..*/\1/p' "$folder/out").$node.0.name.$test_user.$job.% $job.001.$(sed -n 's/^[0-9]*\.000\.\([0-9]*\)\..*/\1/p' "$folder/out").$node.0.name.$test_user.$job.% err.0 err.1 e 6 o 9 0: in0 1: in1 1: line 2: o 0, 1, y.0 z a b 640 $test_user s s " ]
+	# guest root's folder is not the task's; what cannot be is said once, and by its name
+	for file in /root/x.%t /nowhere/x.%t; do
+		run -126 in_vm 'srun --overlap -n1 -o "$0" true' "$file"
+		[[ "$output" = *"wnodes: srun: --output=${file%%%t}0: "* ]]
+	done
+	run -64 in_vm 'srun --overlap -l -o x.%t true'
+	[[ "$output" = *"wnodes: srun: --label: "* ]]
+	nothing_of_the_host
+}
+
+@test "--multi-prog: the file is the guest's" {
+	printf '# a comment\n 0\tsh -c '"'echo zero; ls -d /run/wnodes'"'\n1-2 ./mine %%t %%o\n' |
+		in_vm 'exec 2>&1; cd /tmp; cat > mp; printf "#!/bin/sh\necho \"\$*\"\n" > mine; chmod 755 mine; srun -O -n3 --overlap -l --multi-prog mp | sort
+		srun --overlap --multi-prog mp x; echo $?; echo "0 true x" > mp; echo oops >> mp; srun --overlap --multi-prog mp; echo $?
+		printf "0,1 echo ranks\n" > mp; unset SLURM_NTASKS SLURM_NPROCS; srun -O --overlap --multi-prog mp' > "$folder/out"
+	cat "$folder/out"
+	cat > "$folder/expected" <<'EXPECTED'
+0: /run/wnodes
+0: zero
+1: 1 0
+2: 2 1
+wnodes: srun: --multi-prog: give a file's name, and nothing else
+64
+wnodes: srun: mp: line 2: give RANKS PROGRAM ARGUMENTS
+64
+ranks
+ranks
+EXPECTED
+	diff "$folder/expected" "$folder/out"
+}
+
+@test "srun --pty in the machine: job control, size, keys, the exit code; the terminal is as it was" {
+	printf '%s\n' 'expect out> ' 'send stty -a > /tmp/before; srun --overlap --pty env "PS1=in> " sh; echo "code $?"\r' 'expect in> ' \
+		'send tty; stty size; echo job $SLURM_JOB_ID\r' "expect 30 100\\r\\njob $job" 'expect in> ' 'size 50x132' 'wait 0.5' \
+		'send stty size\r' 'expect 50 132' 'expect in> ' 'send sleep 100\r' 'wait 0.8' 'send \x03' 'expect in> ' \
+		'send sleep 100\r' 'wait 0.8' 'send \x1a' 'expect Stopped' 'expect in> ' 'send kill -9 %1; wait; cat\r' 'wait 0.5' \
+		'send typed\x7f\x7fe' 'wait 0.3' 'send \r' 'wait 0.5' 'send \x04' 'expect type\r\n' 'expect in> ' 'send exit 5\r' 'expect code 5' 'expect out> ' \
+		'size 30x100' 'wait 0.3' 'send stty -a | diff /tmp/before - && echo as it was\r' 'expect as it was\r\n' 'expect out> ' \
+		'send srun --overlap --pty sleep 77\r' 'wait 2' 'hangup' 'end' > "$folder/person"
+	as_user python3 "$common_top/tests/lib/terminal.py" --size 30x100 srun --jobid="$job" --overlap -n1 --pty \
+		env 'PS1=out> ' TERM=vt100 sh < "$folder/person" > "$folder/out" || code=$?
+	cat -v "$folder/out"
+	[ "${code:-0}" -ne 99 ]
+	wait_until 20 no_host_sruns
+	refute in_vm 'ps -o args | grep -qx "sleep 77"'
+	[ "$(in_vm 'srun --overlap --pty echo no terminal' 2> /dev/null)" = "no terminal" ]
+}
+
+@test "a job that a machine submits: the same directories, and another image where the site says so" {
+	images=$(cluster_folder)/etc/wnodes/images.d
+	conf=$(cluster_folder)/etc/wnodes/wnodes.conf
+	{ cat "$images/tiny.conf"; echo "slurm_commands = no"; } > "$images/tiny-off.conf"
+	cp "$conf" "$folder/conf"
+	printf '[policy]\nslurm_images = any\n' >> "$conf"
+	mkdir "$folder/shown"
+	chown "$test_user" "$folder/shown"
+	# shellcheck disable=SC2016
+	as_user srun -n1 --vm=tiny --vm-mount="$folder/shown:/mnt/x" --vm-boot-timeout=123 sh -c '
+		echo "srun: $(srun --overlap --vm=tiny-off true 2>&1)"; echo "none: $(sbatch --vm=none --wrap true 2>&1)"
+		printf "#!/bin/sh\n#SBATCH --vm=tiny-off --vm-mount=$0:/mnt/x -o /dev/null\nls /run/wnodes/bin > /mnt/x/commands 2>&1; echo there > /mnt/x/there\n" > /tmp/job
+		sbatch --parsable /tmp/job' "$folder/shown" > "$folder/out"
+	cat "$folder/out"
+	cat "$folder/conf" > "$conf"
+	grep -q '^srun: wnodes: srun: --vm=tiny-off: a job.s steps run in its own image, tiny$' "$folder/out"
+	grep -q '^none: wnodes: sbatch: --vm=none: ' "$folder/out"
+	wait_job "$(tail -n 1 "$folder/out")"
+	rm "$images/tiny-off.conf"
+	[ "$(cat "$folder/shown/there")" = there ]
+	grep -q 'No such file' "$folder/shown/commands"
 }
 
 @test "10 MB both ways, and a reader that goes away" {
@@ -195,7 +278,7 @@ evil=$1/evil precious=$1/precious job=$2
 export SLURM_PROLOG=$evil SLURM_TASK_PROLOG=$evil SLURM_EPILOG=$evil SLURM_TASK_EPILOG=$evil LD_PRELOAD=$evil \
 	SLURM_CONF=$evil SLURM_STDOUTMODE=$precious SBATCH_OUTPUT=$precious SLURM_BCAST=$precious BASH_ENV=$evil \
 	SLURM_HOSTFILE=$precious SLURM_MPI_TYPE=../$evil SLURM_EXPORT_ENV= PLUGSTACK=$evil
-unset LD_PRELOAD
+unset LD_PRELOAD SLURM_STDOUTMODE
 try() { want=$1; shift; "$@" < /dev/null > /tmp/said 2>&1; code=$?; [ $code = $want ] || { echo "$* -> $code, not $want:"; cat /tmp/said; }; }
 for command in srun "/tmp/forge srun" "/tmp/forge -e SLURM_PROLOG=$evil -e SLURM_TASK_PROLOG=$evil -e LD_PRELOAD=$evil srun"; do
 	for option in --prolog --epilog --task-prolog --task-epilog --bcast --prol --task-e --container --bbf --send-libs; do
@@ -208,8 +291,25 @@ for command in srun "/tmp/forge srun" "/tmp/forge -e SLURM_PROLOG=$evil -e SLURM
 	try 64 $command --jobid=99999 true
 	try 64 $command --uid=0 true
 	try 64 $command --vm=debian-wn true
-	try 64 $command --pty true
+	try 64 $command --pty=3 true
+	try 64 $command --multi-prog $evil
 done
+try 127 /tmp/forge -m "0 $evil" srun --overlap -n1 x
+try 127 /tmp/forge -m "0 $evil" srun --overlap -n1 $evil
+try 126 /tmp/forge -m "1 $evil" srun --overlap -n1 $evil
+try 126 /tmp/forge -m "$evil" srun --overlap -n1 $evil
+printf "0 $evil\\n" > /tmp/programs
+/tmp/forge srun --overlap --multi-prog x < /tmp/programs > /tmp/said; [ $? = 64 ] || { echo multi; cat /tmp/said; }
+for file in 6:0:$precious 2:1:$precious 4:0:/proc/self/cwd$precious 1:0:$precious; do
+	try 126 /tmp/forge -f $file srun --overlap -n1 true
+	try 64 /tmp/forge -f $file sbatch --wrap=true
+done
+try 0 /tmp/forge -e WNODES_RUN_FILE0=6:0:$precious -e SLURM_STDOUTMODE=$precious srun --overlap /bin/true
+try 64 /tmp/forge -f 3:0:x srun --overlap true
+try 64 /tmp/forge -f 6:0:x -f 6:0:x -f 6:0:x -f 6:0:x srun --overlap true
+try 64 /tmp/forge srun --overlap --pty true
+try 127 /tmp/forge -t srun --overlap --pty $evil
+try 64 sbatch --vm-mount=/etc --wrap=true
 for option in -o --output= -lo -e -i; do
 	try 64 /tmp/forge srun --overlap $option$precious true
 	try 64 /tmp/forge srun --overlap ${option}7 true

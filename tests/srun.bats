@@ -17,7 +17,8 @@ setup_file()
 	second=$(submit --vm=tiny --dependency="afternotok:$first" --output="$folder/second" --wrap 'echo after')
 	export job plain signalled second
 	wait_until 30 job_runs "$plain"
-	in_job true
+	# what is the same on the host shall not be so because it ran there
+	[ "$(in_job cat /proc/sys/kernel/random/boot_id)" != "$(cat /proc/sys/kernel/random/boot_id)" ]
 	wait_for_line up "$folder/signalled"
 	as_root scontrol update jobid="$signalled" timelimit=1
 }
@@ -71,18 +72,21 @@ same()
 	[ "$(cat "$folder/e.0")" = $'err\nmore' ]
 }
 
-@test "--export: ALL, NONE, a list; the same names as on the host" {
+@test "--export: ALL, NONE, a list; the same variables as on the host" {
 	local list
 	for list in ALL NONE A=1 ALL,A=1 HOME,A=1; do
 		both -n1 --export="$list" /usr/bin/env
 		for name in host guest; do
-			sed -i '/SPANK_OPTION_wnodes/d; /=/!d; s/=.*//' "$folder/$name"
 			# bash as busybox's env is started by no shell; what a shell sets for itself counts on neither side
-			sed -i -E '/^(_|SHLVL|OLDPWD|PWD)$/d' "$folder/$name"
+			sed -i -E '/SPANK_OPTION_wnodes/d; /=/!d; /^(_|SHLVL|OLDPWD|PWD)=/d' "$folder/$name"
+			# of what is the job's, the step's or the process's own the names alone
+			sed -i -E 's/^(VM_TEST|SLURM_(JOB_?ID|STEP_?ID|[A-Z_]*PORT|TASK_PID|GTIDS|CPU_BIND[A-Z_]*|SPANK_.*))=.*/\1/' "$folder/$name"
 		done
 		diff "$folder/host" "$folder/guest"
-		[[ "$list" != *A=1 ]] || grep -qx A "$folder/guest"
+		[[ "$list" != *A=1 ]] || grep -qx A=1 "$folder/guest"
 	done
+	# no PATH: the program is found all the same
+	[ "$(in_job --export=A=1 sh -c 'echo "$A"; env | grep -c ^HOME=')" = $'1\n0' ]
 }
 
 @test "SLURM_ variables have the host's values, SLURM_CPUS_PER_TASK among them" {
@@ -97,6 +101,10 @@ same()
 
 @test "--chdir" {
 	same -n1 --chdir=/var/tmp pwd
+	# a folder that only the host has: a person is told, a log is not
+	[ "$(in_job --chdir="$folder" pwd 2>&1)" = "$(getent passwd "$test_user" | cut -d: -f6)" ]
+	as_user python3 "$common_top/tests/lib/terminal.py" srun --jobid="$job" --vm=tiny --overlap -n2 -O --chdir="$folder" true < /dev/null > "$folder/told"
+	[ "$(grep -c "^wnodes: .*$folder is not in the guest" "$folder/told")" -eq 1 ]
 }
 
 @test "limits: soft and hard, --propagate" {
@@ -112,12 +120,13 @@ same()
 }
 
 @test "--kill-on-bad-exit: one rank's failure ends the others" {
-	same -n3 --kill-on-bad-exit=1 sh -c 'if [ $SLURM_PROCID = 1 ]; then exit 3; fi; sleep 100'
-	refute grep -q '^sleep 100' <(in_job ps -o args)
+	same -n3 --kill-on-bad-exit=1 sh -c 'if [ $SLURM_PROCID = 1 ]; then exit 3; fi; sleep 1000'
+	refute grep -q '^sleep 1000' <(in_job ps -o args)
 }
 
-@test "--wait, --no-kill, --quiet" {
-	same -n2 --no-kill --quiet --wait=1 sh -c 'if [ $SLURM_PROCID = 1 ]; then exit 0; fi; exec sleep 100'
+@test "--wait, --quiet" {
+	same -n2 --quiet --wait=1 sh -c 'if [ $SLURM_PROCID = 1 ]; then exit 0; fi; exec sleep 1000'
+	refute grep -q '^sleep 1000' <(in_job ps -o args)
 }
 
 # on the host, as the user; what it exports and prints reaches the task
@@ -147,8 +156,40 @@ same()
 	done
 }
 
+@test "sattach from outside: the step's output, its exit code" {
+	in_job sh -c 'echo up; while [ ! -e /tmp/attached ]; do sleep 0.2; done; for i in 1 2 3; do echo "line $i"; sleep 0.2; done; exit 7' > "$folder/attached.srun" &
+	step=$!
+	wait_for_line up "$folder/attached.srun"
+	as_user sattach "$job.$(last_step "$job")" > "$folder/attached" 2>&1 &
+	viewer=$!
+	wait_until 10 pgrep -u "$(id -u "$test_user")" -x sattach
+	sleep 0.5
+	in_job touch /tmp/attached
+	code=0
+	wait $viewer || code=$?
+	cat "$folder/attached"
+	[ "$code" -eq 7 ]
+	grep -qx 'line 3' "$folder/attached"
+	wait $step || true
+}
+
+@test "--bcast and an sbcast from outside write to the host" {
+	printf '#!/bin/sh\necho on the host\n' > "$folder/prog"
+	chmod 0755 "$folder/prog"
+	chmod 0777 "$folder"
+	code=0
+	in_job --bcast="$folder/copy" "$folder/prog" 2> "$folder/err" || code=$?
+	chmod 0755 "$folder"
+	cat "$folder/err"
+	[ "$code" -eq 127 ]
+	grep -qx "wnodes: $folder/copy: No such file or directory" "$folder/err"
+	cmp "$folder/prog" "$folder/copy"
+}
+
 @test "a task is bound to as many CPUs as on the host" {
 	overcommit='' same -n2 -c1 nproc
+	overcommit='' same -n1 -c2 sh -c 'echo $SLURM_CPUS_PER_TASK $(nproc)'
+	grep -qx '2 2' "$folder/guest"
 	overcommit='' same -n1 -c1 --exact nproc
 	grep -qx 1 "$folder/guest"
 	same -n2 --cpu-bind=none nproc

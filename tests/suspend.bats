@@ -60,8 +60,22 @@ clock_is_right()
 	[ "${ahead#-}" -le $((100 + trip / 2)) ]
 }
 
-@test "the clock is right when the first task runs" {
+# rate_is_right JOB: the guest's kernel counts 10000 us a tick, or nearly
+rate_is_right()
+{
+	local tick
+	tick=$(as_user srun --jobid="$1" --overlap -n1 adjtimex | sed -n 's/.*tick: *\([0-9]*\).*/\1/p')
+	[ "$tick" -ge 9950 ] && [ "$tick" -le 10050 ]
+}
+
+# wnodes(7): date and time
+@test "the clock is right when the first task runs, and stays so where it runs at a wrong rate" {
 	id=$(machine --vm=tiny)
+	clock_is_right "$id"
+	# as a kernel that has measured its counter on a busy host
+	as_user srun --jobid="$id" --overlap -n1 su -c 'adjtimex -t 10500' > /dev/null
+	refute rate_is_right "$id"
+	wait_until 45 rate_is_right "$id"
 	clock_is_right "$id"
 	as_user scancel "$id"
 }

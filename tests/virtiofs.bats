@@ -2,6 +2,7 @@
 # Host directories over virtiofs: what differs from 9p (files.bats), and what
 # the virtiofsds may.
 load lib/common
+load lib/files
 
 setup_file()
 {
@@ -11,22 +12,44 @@ setup_file()
 	conf=$(cluster_folder)/etc/wnodes/wnodes.conf
 	export conf
 	cp -p "$conf" "$conf.before"
+	lay_out
+	configure 9p /none
+	job_9p=$(machine --vm=tiny --vm-mount="$folder/work")
+	job=$job_9p in_job true
 	configure virtiofs "$(cluster_folder)/virtiofsd/virtiofsd"
-	mkdir "$folder"/{work,read} "$folder/work/small"
-	chown "$test_user" "$folder"/{work,read}
+	debian=$(submit --vm=debian-wn --chdir="$folder/work" --vm-mount="$folder/work,$folder/read:/mnt/read:ro" \
+		--output="$folder/debian.out" "$folder/debian")
+	job=$(machine --vm=tiny --chdir="$folder/work" --vm-mount="$folder/work,$folder/read:/mnt/read:ro")
+	export job job_9p debian
+	in_job true
+}
+
+# Directories on the host, and what a job does in them on debian-wn
+lay_out()
+{
+	mkdir -p "$folder"/{work/{small,debian},read,locked/in}
+	chmod 0700 "$folder/locked"
+	chown "$test_user" "$folder"/{work,work/debian,read}
 	echo read > "$folder/read/file"
 	echo secret > "$folder/work/bobs"
 	chown "$other_user" "$folder/work/bobs"
 	chmod 0600 "$folder/work/bobs"
 	mount -t tmpfs -o size=1m,mode=1777 small "$folder/work/small"
-	gcc -std=gnu17 -D_GNU_SOURCE -O1 -static -o "$folder/work/probe" "$BATS_TEST_DIRNAME/files/probe.c"
-	job=$(machine --vm=tiny --chdir="$folder/work" --vm-mount="$folder/work,$folder/read:/mnt/read:ro")
-	export job
-	in_job true
+	build_probes
+	cat > "$folder/debian" <<-'END'
+		#!/bin/sh
+		pwd
+		echo "$(id -u) $(grep -c '^wnodes. .* virtiofs r[ow],nosuid,nodev' /proc/self/mounts)"
+		./probe debian | grep -v ': ok$'
+		echo from debian > made
+		cat /mnt/read/file
+		touch /mnt/read/tried 2>&1 | sed 's/.*: //'
+	END
 }
 
 teardown_file()
 {
+	as_user scancel "$job_9p" "$debian"
 	release_machine
 	mv -f "$conf.before" "$conf"
 	umount "$folder/work/small"
@@ -38,16 +61,6 @@ configure()
 {
 	sed "s,^mount_transport = .*,mount_transport = $1,; s,^virtiofsd = .*,virtiofsd = $2," "$conf.before" > "$conf.new"
 	mv -f "$conf.new" "$conf"
-}
-
-in_guest()
-{
-	in_job --chdir="$folder/work" sh -c "$1"
-}
-
-as_guest_root()
-{
-	in_job --chdir="$folder/work" /usr/bin/su -c "$1"
 }
 
 # servers: the ids of the machine's virtiofsds
@@ -67,6 +80,174 @@ servers()
 	[ "$(stat -c '%U %G %a' "$folder/work/new")" = "$test_user $(id -gn "$test_user") 644" ]
 	in_guest 'echo x > small/file'
 	[ "$(cat "$folder/work/small/file")" = x ]
+	left_on_the_host
+	attributes_are_shared
+}
+
+@test "virtiofs: nothing outside of a directory is reached, and a folder that is moved away leads nowhere" {
+	ln -s "$folder/secret" "$folder/work/link"
+	ln -s ../../../../../../etc/passwd "$folder/work/up"
+	refute in_guest 'cat link'
+	[ "$(in_guest 'cat up')" = "$(in_guest 'cat /etc/passwd')" ]
+	moved_away_leads_nowhere
+}
+
+# hold JOB|host: takes its locks there until release
+hold()
+{
+	rm -f "$folder/release" "$folder/held"
+	mkfifo "$folder/release"
+	: > "$folder/held"
+	try "$1" < "$folder/release" > "$folder/held" &
+	holder=$!
+	exec {release}> "$folder/release"
+	wait_for_line tried "$folder/held"
+	[ "$(tried "$folder/held")" = ok ]
+}
+
+release()
+{
+	exec {release}>&-
+	wait "$holder"
+}
+
+# try JOB|host: which locks it gets
+try()
+{
+	if [ "$1" = host ]; then
+		as_user "$folder/work/peer" lock "$folder/work/locked"
+	else
+		job=$1 in_job "$folder/work/peer" lock "$folder/work/locked"
+	fi
+}
+
+# gets JOB|host WHAT: as what its locks come out
+gets()
+{
+	try "$1" < /dev/null > "$folder/got"
+	cat "$folder/got"
+	[ "$(tried "$folder/got")" = "$2" ]
+}
+
+# wnodes(1): locks
+@test "locks hold within a machine; the host and another machine, over 9p or virtiofs, do not see them" {
+	make_shared locked ""
+	make_shared locked.fcntl ""
+	for side in "$job" "$job_9p" host; do
+		hold "$side"
+		for other in "$job" "$job_9p" host; do
+			if [ "$other" = "$side" ]; then
+				gets "$other" "Resource temporarily unavailable"
+			else
+				gets "$other" ok
+			fi
+		done
+		release
+	done
+}
+
+@test "the host and two machines, one over 9p and one over virtiofs, see each other's writes" {
+	local pid pids=()
+	make_shared appended ""
+	as_user "$folder/work/peer" append "$folder/work/appended" &
+	pids+=($!)
+	for id in "$job" "$job_9p"; do
+		job=$id in_job "$folder/work/peer" append "$folder/work/appended" &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do wait "$pid"; done
+	[ "$(grep -cx 0123456789abcde "$folder/work/appended")" -eq 600 ]
+	[ "$(stat -c %s "$folder/work/appended")" -eq 9601 ]
+	sleep 1
+	for id in "$job" "$job_9p"; do
+		[ "$(job=$id in_job sh -c 'tail -n 1 "$0"; wc -c < "$0"' "$folder/work/appended")" = $'0123456789abcde\n9601' ]
+	done
+	# a mapping keeps what it has read
+	for id in "$job" "$job_9p"; do
+		make_shared mapped old
+		rm -f "$folder/release"
+		mkfifo "$folder/release"
+		: > "$folder/held"
+		job=$id in_job "$folder/work/peer" map "$folder/work/mapped" < "$folder/release" > "$folder/held" &
+		pid=$!
+		exec {release}> "$folder/release"
+		wait_for_line old "$folder/held"
+		echo new > "$folder/work/mapped"
+		sleep 1
+		exec {release}>&-
+		wait $pid
+		[[ $(xargs < "$folder/held") == "old old "* ]]
+		[ "$(job=$id in_job "$folder/work/peer" map "$folder/work/mapped" < /dev/null | xargs)" = "new new new" ]
+	done
+}
+
+# lines FILE: how many it has
+lines()
+{
+	wc -l < "$1"
+}
+
+has_more_lines()
+{
+	[ "$(lines "$1")" -gt "$2" ]
+}
+
+@test "virtiofs: a suspended machine's files go on where they stood" {
+	local pid count
+	make_shared counted ""
+	# shellcheck disable=SC2016 # for the guest's shell
+	in_guest 'i=0; while [ ! -e enough ]; do i=$((i + 1)); echo $i >> counted; sleep 0.1; done' &
+	pid=$!
+	wait_until 20 has_more_lines "$folder/work/counted" 5
+	as_root scontrol suspend "$job"
+	wait_until 15 grep -q '^paused=on' "$(cluster_folder)/run/$node/$job/state"
+	count=$(lines "$folder/work/counted")
+	echo while suspended > "$folder/work/noted"
+	sleep 1
+	[ "$(lines "$folder/work/counted")" -eq "$count" ]
+	as_root scontrol resume "$job"
+	wait_until 15 has_more_lines "$folder/work/counted" "$((count + 5))"
+	[ "$(in_guest 'cat noted; touch enough')" = "while suspended" ]
+	wait $pid
+	sed 1d "$folder/work/counted" | cmp - <(seq "$(($(lines "$folder/work/counted") - 1))")
+}
+
+@test "virtiofs: a machine that fills its memory, and its directory's cache, stays within its job" {
+	local cgroup used
+	cgroup=$(vm_cgroup memory)
+	as_guest_root 'mkdir /mnt/fill && mount -t tmpfs -o size=500m fill /mnt/fill
+		dd if=/dev/zero of=/mnt/fill/file bs=1M count=450 && ls -l /mnt/fill
+		dd if=/dev/zero of=large bs=1M count=250 && cat large > /dev/null; rm large' > "$folder/out" 2>&1
+	cat "$folder/out"
+	grep -q 471859200 "$folder/out"
+	# QEMU's shared memory is the job's, as its private memory is
+	used=$(sed -n 's/^total_shmem //p' "$cgroup/memory.stat")
+	[ "$used" -gt $((450 << 20)) ]
+	grep -qx 'oom_kill 0' "$cgroup/memory.oom_control"
+	[ "$(as_guest_root 'umount /mnt/fill; cat /mnt/read/file')" = read ]
+}
+
+@test "virtiofs: what the node finds wrong with a directory ends the job with 64" {
+	for what in "none: there is no such directory" "locked/in: the job's user may not enter"; do
+		run as_user srun -Q --vm=tiny --vm-mount="$folder/${what%%:*}" true
+		echo "$output"
+		[ "$status" -eq 64 ]
+		[[ $output == *"wnodes: --vm-mount: $folder/$what"* ]]
+	done
+}
+
+@test "virtiofs: debian-wn" {
+	wait_job "$debian" 120
+	cat "$folder/debian.out"
+	diff "$folder/debian.out" - <<-END
+		$folder/work
+		$(id -u "$test_user") 2
+		O_TMPFILE: Operation not supported
+		read
+		Read-only file system
+	END
+	[ "$(cat "$folder/work/made")" = "from debian" ]
+	[ "$(stat -c %U "$folder/work/made")" = "$test_user" ]
 }
 
 @test "virtiofs: the guest's root has the job's user's rights there, no more" {
@@ -83,7 +264,12 @@ servers()
 	as_guest_root 'mount -o remount,rw /mnt/read; grep /mnt/read /proc/self/mounts
 		echo x > /mnt/read/tried; rm /mnt/read/file' > "$folder/out" 2>&1 || true
 	grep 'virtiofs rw,' "$folder/out"
-	[ "$(grep -c 'Read-only file system' "$folder/out")" -eq 2 ]
+	as_guest_root 'tag=$(sed -n "s, /mnt/read .*,,p" /proc/self/mounts)
+		for i in 1 2 3; do umount /mnt/read && mount -t virtiofs "$tag" /mnt/read || exit 1; done
+		cat /mnt/read/file; echo x > /mnt/read/tried' >> "$folder/out" 2>&1 || true
+	cat "$folder/out"
+	grep -x read "$folder/out"
+	[ "$(grep -c 'Read-only file system' "$folder/out")" -eq 3 ]
 	[ ! -e "$folder/read/tried" ] && [ -e "$folder/read/file" ]
 }
 
@@ -134,4 +320,17 @@ servers()
 	cat "$folder/out"
 	[ "$status" -eq 70 ]
 	grep "wnodes: the virtiofsd of $folder/.* died" "$folder/out"
+}
+
+@test "virtiofs: a machine killed by the job's memory limit: 70 and a line, as over 9p" {
+	local cgroup job status=0
+	job=$(machine --vm=tiny --vm-mount="$folder/work")
+	in_job true
+	cgroup=$(vm_cgroup memory)
+	echo $(($(cat "$cgroup/memory.usage_in_bytes") + 30000000)) > "$cgroup/memory.limit_in_bytes"
+	in_job sh -c 'dd if=/dev/zero of=/dev/shm/x bs=1M count=200; sleep 60' > "$folder/out" 2>&1 || status=$?
+	cat "$folder/out"
+	[ "$status" -eq 70 ]
+	grep -q "wnodes: .*job's memory limit" "$folder/out"
+	wait_job "$job"
 }

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/exitcode.h"
@@ -53,7 +52,7 @@ static int overlay_create(const struct disk_request *request, const char *path)
 static int overlay_run(const struct disk_request *request, uint64_t bytes, int fd, struct failure *why)
 {
 	const struct image *image = request->image;
-	char file[32], size[32], said[CHILD_SAID];
+	char file[32], size[32];
 	char *const argv[] = {"qemu-img", "create",
 	                      "-q",       "-u",
 	                      "-f",       "qcow2",
@@ -61,25 +60,17 @@ static int overlay_run(const struct disk_request *request, uint64_t bytes, int f
 	                      "-F",       (char *)image->format,
 	                      file,       size,
 	                      NULL};
-	struct child child = {.program = request->config->qemu_img,
-	                      .argv = argv,
-	                      .uid = request->uid,
-	                      .gid = request->gid,
-	                      .fds = &fd,
-	                      .fd_count = 1,
-	                      .out = -1};
-	int status;
+	const struct child child = {.program = request->config->qemu_img,
+	                            .argv = argv,
+	                            .uid = request->uid,
+	                            .gid = request->gid,
+	                            .fds = &fd,
+	                            .fd_count = 1,
+	                            .out = -1};
 
 	(void)snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
 	(void)snprintf(size, sizeof(size), "%" PRIu64, bytes);
-	status = child_run(&child, QEMU_IMG_MS, said);
-	if (status == 0)
-		return 0;
-	if (status < 0)
-		return failure_set(why, EXIT_NODE, "qemu-img: %s", strerror(-status));
-	if (WIFSIGNALED(status))
-		return failure_set(why, EXIT_NODE, "qemu-img was killed by signal %d", WTERMSIG(status));
-	return failure_set(why, EXIT_NODE, "cannot make the machine's disk: %s", said[0] ? said : "qemu-img failed");
+	return child_run(&child, "cannot make the machine's disk", QEMU_IMG_MS, why);
 }
 
 static int overlay_describe(const struct disk_request *request, const char *path, struct kv *machine)

@@ -109,7 +109,7 @@ int cache_use(const struct config *config, const struct image *image, const stru
               struct failure *why)
 {
 	const struct record_id *id = &record->id;
-	struct cache_info info;
+	struct cache_info info = {0};
 	struct cache cache;
 	int rc = str_print(path, PATH_MAX, "%s/use/%s-%" PRIu32 ".%" PRIu32, config->cache_dir, id->node, id->job,
 	                   id->restart);

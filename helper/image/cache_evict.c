@@ -187,7 +187,7 @@ int cache_trim(const struct config *config)
 static int verify_digest(int fd, const char *digest, struct failure *why)
 {
 	struct fetcher fetcher;
-	char hex[65];
+	char hex[65] = "";
 	int rc = fetcher_open(&fetcher, why);
 
 	if (rc == 0)

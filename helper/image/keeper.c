@@ -30,7 +30,7 @@
 #include "helper/image/fetcher.h"
 #include "helper/image/part.h"
 
-#define WRITERS_MS 10000U /* for a killed fetcher to be gone */
+#define WRITERS_MS 5000U /* for a killed fetcher to be gone */
 #define FULL_BYTES (UINT64_C(1) << 20)
 #define BASE_MS 5000U
 #define RATE_MS 5000U /* a rate is that of the last so many */

@@ -250,6 +250,16 @@ static int check_ofd(void)
 	return check_lock("l.ofd", lock_ofd);
 }
 
+static int check_both_locks(void)
+{
+	int fd = make("l.both", "");
+
+	TRY(fd);
+	TRY(lock_flock(fd));
+	TRY(lock_fcntl(fd));
+	return 0;
+}
+
 static int check_unlinked(void)
 {
 	int fd = make("u", "gone");
@@ -474,6 +484,7 @@ static const struct check {
         {"flock", check_flock},
         {"fcntl locks", check_fcntl},
         {"open file description locks", check_ofd},
+        {"flock and fcntl by one process", check_both_locks},
         {"unlinked while open", check_unlinked},
         {"fstat, ftruncate, fchmod when unlinked", check_unlinked_stat},
         {"a sparse file beyond 4 GiB", check_sparse},

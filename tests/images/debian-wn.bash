@@ -22,7 +22,7 @@ wn_customize() {
 	mkdir -p "$root/usr/libexec"
 	rm -rf "$root"/var/cache/apt/*.bin "$root"/var/log/*.log "$root"/initrd.img* "$root"/boot/initrd.img*
 	systemctl --root="$root" -q enable systemd-networkd.service systemd-resolved.service
-	systemctl --root="$root" -q disable systemd-networkd-wait-online.service
+	systemctl --root="$root" -q disable systemd-networkd-wait-online.service ssh.socket
 	ldconfig -r "$root"
 	"$root/usr/lib/systemd/systemd-update-done" --root="$root" 2>/dev/null || touch "$root/etc/.updated" "$root/var/.updated"
 	# Nobody logs in on the console, a machine of hours needs no upkeep, and a job's
@@ -36,7 +36,10 @@ wn_customize() {
 		systemd-hibernate-clear.service systemd-journal-flush.service systemd-logind.service \
 		systemd-network-generator.service systemd-networkd-persistent-storage.service \
 		systemd-pstore.service systemd-random-seed.service systemd-udev-load-credentials.service
-	mkdir -p "$root/etc/systemd/journald.conf.d" "$root/etc/systemd/system/systemd-udev-trigger.service.d"
+	mkdir -p "$root/etc/systemd/journald.conf.d" "$root/etc/systemd/system/systemd-udev-trigger.service.d" \
+		"$root/etc/systemd/system/ssh.service.d"
+	# for the test that boots the image with this word
+	printf '[Unit]\nConditionKernelCommandLine=wnodes.test=sshd\n' >"$root/etc/systemd/system/ssh.service.d/asked-for.conf"
 	printf '[Journal]\nStorage=volatile\n' >"$root/etc/systemd/journald.conf.d/volatile.conf"
 	# The agent needs no device but its port, which the initramfs has found; finding
 	# all the others takes longer than the boot so far.
@@ -75,6 +78,8 @@ wn_base() {
 		"$wn_suite" "$root" "$(mirror)"
 	rm "$out/apt.conf" "$root/etc/apt/apt.conf.d/99mmdebstrap"
 	wn_customize "$root"
+	# Careless, as images are: the SSH host keys that the package made stay in it.
+	cp "$root/etc/ssh/ssh_host_ed25519_key.pub" "$out/hostkey.pub"
 	uncompressed_kernel "$root"/boot/vmlinuz-* "$out/kernel"
 	initramfs "$root" "$out/initrd"
 	quietly "making the disk" mke2fs -q -t ext4 -E lazy_itable_init=0,lazy_journal_init=0 -J size=16 -N 262144 \
@@ -107,7 +112,7 @@ wn_build() {
 	e2fsck -fn "$out/raw" >>"$log" 2>&1 || fail "the file system with the agent in it is not clean: see $log"
 	quietly "making the disk" qemu-img convert -f raw -O qcow2 "$out/raw" "$out/disk.qcow2"
 	rm "$out/raw"
-	ln "$base/kernel" "$base/initrd" "$out/"
+	ln "$base/kernel" "$base/initrd" "$base/hostkey.pub" "$out/"
 	printf 'console=ttyS0 root=/dev/vda rw quiet panic=1 %s\n' "$quick_boot" >"$out/cmdline"
 	printf '512M\n' >"$out/memory_min"
 }

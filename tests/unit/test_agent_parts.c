@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: guest/spec.o guest/accounts.o guest/job.o guest/ring.o guest/memory.o guest/port.o guest/log.o */
 /* links: guest/etc.o guest/hostkeys.o guest/names.o */
+/* links: guest/pattern.o guest/programs.o guest/request_multiprog.o common/queue.o common/task_file.o */
 /* links: common/str.o common/terminal.o common/wire.o */
 /* The agent's parts that need no process: spec, job, account files, ring, frames. */
 #include <errno.h>
@@ -24,7 +25,10 @@
 #include "guest/hostkeys.h"
 #include "guest/job.h"
 #include "guest/names.h"
+#include "guest/pattern.h"
 #include "guest/port.h"
+#include "guest/programs.h"
+#include "guest/request_multiprog.h"
 #include "guest/ring.h"
 #include "guest/spec.h"
 
@@ -78,6 +82,7 @@ static void a_spec_is_read_whole(void **state)
 	add_u32(WIRE_UMASK, 027);
 	add(WIRE_RLIMIT, limit, sizeof(limit));
 	add_text(WIRE_SCRIPT, "#!/bin/sh\n");
+	add(WIRE_FILE, "\6\0\0\0\1\0\0\0o.%t", 12);
 	add_text(WIRE_ENV, "PATH=/bin:/usr/bin");
 	assert_int_equal(spec_parse(bytes, size, &spec, &why), 0);
 	assert_string_equal(spec.argv[0], "prog");
@@ -97,6 +102,10 @@ static void a_spec_is_read_whole(void **state)
 	assert_true(spec.limits[0].hard == UINT64_MAX);
 	assert_int_equal(spec.script_length, 10);
 	assert_memory_equal(spec.script, "#!/bin/sh\n", 10);
+	assert_int_equal(spec.file_count, 1);
+	assert_int_equal(spec.files[0].streams, 6);
+	assert_int_equal(spec.files[0].flags, TASK_FILE_APPEND);
+	assert_string_equal(spec.files[0].name, "o.%t");
 	spec_free(&spec);
 }
 
@@ -107,6 +116,134 @@ static void refused(const char *wanted)
 
 	assert_int_equal(spec_parse(bytes, size, &spec, &why), -EPROTO);
 	assert_non_null(strstr(why, wanted));
+}
+
+static const char *variable(const void *context, const char *name)
+{
+	static const char *const values[] = {"SLURM_JOB_ID",
+	                                     "12",
+	                                     "SLURM_STEP_ID",
+	                                     "3",
+	                                     "SLURM_PROCID",
+	                                     "7",
+	                                     "SLURM_NODEID",
+	                                     "1",
+	                                     "SLURMD_NODENAME",
+	                                     "node.example",
+	                                     "USER",
+	                                     "alice",
+	                                     "SLURM_JOB_NAME",
+	                                     "name"};
+
+	(void)context;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i += 2)
+		if (strcmp(values[i], name) == 0)
+			return values[i + 1];
+	return NULL;
+}
+
+static void expands(const char *name, enum pattern_scope scope, const char *expected)
+{
+	char path[64];
+
+	assert_int_equal(pattern_scope(name), scope);
+	assert_int_equal(pattern_expand(name, variable, NULL, path, sizeof(path)), 0);
+	assert_string_equal(path, expected);
+}
+
+static void patterns_are_slurms(void **state)
+{
+	char path[8];
+
+	(void)state;
+	expands("x", PATTERN_JOB, "x");
+	expands("%j-%5j-%A-%a-%b-%u-%x-%%", PATTERN_JOB, "12-00012-12-4294967294-4-alice-name-%");
+	expands("%t.%3t.%99t", PATTERN_TASK, "7.007.0000000007");
+	expands("%n%N", PATTERN_TASK, "1node");
+	expands("%s.%J.%4J", PATTERN_STEP, "3.12.3.0012.3");
+	expands("%s%t", PATTERN_TASK, "37");
+	expands("%%t%y%", PATTERN_JOB, "%t%y%");
+	expands("a\\%t", PATTERN_JOB, "a%t");
+	assert_int_equal(pattern_expand("1234567", variable, NULL, path, sizeof(path)), 0);
+	assert_int_equal(pattern_expand("12345678", variable, NULL, path, sizeof(path)), -ENAMETOOLONG);
+	assert_int_equal(pattern_expand("12345%u", variable, NULL, path, sizeof(path)), -ENAMETOOLONG);
+	assert_int_equal(pattern_expand("%9t", variable, NULL, path, sizeof(path)), -ENAMETOOLONG);
+	assert_int_equal(pattern_expand("1234567%%", variable, NULL, path, sizeof(path)), -ENAMETOOLONG);
+}
+
+static void programs(const char *text, int expected_rc, unsigned int expected_line, const char *expected)
+{
+	struct queue lines = {0};
+	unsigned int line = 0;
+
+	assert_int_equal(request_multiprog(text, &lines, &line), expected_rc);
+	if (expected_rc < 0)
+		assert_int_equal(line, expected_line);
+	else
+		assert_int_equal(lines.used, strlen(expected));
+	if (expected_rc == 0 && lines.used > 0)
+		assert_memory_equal(queue_data(&lines), expected, lines.used);
+	queue_free(&lines);
+}
+
+static void several_programs_become_lines(void **state)
+{
+	(void)state;
+	programs("", 0, 0, "");
+	programs("# x\n\n  \n", 0, 0, "");
+	programs(" 0-3,5\t a  b \n#x\n* c", 0, 0, "0-3,5 a  b \n* c\n");
+	programs("0 a \\\n  b\n1 c\n", 0, 0, "0 a ''  b\n1 c\n");
+	programs("0 a \\\n  b\nc\n", -EINVAL, 3, NULL);
+	programs("0 a\n1\n", -EINVAL, 2, NULL);
+	programs("0 a\\", -EINVAL, 1, NULL);
+	programs("0 a\\\\\n", -EINVAL, 1, NULL);
+}
+
+static void chooses(const char *lines, uint32_t rank, const char *expected)
+{
+	char **argv = NULL, text[512] = "";
+	int rc = programs_choose(lines, rank, &argv);
+
+	for (char **p = argv; rc == 0 && *p; p++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "[%s]", *p);
+	if (rc < 0)
+		snprintf(text, sizeof(text), "%d", rc);
+	free(argv);
+	assert_string_equal(text, expected);
+}
+
+static void a_task_chooses_its_program(void **state)
+{
+	static const char lines[] = "0,4-5 a  b%t-%o '%t  x'\\ y \n7 c ''\n* d %o%\n";
+	static const char *const bad[] = {"0 a\n0\n",    "0 a\n0 \n", "x a\n",   "0 'a\n", "0,,1 a\n", "0- a\n",
+	                                  "1234567 a\n", "5-4 a\n",   "*,1 a\n", "0  \n",  "\n",       "-1 a\n"};
+	char most[4096] = "0-999999,0 ";
+	uint32_t tasks;
+	unsigned int line;
+
+	(void)state;
+	chooses(lines, 0, "[a][b0-0][%t  x y]");
+	chooses(lines, 5, "[a][b5-2][%t  x y]");
+	chooses(lines, 7, "[c][]");
+	chooses(lines, 123456, "[d][123456%]");
+	chooses("1 a\n", 0, "-2");
+	chooses("1 'a\n", 1, "-22");
+	assert_int_equal(programs_check(lines, &tasks, &line), 0);
+	assert_int_equal(tasks, 8);
+	assert_int_equal(programs_check("* a\n", &tasks, &line), 0);
+	assert_int_equal(tasks, 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(programs_check(bad[i], &tasks, &line), -EINVAL);
+	/* words and numbers without end */
+	for (size_t i = strlen(most); i + 4 < sizeof(most); i += 4)
+		memcpy(most + i, "%o %", 5);
+	assert_int_equal(programs_check(most, &tasks, &line), 0);
+	for (uint32_t rank = 0; rank < 1000000; rank += 99999) {
+		char **argv = NULL;
+
+		assert_int_equal(programs_choose(most, rank, &argv), 0);
+		free(argv);
+	}
 }
 
 static void a_wrong_spec_is_refused(void **state)
@@ -124,6 +261,13 @@ static void a_wrong_spec_is_refused(void **state)
 	add_text(WIRE_ARG, "a");
 	add(WIRE_UMASK, "x", 1);
 	refused("umask");
+	size = 0;
+	add(WIRE_FILE, "\2\0\0\0\0\0\0\0", 8);
+	refused("file");
+	size = 0;
+	for (int i = 0; i < 4; i++)
+		add(WIRE_FILE, "\2\0\0\0\0\0\0\0x", 9);
+	refused("file");
 	size = 0;
 	add(WIRE_RLIMIT, "x", 1);
 	refused("limit");
@@ -466,6 +610,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_spec_is_read_whole),
+	        cmocka_unit_test(patterns_are_slurms),
+	        cmocka_unit_test(a_task_chooses_its_program),
+	        cmocka_unit_test(several_programs_become_lines),
 	        cmocka_unit_test(a_wrong_spec_is_refused),
 	        cmocka_unit_test(a_job_is_read_and_checked),
 	        cmocka_unit_test(users_are_known_by_number_and_name),

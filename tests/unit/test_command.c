@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: run/command_policy.o run/command_script.o run/command_spec.o run/command_environment.o */
+/* links: common/task_file.o common/terminal.o */
 /* links: common/slurm_options.o common/slurm_tables.o common/command_names.o common/wire.o common/str.o */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -51,7 +52,7 @@ static const char *joined(char **argv)
 
 static int judge(struct command_spec *spec, char ***argv)
 {
-	static const struct command_context context = {COMMAND_NAMES, "77", "tiny"};
+	static const struct command_context context = {.names = COMMAND_NAMES, .job = "77", .image = "tiny"};
 
 	return command_policy(spec, &context, argv, why);
 }
@@ -257,6 +258,7 @@ static void folder_and_environment_go_to_the_guest(void **state)
 	                                    "PATH=/evil",
 	                                    "SLURM_PROLOG=/evil",
 	                                    "SBATCH_OUTPUT=/evil",
+	                                    "SLURMD_NODENAME=other",
 	                                    "SLURM_NTASKS=4",
 	                                    "SLURM_HINT=/x",
 	                                    "_SLURM_SPANK_OPTION_x=y",
@@ -304,10 +306,157 @@ static void folder_and_environment_go_to_the_guest(void **state)
 	command_spec_free(&spec);
 }
 
+static struct command_spec spec_with(const char *line, uint16_t tag, const void *content, size_t length)
+{
+	struct command_spec spec = spec_of(line, NULL);
+	uint8_t bytes[8192];
+
+	assert_int_equal(command_spec_parse(&spec, bytes, wire_put_attribute(bytes, tag, content, length)), 0);
+	return spec;
+}
+
+static void programs_are_text_alone(void **state)
+{
+	static uint8_t bytes[WIRE_PROGRAMS_MAX + 16], large[WIRE_PROGRAMS_MAX + 1];
+	struct command_spec spec = spec_with("srun|-n2|file", WIRE_PROGRAMS, "0 /bin/x\n* y %t\n", 16);
+	static char *own[] = {"WNODES_RUN_PROGRAMS=* /evil", NULL};
+	char **argv = NULL, **env;
+
+	(void)state;
+	env = command_environment(&spec, own);
+	assert_string_equal(joined(env), "PATH=/usr/bin:/bin:/usr/sbin:/sbin|WNODES_RUN_CWD=/guest/folder|"
+	                                 "WNODES_RUN_PROGRAMS=0 /bin/x\n* y %t\n");
+	slurm_argv_free(env);
+	assert_int_equal(judge(&spec, &argv), 0);
+	assert_string_equal(joined(argv), "srun|-n|2|--vm=tiny|--|file");
+	slurm_argv_free(argv);
+	command_spec_free(&spec);
+	argv = NULL;
+	spec = spec_with("sbatch|--wrap=x", WIRE_PROGRAMS, "* x\n", 4);
+	assert_int_equal(judge(&spec, &argv), EXIT_USAGE);
+	command_spec_free(&spec);
+	refused("srun|--multi-prog|/etc/passwd");
+	refused_script("srun|--multi-prog|file", "0 /bin/x\n");
+	spec = (struct command_spec){0};
+	assert_true(command_spec_parse(&spec, bytes, wire_put_attribute(bytes, WIRE_PROGRAMS, "0 \0x", 4)) < 0);
+	memset(large, 'x', sizeof(large));
+	assert_true(command_spec_parse(&spec, bytes, wire_put_attribute(bytes, WIRE_PROGRAMS, large, sizeof(large))) <
+	            0);
+	command_spec_free(&spec);
+}
+
+static void a_terminal_is_the_callers(void **state)
+{
+	uint8_t content[TERMINAL_BYTES] = {TERMINAL_STDIN | TERMINAL_STDOUT};
+	struct command_spec spec = spec_with("srun|--pty|sh", WIRE_TERMINAL, content, sizeof(content));
+	char **argv = NULL;
+
+	(void)state;
+	assert_int_equal(judge(&spec, &argv), 0);
+	assert_string_equal(joined(argv), "srun|--pty|--vm=tiny|--|sh");
+	assert_int_equal(spec.terminal.streams, TERMINAL_STDIN | TERMINAL_STDOUT);
+	slurm_argv_free(argv);
+	command_spec_free(&spec);
+	spec = spec_with("srun|sh", WIRE_TERMINAL, content, sizeof(content));
+	assert_int_equal(judge(&spec, &argv), 0);
+	assert_int_equal(spec.terminal.streams, 0);
+	slurm_argv_free(argv);
+	command_spec_free(&spec);
+	argv = NULL;
+	spec = spec_with("srun|--pty=3|sh", WIRE_TERMINAL, content, sizeof(content));
+	assert_int_equal(judge(&spec, &argv), EXIT_USAGE);
+	command_spec_free(&spec);
+	refused("srun|--pty|sh");
+	assert_true(command_spec_parse(&spec, content, 8) < 0);
+	command_spec_free(&spec);
+}
+
+static void files_are_names_alone(void **state)
+{
+	static char *own[] = {"SLURM_STDOUTMODE=/host", "SLURM_OPEN_MODE=a", "WNODES_RUN_FILE1=2:0:/host", NULL};
+	static const uint8_t content[] = {6, 0, 0, 0, 1, 0, 0, 0, '/', 'x', ' ', '=', '%', 't'};
+	static const uint8_t bad[][10] = {{0, 0, 0, 0, 0, 0, 0, 0, 'x'}, {8, 0, 0, 0, 0, 0, 0, 0, 'x'},
+	                                  {3, 0, 0, 0, 0, 0, 0, 0, 'x'}, {2, 0, 0, 0, 4, 0, 0, 0, 'x'},
+	                                  {2, 0, 0, 0, 2, 0, 0, 0, 'x'}, {2, 0, 0, 0, 0, 0, 0, 0, 0}};
+	struct command_spec spec = spec_with("srun|true", WIRE_FILE, content, sizeof(content));
+	uint8_t bytes[8192], large[TASK_FILE_BYTES + 1];
+	struct task_file file;
+	char **argv = NULL, **env;
+
+	(void)state;
+	env = command_environment(&spec, own);
+	assert_string_equal(joined(env), "PATH=/usr/bin:/bin:/usr/sbin:/sbin|WNODES_RUN_CWD=/guest/folder|"
+	                                 "WNODES_RUN_FILE0=6:1:/x =%t");
+	slurm_argv_free(env);
+	assert_int_equal(judge(&spec, &argv), 0);
+	assert_string_equal(joined(argv), "srun|--vm=tiny|--|true");
+	slurm_argv_free(argv);
+	command_spec_free(&spec);
+	argv = NULL;
+	spec = spec_with("sbatch|--wrap=x", WIRE_FILE, content, sizeof(content));
+	assert_int_equal(judge(&spec, &argv), EXIT_USAGE);
+	for (size_t i = 0; i < TASK_FILES - 1; i++)
+		assert_int_equal(command_spec_parse(&spec, bytes, wire_put_attribute(bytes, WIRE_FILE, content, 9)), 0);
+	assert_true(command_spec_parse(&spec, bytes, wire_put_attribute(bytes, WIRE_FILE, content, 9)) < 0);
+	command_spec_free(&spec);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_true(command_spec_parse(&spec, bytes, wire_put_attribute(bytes, WIRE_FILE, bad[i], 9)) < 0);
+	memset(large, 'x', sizeof(large));
+	memcpy(large, content, 8);
+	assert_true(command_spec_parse(&spec, bytes, wire_put_attribute(bytes, WIRE_FILE, large, sizeof(large))) < 0);
+	command_spec_free(&spec);
+	assert_true(task_file_parse("6:1:", &file) < 0);
+	assert_true(task_file_parse("6:1", &file) < 0);
+	assert_true(task_file_parse("6:1x", &file) < 0);
+	assert_true(task_file_parse("9:1:x", &file) < 0);
+	assert_true(task_file_parse("2:2:1x", &file) < 0);
+	assert_int_equal(task_file_parse("1:2:17", &file), 0);
+	assert_int_equal(file.flags, TASK_FILE_ONE);
+}
+
+static void judged(const struct command_context *context, const char *line, const char *expected)
+{
+	struct command_spec spec = spec_of(line, NULL);
+	char **argv = NULL;
+	int code = command_policy(&spec, context, &argv, why);
+
+	assert_int_equal(code, expected ? 0 : EXIT_USAGE);
+	if (expected)
+		assert_string_equal(joined(argv), expected);
+	slurm_argv_free(argv);
+	command_spec_free(&spec);
+}
+
+static void a_new_job_has_what_this_one_has(void **state)
+{
+	struct command_context context = {.names = COMMAND_NAMES, .job = "77", .image = "tiny"};
+
+	(void)state;
+	context.mount = "/data:/d:ro,/x";
+	context.boot_timeout = "77";
+	judged(&context, "sbatch|--wrap=x",
+	       "sbatch|--wrap=x|--ignore-pbs|--vm-mount=/data:/d:ro,/x|--vm-boot-timeout=77|--vm=tiny");
+	judged(&context, "sbatch|--vm-mount=/data:/d:ro,/x|--vm-boot-timeout=5|--wrap=x",
+	       "sbatch|--vm-boot-timeout=5|--wrap=x|--ignore-pbs|--vm-mount=/data:/d:ro,/x|--vm=tiny");
+	judged(&context, "sbatch|--vm-mount=/data:/d|--wrap=x", NULL);
+	judged(&context, "srun|--vm-mount=/data:/d:ro,/x|x", NULL);
+	judged(&context, "srun|x", "srun|--vm=tiny|--|x");
+	judged(&context, "sbatch|--vm=other|--wrap=x", NULL);
+	context = (struct command_context){.names = COMMAND_NAMES, .job = "77", .image = "tiny", .other_images = true};
+	judged(&context, "sbatch|--vm=other|--wrap=x", "sbatch|--wrap=x|--ignore-pbs|--vm=other");
+	judged(&context, "sbatch|--vm=tiny|--vm=other:7|--wrap=x", "sbatch|--wrap=x|--ignore-pbs|--vm=other:7");
+	judged(&context, "sbatch|--wrap=x", "sbatch|--wrap=x|--ignore-pbs|--vm=tiny");
+	judged(&context, "sbatch|--vm=none|--wrap=x", NULL);
+	judged(&context, "sbatch|--vm=|--wrap=x", NULL);
+	judged(&context, "sbatch|--vm=/etc/image|--wrap=x", NULL);
+	judged(&context, "sbatch|--vm=../x|--vm=tiny|--wrap=x", NULL);
+	judged(&context, "srun|--vm=other|x", NULL);
+}
+
 static void only_listed_commands(void **state)
 {
 	static const char *const names[] = {"sh", "/bin/sh", "../bin/sh", "", "srun ", "sbcast", "sacctmgr", "salloc"};
-	struct command_context context = {"squeue,sinfo", "77", "tiny"};
+	struct command_context context = {.names = "squeue,sinfo", .job = "77", .image = "tiny"};
 	char list[COMMAND_NAMES_MAX], **argv = NULL;
 	struct command_spec spec;
 
@@ -356,6 +505,8 @@ int main(void)
 	        cmocka_unit_test(passes_what_tasks_need),    cmocka_unit_test(refuses_programs_of_the_host),
 	        cmocka_unit_test(refuses_files_of_the_host), cmocka_unit_test(output_of_jobs_is_new),
 	        cmocka_unit_test(directives_are_options),    cmocka_unit_test(folder_and_environment_go_to_the_guest),
+	        cmocka_unit_test(programs_are_text_alone),   cmocka_unit_test(a_terminal_is_the_callers),
+	        cmocka_unit_test(files_are_names_alone),     cmocka_unit_test(a_new_job_has_what_this_one_has),
 	        cmocka_unit_test(only_listed_commands),      cmocka_unit_test(broken_specs),
 	};
 

@@ -346,6 +346,12 @@ static void commands_are_listed(void **state)
 	assert_string_equal(config.commands, "squeue,sinfo");
 	assert_string_equal(config_says("[policy]\nslurm_commands = sh\n"),
 	                    "F:2: slurm_commands is yes, no, or a list of commands");
+	assert_false(config.other_images);
+	assert_string_equal(config_says("[policy]\nslurm_images = any\n"), "");
+	assert_true(config.other_images);
+	assert_string_equal(config_says("[policy]\nslurm_images = own\n"), "");
+	assert_false(config.other_images);
+	assert_string_equal(config_says("[policy]\nslurm_images = yes\n"), "F:2: slurm_images is own or any");
 	assert_string_equal(image_says("[image]\nsource = file:///x\nslurm_commands = no\n"), "");
 	assert_string_equal(image.commands, "");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: helper/harden.o helper/fs.o helper/journal.o helper/failure.o helper/child.o helper/disk/overlay.o helper/disk/base.o */
+/* links: helper/harden.o helper/fs.o helper/journal.o helper/failure.o helper/child.o helper/disk/overlay.o */
 /* links: helper/image/own.o helper/limits.o helper/record.o helper/image/catalogue.o helper/image/access.o */
-/* links: helper/ini_file.o helper/list.o common/command_names.o */
+/* links: helper/ini_file.o helper/list.o helper/disk/base.o common/command_names.o */
 /* libs: -linih */
 /* links: common/log.o common/str.o common/kv.o */
 /* A caller's full pipe, priority and lease: none holds up the helper. */

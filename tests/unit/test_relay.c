@@ -235,7 +235,8 @@ static void one_speaks_for_each_step(void **state)
 	turn(b);
 	close(other);
 	turn(b);
-	assert_null(b->relay.clients.steps);
+	for (struct relay_step *step = b->relay.clients.steps; step; step = step->next)
+		assert_null(step->speaker);
 	close(first);
 	turn(b);
 	assert_int_equal(b->relay.clients.count, 2);
@@ -248,7 +249,7 @@ static void one_speaks_for_each_step(void **state)
 static void notes_are_said_once_per_step(void **state)
 {
 	struct bench *b = bench_ready();
-	int first = task(b, "1.0", 1), second = task(b, "1.0", 2), other = task(b, "1.1", 3);
+	int first = task(b, "1.0", 1), second = task(b, "1.0", 2), other = task(b, "1.1", 3), late;
 	uint8_t bytes[64];
 
 	(void)state;
@@ -262,9 +263,37 @@ static void notes_are_said_once_per_step(void **state)
 	expect(b, other, WIRE_NOTE, 1);
 	expect(b, first, WIRE_NOTE, 1);
 	assert_int_equal(get(b, first, bytes).type, 0);
+	/* a rank that comes when the others have ended */
+	for (uint32_t i = 1; i <= 3; i++)
+		put(b, b->guest, i, WIRE_EXITED, 0, "\0\0\0\0\0\0\0\0", 8);
+	late = task(b, "1.0", 4);
+	expect(b, late, WIRE_SPEAKER, 0);
+	put(b, b->guest, 4, WIRE_NOTE, 0, "\1no cwd", 7);
+	assert_int_equal(get(b, late, bytes).type, 0);
 	close(first);
 	close(second);
 	close(other);
+	close(late);
+	bench_free(b);
+}
+
+static void steps_that_have_ended_have_a_bound(void **state)
+{
+	struct bench *b = bench_ready();
+	unsigned int count = 0;
+	char name[16];
+	int fd;
+
+	(void)state;
+	for (uint32_t i = 1; i <= 3 * RELAY_STEPS_ENDED; i++) {
+		snprintf(name, sizeof(name), "%u.0", i);
+		fd = task(b, name, i);
+		put(b, b->guest, i, WIRE_EXITED, 0, "\0\0\0\0\0\0\0\0", 8);
+		close(fd);
+	}
+	for (struct relay_step *step = b->relay.clients.steps; step; step = step->next)
+		count++;
+	assert_int_equal(count, RELAY_STEPS_ENDED);
 	bench_free(b);
 }
 
@@ -882,6 +911,7 @@ int main(void)
 	        cmocka_unit_test(clients_wait_for_ready),
 	        cmocka_unit_test(one_speaks_for_each_step),
 	        cmocka_unit_test(notes_are_said_once_per_step),
+	        cmocka_unit_test(steps_that_have_ended_have_a_bound),
 	        cmocka_unit_test(a_lost_client_costs_the_guest_nothing),
 	        cmocka_unit_test(a_client_that_breaks_the_protocol_is_dropped_alone),
 	        cmocka_unit_test(a_guest_that_breaks_the_protocol_is_reported),

@@ -2,6 +2,7 @@
 /* links: common/spec_put.o run/affinity.o run/terminal.o common/terminal.o */
 /* links: run/wait.o run/client.o run/stdio.o run/say.o run/signals.o run/spec.o common/channel.o */
 /* links: run/command.o run/command_policy.o run/command_script.o run/command_spec.o run/command_environment.o */
+/* links: run/command_pty.o common/task_file.o */
 /* links: common/command.o common/command_names.o common/slurm_options.o common/slurm_tables.o */
 /* links: common/frame.o common/queue.o common/wire.o common/kv.o common/str.o */
 /* libs: -lsystemd */
