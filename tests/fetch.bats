@@ -56,7 +56,7 @@ serve()
 # 3 MB of noise, zeros, and noise again; whole, packed, and packed wrongly
 make_images()
 (
-	cd "$top/root"
+	cd "$top/root" || exit
 	{
 		head -c 2000000 /dev/urandom
 		head -c 1000000 /dev/zero
@@ -127,7 +127,7 @@ get()
 begin_get()
 {
 	: > "$work/out"
-	exec=exec get "$@" >> "$work/out" 3>&- &
+	exec="exec" get "$@" >> "$work/out" 3>&- &
 	pid=$!
 }
 
@@ -358,7 +358,7 @@ one_error()
 }
 
 @test "killed at random moments, another process continues" {
-	local pid size i tries=0 sum
+	local pid size i tries=0
 	for i in $(seq 40); do
 		begin_get --rate 1500000 -- "$http/image"
 		sleep "0.$((RANDOM % 8 + 1))"
@@ -554,7 +554,7 @@ poke()
 	qemu-img create -q -f qcow2 "$image" 1G
 	run -65 look inspect --fd 3 --format qcow2 --qemu-img "$program"
 	refute grep -qE 'opened|forked|connected|executed' <<< "$output"
-	# one that says too much, one that never ends, one that lies
+	# one that says too much, and one that lies
 	printf '%s\n' '#!/bin/bash' 'while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done' > "$program"
 	run -65 look inspect --fd 3 --format qcow2 --qemu-img "$program"
 	one_error "says too much"
