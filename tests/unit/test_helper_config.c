@@ -421,24 +421,15 @@ static void all_errors_of_a_file_can_be_had(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(reads_a_whole_file),
-	        cmocka_unit_test(an_empty_file_is_the_defaults),
-	        cmocka_unit_test(errors_have_file_and_line),
-	        cmocka_unit_test(networks_are_checked),
-	        cmocka_unit_test(policy_is_checked),
-	        cmocka_unit_test(long_lines),
-	        cmocka_unit_test(continued_values),
-	        cmocka_unit_test(images),
-	        cmocka_unit_test(where_an_image_comes_from),
-	        cmocka_unit_test(aliases_and_tags),
-	        cmocka_unit_test(the_cache_and_the_fetch),
-	        cmocka_unit_test(an_images_name_is_checked),
-	        cmocka_unit_test(a_machines_hostname),
-	        cmocka_unit_test(the_spool_folder_is_the_nodes),
-	        cmocka_unit_test(commands_are_listed),
-	        cmocka_unit_test(lists),
-	        cmocka_unit_test(the_hosts_directories),
-	        cmocka_unit_test(all_errors_of_a_file_can_be_had),
+	        cmocka_unit_test(reads_a_whole_file),        cmocka_unit_test(an_empty_file_is_the_defaults),
+	        cmocka_unit_test(errors_have_file_and_line), cmocka_unit_test(networks_are_checked),
+	        cmocka_unit_test(policy_is_checked),         cmocka_unit_test(long_lines),
+	        cmocka_unit_test(continued_values),          cmocka_unit_test(images),
+	        cmocka_unit_test(where_an_image_comes_from), cmocka_unit_test(aliases_and_tags),
+	        cmocka_unit_test(the_cache_and_the_fetch),   cmocka_unit_test(an_images_name_is_checked),
+	        cmocka_unit_test(a_machines_hostname),       cmocka_unit_test(the_spool_folder_is_the_nodes),
+	        cmocka_unit_test(commands_are_listed),       cmocka_unit_test(lists),
+	        cmocka_unit_test(the_hosts_directories),     cmocka_unit_test(all_errors_of_a_file_can_be_had),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
