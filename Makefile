@@ -62,6 +62,7 @@ $(BUILD)/wnodes-helper: LIBS = -lslurm -linih
 $(BUILD)/wnodes-monitor: LIBS = $(call pkg_libs,libvirt libxml-2.0 libseccomp)
 $(BUILD)/wnodes-run: LIBS = $(call pkg_libs,libsystemd)
 $(BUILD)/wnodes-relay: LIBS = $(call pkg_libs,libsystemd libseccomp)
+$(BUILD)/wnodes: LIBS = $(call pkg_libs,jansson)
 $(BUILD)/wnodes-fetch: LIBS = $(call pkg_libs,$(FETCH_LIBS))
 
 $(BUILD)/wnodes-helper: $(HELPER) $(COMMON)
@@ -202,3 +203,7 @@ bench-start: packages
 .PHONY: bench-files
 bench-files: packages
 	bench/files
+
+.PHONY: bench-fetch
+bench-fetch: packages
+	bench/fetch

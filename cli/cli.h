@@ -23,14 +23,38 @@ int cli_helper(const char *const *arguments, struct blocks *blocks);
 
 void blocks_free(struct blocks *blocks);
 
+/** Append a block, which is emptied. Returns 0 or -ENOMEM. */
+int blocks_add(struct blocks *blocks, struct kv *block);
+
+/** One block of the helper's; a negative errno ends it all. What is taken out of block stays the taker's. */
+typedef int cli_block(void *context, struct kv *block);
+
+/** As cli_helper(), each block as soon as it comes. */
+int cli_helper_each(const char *const *arguments, cli_block *each, void *context);
+
 /** Print the blocks as a JSON array of objects; numbers stay texts but for those that are decimal. */
 void cli_print_json(const struct blocks *blocks);
 
 /** `wnodes status [--json] [JOB]`. argv is NULL-terminated, after the verb. Returns the exit code. */
 int cli_status(char **argv);
 
+/** `wnodes images [--json]`. */
+int cli_images(char **argv);
+
+/** `wnodes fetch [--json] NAME`. */
+int cli_fetch(char **argv);
+
+/** `wnodes evict [--json] NAME|DIGEST|--all`. */
+int cli_evict(char **argv);
+
+/** `wnodes prestage [--json] [--wait SECONDS] [--time MINUTES] NAME -w NODES|-p PARTITION`. */
+int cli_prestage(char **argv);
+
 /** `wnodes console [--node NODE] JOB`. */
 int cli_console(char **argv);
+
+/** `wnodes check [--deep] [--json]`. */
+int cli_check(char **argv);
 
 /** `wnodes sweep`. */
 int cli_sweep(char **argv);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "common/paths.h"
 
 #define ARGUMENTS 16
-#define OUTPUT_MAX (16U << 20)
+#define BLOCK_MAX (KV_FILE_MAX + 2) /* bytes of a block and its end */
 
 void blocks_free(struct blocks *blocks)
 {
@@ -35,60 +36,52 @@ static void child(const char *const *arguments, int output)
 	_exit(EXIT_NODE);
 }
 
-/* All that fd gives, ended by a NUL, from malloc; NULL: too much, or no memory. */
-static char *read_all(int fd)
+/* Take the blocks that text[used] has whole; the bytes they had, or a negative errno. */
+static ssize_t take_blocks(const char *text, size_t used, cli_block *each, void *context)
 {
-	size_t used = 0, size = 65536;
-	char *text = malloc(size);
-
-	while (text) {
-		ssize_t n = read(fd, text + used, size - used - 1);
-		char *more = text;
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			text[used] = 0;
-			return text;
-		}
-		used += (size_t)n;
-		if (size - used < 2)
-			more = size < OUTPUT_MAX ? realloc(text, size *= 2) : NULL;
-		if (!more)
-			free(text);
-		text = more;
-	}
-	return NULL;
-}
-
-static int add_block(struct blocks *blocks, const char *text, size_t length)
-{
-	struct kv *list = reallocarray(blocks->list, blocks->count + 1, sizeof(*list));
-	int rc;
-
-	if (!list)
-		return -ENOMEM;
-	blocks->list = list;
-	list[blocks->count] = (struct kv){0};
-	rc = kv_parse(&list[blocks->count], text, length);
-	blocks->count += rc == 0;
-	return rc;
-}
-
-static int parse(struct blocks *blocks, const char *text)
-{
+	size_t taken = 0;
+	const char *end;
 	int rc = 0;
 
-	while (rc == 0 && *text) {
-		const char *end = strstr(text, "\n\n");
-		size_t length = end ? (size_t)(end - text) + 1 : strlen(text);
+	while (rc == 0 && (end = memmem(text + taken, used - taken, "\n\n", 2)) != NULL) {
+		size_t length = (size_t)(end + 1 - (text + taken));
+		struct kv block = {0};
 
-		if (length > 1)
-			rc = add_block(blocks, text, length);
-		text += length;
-		text += strspn(text, "\n");
+		rc = kv_parse(&block, text + taken, length);
+		if (rc == 0)
+			rc = each(context, &block);
+		kv_free(&block);
+		taken += length + 1;
 	}
-	return rc;
+	return rc < 0 ? rc : (ssize_t)taken;
+}
+
+/* Hand on the blocks of fd as they come, until its end. Returns 0 or a negative errno. */
+static int read_blocks(int fd, cli_block *each, void *context)
+{
+	char *text = malloc(BLOCK_MAX);
+	size_t used = 0;
+	ssize_t n = text ? 1 : -ENOMEM;
+
+	while (n > 0) {
+		n = used < BLOCK_MAX ? read(fd, text + used, BLOCK_MAX - used) : -E2BIG;
+		if (n < 0 && errno == EINTR && used < BLOCK_MAX) {
+			n = 1;
+			continue;
+		}
+		used += n > 0 ? (size_t)n : 0;
+		if (n > 0) {
+			ssize_t taken = take_blocks(text, used, each, context);
+
+			used -= taken > 0 ? (size_t)taken : 0;
+			if (taken > 0)
+				memmove(text, text + taken, used);
+			n = taken < 0 ? taken : 1;
+		}
+	}
+	free(text);
+	/* the rest of a block that is no block */
+	return n < 0 ? (int)n : used > 0 ? -EPROTO : 0;
 }
 
 static int wait_for(pid_t pid)
@@ -101,14 +94,13 @@ static int wait_for(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_NODE;
 }
 
-int cli_helper(const char *const *arguments, struct blocks *blocks)
+int cli_helper_each(const char *const *arguments, cli_block *each, void *context)
 {
 	int output[2];
-	char *text = NULL;
 	int code = EXIT_NODE;
 	pid_t pid;
 
-	if (pipe(output) < 0) {
+	if (pipe2(output, O_CLOEXEC) < 0) {
 		fprintf(stderr, "wnodes: pipe: %s\n", strerror(errno));
 		return EXIT_NODE;
 	}
@@ -118,16 +110,38 @@ int cli_helper(const char *const *arguments, struct blocks *blocks)
 	close(output[1]);
 	if (pid < 0) {
 		fprintf(stderr, "wnodes: fork: %s\n", strerror(errno));
-		goto out;
+		close(output[0]);
+		return EXIT_NODE;
 	}
-	text = read_all(output[0]);
-	code = wait_for(pid);
-	if (!text || parse(blocks, text) < 0) {
+	if (read_blocks(output[0], each, context) < 0) {
 		fprintf(stderr, "wnodes: wnodes-helper's answer cannot be understood: are both of one version?\n");
-		code = EXIT_NODE;
+		close(output[0]);
+		(void)wait_for(pid);
+		return EXIT_NODE;
 	}
-out:
-	free(text);
 	close(output[0]);
+	code = wait_for(pid);
 	return code;
+}
+
+int blocks_add(struct blocks *blocks, struct kv *block)
+{
+	struct kv *list = reallocarray(blocks->list, blocks->count + 1, sizeof(*list));
+
+	if (!list)
+		return -ENOMEM;
+	blocks->list = list;
+	list[blocks->count++] = *block;
+	*block = (struct kv){0};
+	return 0;
+}
+
+static int keep(void *context, struct kv *block)
+{
+	return blocks_add(context, block);
+}
+
+int cli_helper(const char *const *arguments, struct blocks *blocks)
+{
+	return cli_helper_each(arguments, keep, blocks);
 }

@@ -10,8 +10,13 @@ static const struct verb {
 	const char *name, *arguments, *help;
 	int (*function)(char **argv);
 } verbs[] = {
+        {"images", "[--json]", "the images of this node's catalogue, and which of them you may use", cli_images},
         {"status", "[--json] [JOB]", "the virtual machines of your jobs on this node (root: of all jobs)", cli_status},
         {"console", "[--node NODE] JOB", "the serial console of your job's virtual machine on this node", cli_console},
+        {"fetch", "[--json] NAME", "bring an image to this node, if it is not there", cli_fetch},
+        {"prestage", "NAME -w NODES|-p PARTITION", "bring an image to many nodes, through Slurm", cli_prestage},
+        {"evict", "[--json] NAME|DIGEST|--all", "remove images from this node's cache (root)", cli_evict},
+        {"check", "[--deep] [--json]", "all that is wrong with this node's configuration (root)", cli_check},
         {"sweep", "", "remove what jobs that are gone left on this node (root)", cli_sweep},
 };
 
@@ -21,7 +26,7 @@ static void usage(FILE *stream)
 {
 	fputs("usage: wnodes VERB …\n", stream);
 	for (size_t i = 0; i < VERBS; i++)
-		fprintf(stream, "  wnodes %-7s %-17s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+		fprintf(stream, "  wnodes %-8s %-26s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
 	fputs("See wnodes(1).\n", stream);
 }
 

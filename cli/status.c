@@ -12,17 +12,12 @@
 static const struct phase {
 	const char *key, *what;
 } phases[] = {
-        {"t.prepared", "prepared (prolog)"},
-        {"t.allocated", "allocated (extern step)"},
-        {"t.starting", "start begun"},
-        {"t.disk", "disk made"},
-        {"t.monitor", "monitor runs"},
-        {"t.libvirt", "libvirt ready"},
-        {"t.created", "machine created"},
-        {"t.booting", "machine runs"},
-        {"t.hello", "agent says hello"},
-        {"t.ready", "ready for tasks"},
-        {"t.failed", "failed"},
+        {"t.prepared", "prepared (prolog)"}, {"t.allocated", "allocated (extern step)"},
+        {"t.starting", "start begun"},       {"t.fetching", "waits for its image"},
+        {"t.disk", "disk being made"},       {"t.monitor", "monitor runs"},
+        {"t.libvirt", "libvirt ready"},      {"t.created", "machine created"},
+        {"t.booting", "machine runs"},       {"t.hello", "agent says hello"},
+        {"t.ready", "ready for tasks"},      {"t.failed", "failed"},
 };
 
 #define PHASES (sizeof(phases) / sizeof(phases[0]))

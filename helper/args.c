@@ -23,6 +23,8 @@ static const char *const arg_names[ARGS] = {
         [ARG_GIDS] = "--gids",
         [ARG_PARENT] = "--parent",
         [ARG_MOUNT] = "--mount",
+        [ARG_DEEP] = "--deep",
+        [ARG_ALL] = "--all",
         [ARG_ACCOUNT] = "--account",
         [ARG_DIGEST] = "--digest",
 };
@@ -38,18 +40,22 @@ static int args_find(const char *name, uint32_t allowed)
 int args_parse(int argc, char *const *argv, uint32_t required, uint32_t allowed, struct args *args, struct failure *why)
 {
 	*args = (struct args){0};
-	for (int i = 0; i < argc; i += 2) {
+	for (int i = 0; i < argc; i++) {
 		int arg = args_find(argv[i], allowed);
 
 		if (arg < 0)
 			return failure_set(why, EXIT_USAGE, "unknown argument '%.64s'", argv[i]);
-		if (i + 1 >= argc)
-			return failure_set(why, EXIT_USAGE, "%s needs a value", arg_names[arg]);
 		if (args->value[arg])
 			return failure_set(why, EXIT_USAGE, "%s is given twice", arg_names[arg]);
-		if (strnlen(argv[i + 1], ARG_VALUE_MAX + 1) > ARG_VALUE_MAX)
+		if (ARG_FLAGS & ARG_BIT(arg)) {
+			args->value[arg] = "";
+			continue;
+		}
+		if (++i >= argc)
+			return failure_set(why, EXIT_USAGE, "%s needs a value", arg_names[arg]);
+		if (strnlen(argv[i], ARG_VALUE_MAX + 1) > ARG_VALUE_MAX)
 			return failure_set(why, EXIT_USAGE, "%s: the value is too long", arg_names[arg]);
-		args->value[arg] = argv[i + 1];
+		args->value[arg] = argv[i];
 	}
 	for (int i = 0; i < ARGS; i++)
 		if ((required & ARG_BIT(i)) && !args->value[i])

@@ -25,12 +25,15 @@ enum arg {
 	ARG_GIDS,
 	ARG_PARENT,
 	ARG_MOUNT,
+	ARG_DEEP,
+	ARG_ALL,
 	ARG_ACCOUNT,
 	ARG_DIGEST,
 	ARGS
 };
 
 #define ARG_BIT(arg) (1U << (arg))
+#define ARG_FLAGS (ARG_BIT(ARG_DEEP) | ARG_BIT(ARG_ALL)) /* those without a value: "" where given */
 
 /* The values, NULL where not given; they point into argv. */
 struct args {

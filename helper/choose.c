@@ -25,6 +25,14 @@ static const char *asks(const struct args *args)
 	return args->value[ARG_BOOT_TIMEOUT] ? "--vm-boot-timeout" : NULL;
 }
 
+/* Root's jobs can have no machine, whatever their partition's: `wnodes prestage` is one of them. */
+static bool is_roots_own(const struct args *args)
+{
+	const char *image = args->value[ARG_IMAGE], *uid = args->value[ARG_UID];
+
+	return image && is_none(image) && uid && strcmp(uid, "0") == 0;
+}
+
 bool choose_is_wanted(const struct args *args)
 {
 	static struct config config;
@@ -36,7 +44,7 @@ bool choose_is_wanted(const struct args *args)
 	    config_load(&config, &ignored) < 0)
 		return true;
 	partition = config_partition(&config, args->value[ARG_PARTITION]);
-	return partition && !(image && config_partition_allows_none(&config, partition));
+	return partition && !is_roots_own(args) && !(image && config_partition_allows_none(&config, partition));
 }
 
 /* What the job said, or its partition's default; NULL with why. */

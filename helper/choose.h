@@ -14,7 +14,7 @@
 /**
  * Whether prepare has something to do for a job with these arguments: false
  * only where it said nothing of a machine, or `none`, and its partition lets
- * it have none. Where the configuration cannot be read, it has.
+ * it have none, or the job is root's. Where the configuration cannot be read, it has.
  */
 bool choose_is_wanted(const struct args *args);
 

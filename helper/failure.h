@@ -18,4 +18,7 @@ struct failure {
  */
 int failure_set(struct failure *why, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/** Take the option `--vm: ` from the message's beginning, for a caller who gave none. */
+void failure_drop_option(struct failure *why);
+
 #endif

@@ -24,6 +24,9 @@ struct ini_file {
 	int line;       /* the one inih reads now */
 	bool continued; /* it begins with a blank */
 	bool failed;
+	bool skipped;     /* the section is wrong, and its values are left alone */
+	bool reported;    /* an error was handed over, and did not end the reading */
+	int heading_line; /* the first that looks like a heading and is none; 0: there is none */
 	/* the value being gathered, until a line shows that it is whole */
 	int value_line;
 	char section[64], key[256], value[KV_VALUE_MAX + 1];
@@ -42,12 +45,27 @@ const char *ini_file_error(struct ini_file *file, const char *format, ...)
 	return file->text;
 }
 
+static struct {
+	void (*report)(void *context, const char *message);
+	void *context;
+} reporter;
+
+void ini_file_report(void (*report)(void *context, const char *message), void *context)
+{
+	reporter.report = report;
+	reporter.context = context;
+}
+
 static void ini_fail(struct ini_file *file, int line, const char *text)
 {
 	if (file->failed)
 		return;
-	file->failed = true;
 	(void)failure_set(file->why, EXIT_NODE, "%s:%d: %s", file->name, line, text);
+	file->failed = reporter.report == NULL;
+	if (file->failed)
+		return;
+	file->reported = true;
+	reporter.report(reporter.context, file->why->message);
 }
 
 /* Note a section ("[x]") or a key ("[x]y"); false where it was there before. */
@@ -72,6 +90,10 @@ static void ini_flush(struct ini_file *file)
 
 	if (file->value_line == 0 || file->failed)
 		return;
+	if (file->skipped) {
+		file->value_line = 0;
+		return;
+	}
 	if (!ini_note(file, file->section, file->key))
 		error = ini_file_error(file, "%s is given twice", file->key);
 	else
@@ -89,8 +111,11 @@ static void ini_heading(struct ini_file *file, const char *line)
 	const char *error = NULL;
 
 	ini_flush(file);
+	file->skipped = true;
 	if (line[1 + length] != ']' || length == 0 || length >= sizeof(section)) {
 		ini_fail(file, file->line, "not a section's heading");
+		if (file->heading_line == 0)
+			file->heading_line = file->line;
 		return;
 	}
 	memcpy(section, line + 1, length);
@@ -99,6 +124,7 @@ static void ini_heading(struct ini_file *file, const char *line)
 		error = ini_file_error(file, "section [%s] is given twice", section);
 	else
 		error = file->take_section(file->context, file, section);
+	file->skipped = error != NULL;
 	if (error)
 		ini_fail(file, file->line, error);
 }
@@ -187,11 +213,11 @@ int ini_file_read(FILE *stream, const char *name, ini_file_section *section, ini
 	file.context = context;
 	file.why = why;
 	line = ini_parse_stream(ini_read_line, &file, ini_handler_line, &file);
-	/* inih numbers lines as the reader does: one call, one line */
-	if (line > 0)
+	/* inih numbers lines as the reader does: one call, one line; of a heading it has been said */
+	if (line > 0 && line != file.heading_line)
 		ini_fail(&file, line, "neither a section nor `key = value`");
 	if (line < 0 || ferror(stream))
 		ini_fail(&file, file.line, "cannot be read");
 	ini_flush(&file);
-	return file.failed ? -EIO : 0;
+	return file.failed || file.reported ? -EIO : 0;
 }

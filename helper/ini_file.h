@@ -27,6 +27,12 @@ typedef const char *ini_file_section(void *context, struct ini_file *file, const
 const char *ini_file_error(struct ini_file *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /**
+ * From now on hand each error of a file to report and read on, so that all of
+ * them are found; NULL: the first one ends the reading, as it does at first.
+ */
+void ini_file_report(void (*report)(void *context, const char *message), void *context);
+
+/**
  * Read stream to its end; name is what errors call it. Returns 0, or -EIO with
  * why (EXIT_NODE, "NAME:LINE: text").
  */

@@ -32,6 +32,11 @@ static const struct entry {
         {"start", verb_start, ANYBODY, B(ARG_NODE) | B(ARG_JOB), 0, 14, "wnodes-helper: start took too long\n"},
         {"destroy", verb_destroy, REAL_ROOT, B(ARG_NODE) | B(ARG_JOB), 0, 50, "wnodes-helper: destroy took too long\n"},
         {"sweep", verb_sweep, REAL_ROOT, 0, B(ARG_NODE), 600, "wnodes-helper: sweep took too long\n"},
+        {"check", verb_check, REAL_ROOT, 0, B(ARG_DEEP), 86400, "wnodes-helper: check took too long\n"},
+        {"fetch", verb_fetch, ANYBODY, B(ARG_IMAGE), 0, 60, "wnodes-helper: fetch took too long\n"},
+        {"evict", verb_evict, REAL_ROOT, 0, B(ARG_IMAGE) | B(ARG_DIGEST) | B(ARG_ALL), 600,
+         "wnodes-helper: evict took too long\n"},
+        {"images", verb_images, ANYBODY, 0, 0, 60, "wnodes-helper: images took too long\n"},
         {"status", verb_status, ANYBODY, 0, B(ARG_NODE) | B(ARG_JOB), 20, "wnodes-helper: status took too long\n"},
 };
 
@@ -78,7 +83,8 @@ int main(int argc, char **argv)
 	log_open("wnodes-helper", caller.uid == 0);
 	entry = argc >= 2 ? main_find(argv[1]) : NULL;
 	if (!entry) {
-		log_error("usage: wnodes-helper prepare|allocate|start|destroy|sweep|status --NAME VALUE …");
+		log_error("usage: wnodes-helper prepare|allocate|start|destroy|sweep|check|images|fetch|evict|status "
+		          "--NAME VALUE …");
 		return EXIT_USAGE;
 	}
 	return main_run(entry, argc - 2, argv + 2, &caller);

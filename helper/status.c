@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* status: the state of the caller's own machines on this host, of all for root, as kv blocks. */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/exitcode.h"
-#include "common/str.h"
+#include "helper/answer.h"
 #include "helper/record.h"
 #include "helper/state.h"
 #include "helper/verbs.h"
@@ -33,21 +31,10 @@ static int status_load(const struct record_id *id, struct kv *kv, uid_t *owner)
 	return rc;
 }
 
-static void status_print(const struct kv *kv, bool first)
-{
-	if (!first)
-		(void)putchar('\n');
-	for (size_t i = 0; i < kv->count; i++) {
-		str_printable(kv->pairs[i].value);
-		(void)printf("%s=%s\n", kv->pairs[i].key, kv->pairs[i].value);
-	}
-}
-
 int verb_status(const struct caller *caller, const struct args *args, struct failure *why)
 {
 	struct record_id *ids = NULL;
 	size_t count = 0;
-	bool first = true;
 	uint64_t job = 0;
 	int rc;
 
@@ -63,16 +50,10 @@ int verb_status(const struct caller *caller, const struct args *args, struct fai
 		uid_t owner = 0;
 
 		/* one that ends just now is no error */
-		if (status_load(&ids[i], &kv, &owner) == 0 && (caller->uid == 0 || caller->uid == owner)) {
-			status_print(&kv, first);
-			first = false;
-		}
+		if (status_load(&ids[i], &kv, &owner) == 0 && (caller->uid == 0 || caller->uid == owner))
+			answer_put(&kv);
 		kv_free(&kv);
 	}
 	free(ids);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		(void)failure_set(why, EXIT_NODE, "standard output cannot be written: %s", strerror(errno));
-		return why->code;
-	}
-	return 0;
+	return answer_flush(why) < 0 ? why->code : 0;
 }

@@ -13,6 +13,7 @@
 typedef int verb(const struct caller *caller, const struct args *args, struct failure *why);
 
 verb verb_prepare, verb_allocate, verb_start, verb_destroy, verb_sweep, verb_status;
+verb verb_check, verb_images, verb_fetch, verb_evict;
 
 /**
  * Unmake all that is left of job on node, whatever incarnation: processes,

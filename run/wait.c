@@ -22,6 +22,7 @@
 #define BOOT_EXTRA_SECONDS 60U
 #define FETCH_SECONDS_MAX 86400U
 #define FETCH_EXTRA_SECONDS 60U
+#define FETCH_SHOW_SECONDS 5U
 #define READY_SECONDS 60U
 #define LOST_SECONDS 2U
 
@@ -139,13 +140,29 @@ static int load_state(struct run *run, struct kv *state)
 	return rc;
 }
 
+/* How far the image's download is: a line every few seconds, which srun would not pass on without its end. */
+static void show_fetching(struct run *run, const struct kv *state)
+{
+	const char *message = kv_get(state, "message");
+	uint64_t now = run_now();
+
+	if (!message || (run->fetch_shown && now - run->fetch_shown < FETCH_SHOW_SECONDS * RUN_SECOND))
+		return;
+	run_say(run, "%s", message);
+	run->fetch_shown = now;
+}
+
 /* A line for who sits before a terminal, at each change. */
 static void show_progress(struct run *run, const struct kv *state, const char *before)
 {
 	const char *image = kv_get(state, "image");
 	const char *now = run->wait.state;
 
-	if (!run->options.tty || !run_speaks(run) || strcmp(now, before) == 0)
+	if (!run->options.tty || !run_speaks(run))
+		return;
+	if (strcmp(now, "fetching") == 0)
+		show_fetching(run, state);
+	if (strcmp(now, before) == 0)
 		return;
 	if (strcmp(now, "disk") == 0)
 		now = "making its disk";

@@ -106,6 +106,33 @@ is_requeued()
 	wait_for_nothing
 }
 
+@test "wnodes prestage on several nodes: one that is full keeps no other waiting" {
+	cluster up --nodes 2
+	make_folder
+	disk=$(cluster_folder)/images/tiny/disk.qcow2
+	sed "s|^source = .*|source = file://$disk\nsha256 = $(sha256sum < "$disk" | cut -d' ' -f1)|" \
+		"$(cluster_folder)/etc/wnodes/images.d/tiny.conf" > "$(cluster_folder)/etc/wnodes/images.d/copy.conf"
+	run as_user wnodes prestage copy -p main
+	echo "$output"
+	[ "$status" -eq 0 ]
+	for i in 1 2; do
+		grep -qE "^${WNODES_CLUSTER_PREFIX}$i +(present|fetched) " <<< "$output"
+	done
+	as_root wnodes evict copy
+	id=$(submit -w "${WNODES_CLUSTER_PREFIX}2" --mem=0 --wrap 'sleep 900')
+	wait_until 30 job_runs "$id"
+	start=$SECONDS
+	run as_user wnodes prestage --wait 5 copy -w "${WNODES_CLUSTER_PREFIX}[1-2]"
+	echo "$output"
+	[ "$status" -eq 75 ]
+	[ $((SECONDS - start)) -le 60 ]
+	grep -qE "^${WNODES_CLUSTER_PREFIX}1 +fetched " <<< "$output"
+	grep -qE "^${WNODES_CLUSTER_PREFIX}2 +failed .*[Uu]nable to allocate" <<< "$output"
+	as_user scancel "$id"
+	wait_until 30 job_has_ended "$id"
+	rm -rf "$folder"
+}
+
 @test "a heterogeneous job has a machine for each of its parts" {
 	cluster up --nodes 2
 	# shellcheck disable=SC2016

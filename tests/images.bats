@@ -201,9 +201,9 @@ twenty()
 	[ "$(requests GET)" -eq 1 ]
 }
 
-@test "kill -9 of the fetcher's keeper: the waiting job takes over, and resumes" {
+@test "kill -9 of the keeper, then of the fetcher: the waiting job takes over, and resumes" {
 	new_disk
-	image net "$url/trickle/2500000/disk"
+	image net "$url/trickle/2000000/disk"
 	as_user srun --vm=net sh -c 'echo up' > "$folder/out" 2> "$folder/err" &
 	step=$!
 	wait_until 20 fetcher_runs
@@ -212,11 +212,14 @@ twenty()
 	kill -KILL "$(parent_of "$pid")"
 	wait_until 5 test ! -e "/proc/$pid"
 	wait_until 20 fetcher_runs
+	# and the fetcher alone: its keeper goes on
+	sleep 0.5
+	kill -KILL "$(fetcher)"
 	refute base_is_there
-	wait $step
+	wait $step || { cat "$folder/err"; false; }
 	grep -q up "$folder/out"
 	base_is_there
-	[ "$(requests ' range=bytes=[1-9][0-9]*- 206 ')" -eq 1 ]
+	[ "$(requests ' range=bytes=[1-9][0-9]*- 206 ')" -eq 2 ]
 }
 
 @test "kill -9 of fetcher and keeper at random moments: what is published is right" {

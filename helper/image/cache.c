@@ -20,7 +20,7 @@
 #include "helper/image/part.h"
 #include "helper/journal.h"
 
-#define LOOK_MS 500U
+#define LOOK_MS 100U /* what an image that comes in a second can wait for */
 #define REPORT_MS 1000U
 #define START_MS 5000U /* between two keepers that one waiter starts */
 #define BASE_MS 5000U  /* for who takes a base away and puts it back */

@@ -126,14 +126,16 @@ static int run_fail(const struct run *run, int status, struct failure *why)
 		return failure_set(why, EXIT_NODE, "wnodes-fetch did not end within %u s", run->seconds);
 	if (status < 0)
 		return failure_set(why, EXIT_NODE, "cannot execute wnodes-fetch: %s", strerror(-status));
-	if (WIFSIGNALED(status))
-		return failure_set(why, EXIT_NODE, "wnodes-fetch was killed by signal %d", WTERMSIG(status));
+	if (WIFSIGNALED(status)) {
+		(void)failure_set(why, EXIT_NODE, "wnodes-fetch was killed by signal %d", WTERMSIG(status));
+		return -EINTR;
+	}
 	if (!run->error[0])
 		return failure_set(why, EXIT_NODE, "wnodes-fetch failed with %d", WEXITSTATUS(status));
 	return failure_set(why, WEXITSTATUS(status) == FETCHER_WRONG ? FETCHER_WRONG : EXIT_NODE, "%s", run->error);
 }
 
-/* Run it to its end. Returns 0 or -EIO with why. */
+/* Run it to its end. Returns 0, or -EINTR or -EIO with why. */
 static int run_all(struct run *run, const struct fetcher *fetcher, char *const *argv, struct failure *why)
 {
 	int fds[2], status;

@@ -34,6 +34,11 @@ struct fetcher_get {
 /** Find the user: a local one, not root. Returns 0 or -EIO with why. */
 int fetcher_open(struct fetcher *fetcher, struct failure *why);
 
+/*
+ * What follows executes it. Each returns -EINTR with why where it was killed,
+ * and may be called again.
+ */
+
 /**
  * Fetch into part. Returns 0, or -EIO with why's text (less the image's name):
  * why->code is EXIT_NODE where another try may help, 65 where what came is

@@ -35,6 +35,7 @@
 #define BASE_MS 5000U
 #define RATE_MS 5000U /* a rate is that of the last so many */
 #define SOURCES 64U
+#define KILLED_MAX 5U /* times that a fetcher may be killed */
 
 struct keeper {
 	const struct config *config;
@@ -51,7 +52,7 @@ struct keeper {
 };
 
 /* What comes of an attempt. */
-enum outcome { FAILED, PUBLISHED, WRONG_DIGEST };
+enum outcome { FAILED, PUBLISHED, WRONG_DIGEST, KILLED };
 
 static void keeper_split_sources(struct keeper *keeper)
 {
@@ -291,7 +292,7 @@ static enum outcome keeper_verify(struct keeper *keeper, struct failure *why)
 	enum outcome outcome = FAILED;
 	struct cache_info info;
 	char hex[65];
-	int fd = keeper_seize(keeper);
+	int rc, fd = keeper_seize(keeper);
 
 	if (fd < 0) {
 		part_remove_data(&keeper->cache, digest);
@@ -301,8 +302,11 @@ static enum outcome keeper_verify(struct keeper *keeper, struct failure *why)
 	}
 	keeper->progress.verifying = true;
 	keeper_show(keeper);
-	if (fetcher_digest(&keeper->fetcher, fd, hex, why) < 0)
+	rc = fetcher_digest(&keeper->fetcher, fd, hex, why);
+	if (rc < 0) {
+		outcome = rc == -EINTR ? KILLED : FAILED;
 		goto out;
+	}
 	if (strcmp(hex, digest) != 0) {
 		(void)failure_set(why, FETCHER_WRONG, "%s has the sha256 %s, and the catalogue says %s",
 		                  keeper->progress.source[0] ? keeper->progress.source : "the source", hex, digest);
@@ -310,7 +314,9 @@ static enum outcome keeper_verify(struct keeper *keeper, struct failure *why)
 		outcome = WRONG_DIGEST;
 		goto out;
 	}
-	if (keeper_inspect(keeper, fd, &info, why) < 0) {
+	rc = keeper_inspect(keeper, fd, &info, why);
+	if (rc < 0) {
+		outcome = rc == -EINTR ? KILLED : FAILED;
 		if (why->code == FETCHER_WRONG)
 			part_remove_data(&keeper->cache, digest);
 		goto out;
@@ -329,11 +335,15 @@ static enum outcome keeper_attempt(struct keeper *keeper, bool *resumed, struct 
 	enum outcome outcome = FAILED;
 	struct stat st;
 	bool whole = false;
+	int rc;
 
 	if (keeper_open_part(keeper, &whole, why) == 0) {
 		*resumed = fstat(keeper->part, &st) == 0 && st.st_size > 0;
-		if (whole || keeper_get(keeper, why) == 0)
+		rc = whole ? 0 : keeper_get(keeper, why);
+		if (rc == 0)
 			outcome = keeper_verify(keeper, why);
+		else if (rc == -EINTR)
+			outcome = KILLED;
 	}
 	keeper_close_part(keeper);
 	return outcome;
@@ -342,6 +352,7 @@ static enum outcome keeper_attempt(struct keeper *keeper, bool *resumed, struct 
 /* As often as it may help: from zero where an earlier process's part was wrong, and from the sources that are left. */
 static int keeper_fetch(struct keeper *keeper, struct failure *why)
 {
+	unsigned int killed = 0;
 	bool again = true;
 
 	while (again) {
@@ -354,10 +365,12 @@ static int keeper_fetch(struct keeper *keeper, struct failure *why)
 		outcome = keeper_attempt(keeper, &resumed, why);
 		if (outcome == PUBLISHED)
 			return 0;
-		again = outcome == WRONG_DIGEST && (resumed || keeper_drop_sources(keeper));
+		if (outcome == KILLED)
+			again = ++killed < KILLED_MAX;
+		else
+			again = outcome == WRONG_DIGEST && (resumed || keeper_drop_sources(keeper));
 		if (again)
-			log_error("image %s: %s; once more, %s", keeper->image->entry, why->message,
-			          resumed ? "from its beginning" : "from another source");
+			log_error("image %s: %s; once more", keeper->image->entry, why->message);
 	}
 	return -EIO;
 }

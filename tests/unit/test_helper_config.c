@@ -22,6 +22,7 @@
 #include "helper/config.h"
 #include "helper/config_partition.h"
 #include "helper/image/catalogue.h"
+#include "helper/ini_file.h"
 #include "helper/list.h"
 #include "helper/machine.h"
 
@@ -399,6 +400,35 @@ static void the_hosts_directories(void **state)
 	assert_string_equal(config_says("[mounts]\n/a = ro\n/a = ro\n"), "F:3: /a is given twice");
 }
 
+static char reports[1024];
+
+static void note_report(void *context, const char *message)
+{
+	size_t used = strlen(reports);
+
+	assert_ptr_equal(context, &config);
+	(void)snprintf(reports + used, sizeof(reports) - used, "%s|", message);
+}
+
+static void all_errors_of_a_file_can_be_had(void **state)
+{
+	(void)state;
+	reports[0] = 0;
+	ini_file_report(note_report, &config);
+	(void)config_says("[site]\ncolour = blue\nboot_timeout = 7\nhostname = -\n[network /]\ntype = x\n"
+	                  "[site\n[site]\nboot_timeout = 8\n[policy]\nnetwork = none\n");
+	ini_file_report(NULL, NULL);
+	assert_string_equal(
+	        reports, "F:2: unknown key 'colour' in [site]|"
+	                 "F:4: hostname: '-' is not a hostname: letters, digits, - and . with %n (node) and %j (job)|"
+	                 "F:5: '/' is not a network's name|F:7: not a section's heading|"
+	                 "F:8: section [site] is given twice|");
+	assert_int_equal(config.boot_timeout, 7);
+	assert_int_equal(config.network_count, 0);
+	assert_string_equal(config.network, "none");
+	assert_string_equal(config_says("[site]\ncolour = blue\nsize = 1\n"), "F:2: unknown key 'colour' in [site]");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -410,7 +440,7 @@ int main(void)
 	        cmocka_unit_test(the_cache_and_the_fetch),   cmocka_unit_test(an_images_name_is_checked),
 	        cmocka_unit_test(a_machines_hostname),       cmocka_unit_test(the_spool_folder_is_the_nodes),
 	        cmocka_unit_test(commands_are_listed),       cmocka_unit_test(lists),
-	        cmocka_unit_test(the_hosts_directories),
+	        cmocka_unit_test(the_hosts_directories),     cmocka_unit_test(all_errors_of_a_file_can_be_had),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What check looks at: each part says all that is wrong with it, a block a finding. */
+#ifndef WNODES_HELPER_CHECK_H
+#define WNODES_HELPER_CHECK_H
+
+#include <stdbool.h>
+
+#include <sys/types.h>
+
+#include "helper/config.h"
+#include "helper/image/catalogue.h"
+
+struct check {
+	const struct config *config; /* as far as it could be read */
+	bool deep;
+	bool cached; /* an image is one that the cache keeps */
+	unsigned int problems;
+};
+
+#define CHECK_UNTRUSTED "it and its folders must be root's and writable by root alone"
+
+/** Say something that jobs would fail of. */
+void check_problem(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** Say something that may be meant so. */
+void check_note(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** Each entry of the catalogue, and what it names. */
+void check_images(struct check *check);
+
+/** What an image's base in the cache is like, if it is there; with check->deep its digest, too. */
+void check_base(struct check *check, const struct image *image);
+
+/** Programs, folders and devices of this node. */
+void check_node(struct check *check);
+
+/** What fetching takes, where an image needs it. */
+void check_cache(struct check *check);
+
+/** A program that root, or a job's user, executes; what is its name in wnodes.conf, or "". */
+void check_program(struct check *check, const char *path, const char *what, bool setuid);
+
+/**
+ * A folder of ours: no bit of its mode is forbidden, all needed ones are
+ * there. It is made where it is missing when it is needed first: then its
+ * parent counts. Whether it is there and trusted.
+ */
+bool check_folder(struct check *check, const char *path, const char *what, mode_t forbidden, mode_t needed);
+
+/** Room in a folder. */
+void check_space(struct check *check, const char *path);
+
+#endif

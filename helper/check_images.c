@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <grp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/paths.h"
+#include "common/str.h"
+#include "helper/check.h"
+#include "helper/disk/base.h"
+#include "helper/fs.h"
+#include "helper/image/catalogue.h"
+#include "helper/image/names.h"
+
+/* Names of groups that this node does not know: a slip, or a group yet to come. */
+static void check_groups(struct check *check, const char *where, const char *list)
+{
+	char name[257];
+
+	while (*list) {
+		size_t length;
+
+		list += strspn(list, " \t,");
+		length = strcspn(list, ",");
+		if (length > 0 && str_print(name, sizeof(name), "%.*s", (int)length, list) == 0) {
+			name[strcspn(name, " \t")] = 0;
+			errno = 0;
+			if (!getgrnam(name))
+				check_note(check, "%s: this node knows no group %s", where, name);
+		}
+		list += length;
+	}
+}
+
+/* The disk as it lies there: of a kind that a machine can be booted from. */
+static void check_disk(struct check *check, const struct image *image)
+{
+	struct failure why = {0};
+	uint64_t bytes;
+	int fd = fs_open_file(image->source, NULL);
+
+	if (fd < 0)
+		return;
+	if (base_size(fd, image->source, strcmp(image->format, "qcow2") == 0, &bytes, &why) < 0)
+		check_problem(check, "image %s: %s", image->name, why.message);
+	close(fd);
+}
+
+static void say_load(struct check *check, const char *name, struct failure *why)
+{
+	failure_drop_option(why);
+	check_problem(check, "images.d/%s.conf: %s", name, why->message);
+}
+
+static void check_image(struct check *check, const char *name)
+{
+	static struct image image;
+	struct failure why = {0};
+	unsigned int before = check->problems;
+	char where[96];
+
+	if (image_load(&image, name, &why) < 0) {
+		/* what is wrong with its lines has been said */
+		if (check->problems == before)
+			say_load(check, name, &why);
+		return;
+	}
+	(void)str_print(where, sizeof(where), "image %s", name);
+	check_groups(check, where, image.groups);
+	if (image_check_files(&image, &why) < 0)
+		check_problem(check, "%s", why.message);
+	else if (image_is_cached(&image))
+		check_base(check, &image);
+	else
+		check_disk(check, &image);
+}
+
+/* The images that jobs get which name none. */
+static void check_partitions(struct check *check)
+{
+	static struct image image;
+
+	for (unsigned int i = 0; i < check->config->partition_count; i++) {
+		const struct config_partition *partition = &check->config->partitions[i];
+		struct failure why = {0};
+
+		if (partition->image[0] && image_load(&image, partition->image, &why) == -EINVAL) {
+			failure_drop_option(&why);
+			check_problem(check, "[partition %s] image: %s", partition->name, why.message);
+		}
+	}
+}
+
+void check_images(struct check *check)
+{
+	struct image_names names = {0};
+	int rc = image_names_load(&names);
+
+	if (rc == -EPERM)
+		check_problem(check, WNODES_IMAGES_D ": it and its folders must be root's and writable by root alone");
+	else if (rc < 0)
+		check_problem(check, WNODES_IMAGES_D ": %s", strerror(-rc));
+	else if (names.count == 0)
+		check_note(check, WNODES_IMAGES_D " has no image");
+	for (size_t i = 0; rc == 0 && i < names.count; i++)
+		check_image(check, names.list[i]);
+	image_names_free(&names);
+	check_partitions(check);
+	check_groups(check, "[policy] allow_groups", check->config->allow_groups);
+}
