@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: helper/harden.o helper/fs.o helper/journal.o helper/failure.o helper/child.o helper/disk/overlay.o helper/disk/base.o */
+/* links: helper/harden.o helper/fs.o helper/journal.o helper/failure.o helper/disk/overlay.o helper/disk/base.o */
+/* links: helper/child.o */
 /* links: common/log.o common/str.o common/kv.o */
 /* A caller's full pipe, priority and lease: none holds up the helper. */
 #include <errno.h>
