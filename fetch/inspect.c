@@ -184,7 +184,7 @@ static int ask_qemu(int fd, bool qcow2, const char *qemu_img, uint64_t *bytes, s
 
 int inspect(int fd, bool qcow2, const char *qemu_img, struct fault *fault)
 {
-	uint64_t header, qemu;
+	uint64_t header = 0, qemu = 0;
 	int rc = image_header(fd, qcow2, &header, fault);
 
 	if (rc == 0)

@@ -45,13 +45,14 @@ int report(const char *key, const char *format, ...)
 
 void report_prepare(const char *format, ...)
 {
+	char line[LINE - 1];
 	va_list arguments;
 
 	va_start(arguments, format);
-	(void)vsnprintf(prepared, sizeof(prepared) - 1, format, arguments);
+	(void)vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	str_printable(prepared);
-	(void)strcat(prepared, "\n");
+	str_printable(line);
+	(void)snprintf(prepared, sizeof(prepared), "%s\n", line);
 }
 
 void report_prepared(void)

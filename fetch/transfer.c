@@ -13,6 +13,7 @@
 #include "fetch/report.h"
 
 #define REPORT_MS 500U
+#define PACKING_SLACK (UINT64_C(1) << 20) /* that a packed image may be larger than itself, with an eighth of it */
 #define SYNC_MS 15000U /* what a power loss may cost; more often would cost those whose network is fast */
 
 int transfer_fail(struct transfer *transfer, enum verdict verdict, int code, const char *format, ...)
@@ -235,6 +236,9 @@ int transfer_data(struct transfer *transfer, const void *data, size_t length)
 	if (rc < 0)
 		return transfer->fault.code != 0 ? -EIO : unpack_failed(transfer, rc);
 	transfer->received += length;
+	/* what unpacks to nothing, without end */
+	if (transfer->received > transfer->options->max + transfer->options->max / 8 + PACKING_SLACK)
+		return write_failed(transfer, -EFBIG);
 	rc = checkpoint(transfer);
 	if (rc == 0)
 		rc = report_progress(transfer, false);

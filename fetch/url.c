@@ -44,8 +44,8 @@ static int set_scheme(struct url *url, CURLU *handle, const char **why)
 	char *scheme;
 	int rc = copy_part(handle, CURLUPART_SCHEME, 0, &scheme);
 
-	if (rc < 0)
-		return rc;
+	if (rc < 0 || !scheme)
+		return rc < 0 ? rc : -EINVAL;
 	*why = "its scheme is not http, https or file";
 	if (strcmp(scheme, "http") == 0)
 		url->scheme = URL_HTTP;
@@ -114,7 +114,7 @@ int url_parse(struct url *url, const char *text, const char **why)
 		rc = set_texts(url, handle);
 	}
 	if (rc == 0)
-		rc = set_id(url, text);
+		rc = url->path ? set_id(url, text) : -EINVAL;
 	if (rc == 0)
 		url->packing = url_packing(url->path);
 	else

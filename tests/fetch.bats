@@ -56,7 +56,7 @@ serve()
 # 3 MB of noise, zeros, and noise again; whole, packed, and packed wrongly
 make_images()
 (
-	cd "$top/root"
+	cd "$top/root" || exit
 	{
 		head -c 2000000 /dev/urandom
 		head -c 1000000 /dev/zero
@@ -113,7 +113,7 @@ as_nobody()
 look()
 {
 	# shellcheck disable=SC2016 # the inner shell's
-	setpriv --reuid nobody --regid nogroup --clear-groups --inh-caps=-all env -i \
+	${exec:-} setpriv --reuid nobody --regid nogroup --clear-groups --inh-caps=-all env -i \
 		sh -c 'image=$1; shift; exec "$@" 3<"$image"' sh "$image" "$top/wnodes-fetch" "$@"
 }
 
@@ -127,7 +127,7 @@ get()
 begin_get()
 {
 	: > "$work/out"
-	exec=exec get "$@" >> "$work/out" 3>&- &
+	exec="exec" get "$@" >> "$work/out" 3>&- &
 	pid=$!
 }
 
@@ -184,7 +184,7 @@ one_error()
 
 @test "http, https and file; whole, packed, in several pieces; zeros are holes" {
 	local kind url
-	for url in "$http/image" "$http/chunked/image" "$https/image" "file://$top/root/image" "$http/image?signature=secret"; do
+	for url in "$http/image" "${http/127.0.0.1/localhost}/image" "$http/chunked/image" "$https/image" "file://$top/root/image" "$http/image?signature=secret"; do
 		run -0 get -- "$url"
 		cmp "$work/part" "$top/root/image"
 		grep -q "^transferred=$(stat -c %s "$top/root/image")\$" <<< "$output"
@@ -335,11 +335,12 @@ one_error()
 	max=3069999 refuses 65 "larger than the 3069999 bytes allowed" "$http/image"
 	max=3069999 refuses 65 "larger than the 3069999 bytes allowed" "$http/chunked/image"
 	max=3070000 gets image "$http/image"
+	# what comes is bounded, too, where it unpacks to nothing
+	{ cat "$top/root/image.gz"; head -c 8000000 /dev/zero; } > "$top/root/padded.gz"
+	refuses 65 "larger than" "$http/padded.gz"
 	# a decoder that would need more memory than it is given
 	head -c 1000000 "$top/root/image" | zstd -q --long=31 --ultra -20 > "$top/root/window.zst"
-	if zstd -lv "$top/root/window.zst" 2>&1 | grep -q 'Window Size.* 2.*GiB'; then
-		refuses 65 "more memory" "$http/window.zst"
-	fi
+	refuses 65 "more memory" "$http/window.zst"
 }
 
 @test "a full disk is one line, and room for the rest lets it go on" {
@@ -358,7 +359,7 @@ one_error()
 }
 
 @test "killed at random moments, another process continues" {
-	local pid size i tries=0 sum
+	local pid size i tries=0
 	for i in $(seq 40); do
 		begin_get --rate 1500000 -- "$http/image"
 		sleep "0.$((RANDOM % 8 + 1))"
@@ -453,6 +454,13 @@ one_error()
 	grep -qE '^Max core file size +0 ' "/proc/$pid/limits"
 	grep -qE '^Max address space +1073741824 ' "/proc/$pid/limits"
 	end_get || true
+	truncate -s 50G "$work/large"
+	image=$work/large
+	exec="exec" look digest --fd 3 > "$work/out" 3>&- &
+	pid=$!
+	wait_until 10 grep -qE '^Seccomp:[[:space:]]2$' "/proc/$pid/status"
+	[ "$(find "/proc/$pid/fd" -type l | wc -l)" -eq 4 ]
+	end_get || true
 	# its parent's end is its own
 	: > "$work/out"
 	bash -c "$(declare -f as_nobody); work=$work top=$top; exec=exec as_nobody get --part 3 --notes 4 --max 4000000 -- $http/stall/1000/image > $work/out 3>&- & echo \$! > $work/pid; sleep 60" 3>&- &
@@ -518,8 +526,8 @@ poke()
 	looks 65 qcow2 "$image" "has a backing file"
 	qemu-img create -q -f qcow2 -o data_file="$work/data",data_file_raw=on "$work/external.qcow2" 1G
 	looks 65 qcow2 "$work/external.qcow2" "keeps its data in another file"
-	qemu-img create -q --object secret,id=s,data=x -f qcow2 -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 "$work/secret.qcow2" 1M
-	looks 65 qcow2 "$work/secret.qcow2" "is encrypted"
+	cp "$base" "$image" && poke "$image" 35 02
+	looks 65 qcow2 "$image" "is encrypted"
 	# its header lies about its size: more than its table has room for, more than anybody has, none
 	cp "$base" "$image" && poke "$image" 24 0000010000000000
 	looks 65 qcow2 "$image" "which its tables do not have"
@@ -546,15 +554,31 @@ poke()
 
 @test "what inspect executes can do little" {
 	local program=$work/qemu-img image=$work/base.qcow2
-	# shellcheck disable=SC2016 # the program's
-	printf '%s\n' '#!/bin/bash' 'exec 2>&1' 'echo > /dev/null && echo opened' '(:) && echo forked' \
-		'exec 5<>/dev/tcp/127.0.0.1/'"$(cat "$top/port.plain")"' && echo connected' \
-		'exec /bin/echo executed' > "$program"
+	cat > "$program" <<-'EOF'
+		#!/usr/bin/python3
+		import os, socket, sys
+		did = []
+		def attempt(name, what):
+		    try:
+		        what()
+		        did.append(name)
+		    except OSError:
+		        pass
+		attempt("open", lambda: os.open("/dev/null", os.O_WRONLY))
+		attempt("create", lambda: os.mkdir("/tmp/wnodes-fetch.created"))
+		attempt("connect", socket.socket)
+		attempt("fork", lambda: os.fork() or os._exit(0))
+		attempt("kill", lambda: os.kill(os.getppid(), 0))
+		attempt("execute", lambda: os.execv("/bin/true", ["true"]))
+		attempt("more", lambda: os.fstat(4))
+		attempt("read", lambda: os.pread(3, 1, 0))
+		sys.exit("did " + " ".join(did))
+	EOF
 	chmod 0755 "$program"
 	qemu-img create -q -f qcow2 "$image" 1G
 	run -65 look inspect --fd 3 --format qcow2 --qemu-img "$program"
-	refute grep -qE 'opened|forked|connected|executed' <<< "$output"
-	# one that says too much, one that never ends, one that lies
+	[ "$output" = "error=qemu-img refuses the image: did read" ]
+	# one that says too much, and one that lies
 	printf '%s\n' '#!/bin/bash' 'while :; do echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa; done' > "$program"
 	run -65 look inspect --fd 3 --format qcow2 --qemu-img "$program"
 	one_error "says too much"

@@ -7,7 +7,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#define WINDOW_LOG 27 /* 128 MiB: zstd's own limit, unless it is told --long=28 and more */
+#define WINDOW_LOG 28 /* UNPACK_MEMORY; zstd itself stops at half of it, unless it is told --long=28 and more */
 
 struct zstd {
 	ZSTD_DStream *stream;
