@@ -449,6 +449,8 @@ static _Noreturn void keeper_main(const struct config *config, const struct imag
 		for (int fd = 4; fd < 65536; fd++)
 			(void)close(fd);
 	log_open("wnodes-helper", true);
+	/* it may end at any moment: a node that goes down does not wait for it */
+	(void)signal(SIGTERM, SIG_DFL);
 	keeper = (struct keeper){.config = config, .image = image, .part = -1};
 	rc = cache_open(&keeper.cache, config);
 	if (rc < 0)
