@@ -236,7 +236,13 @@ one_error()
 }
 
 @test "what a server refuses, where it redirects to, and what it gets wrong" {
+	local begin=$SECONDS
 	gets image "$http/500-then-200/image"
+	gets image "$http/once/busy/2/image"
+	[ $((SECONDS - begin)) -ge 2 ]
+	# the time for all comes first
+	run -75 get --timeout 1 -- "$http/busy/600/image"
+	one_error "not done within 1 seconds"
 	gets image "$http/once/stall/1000000/image"
 	gets image "$http/redirect/5/image"
 	gets image "$http/redirect-to/$https/image"
@@ -401,6 +407,11 @@ one_error()
 	run -0 get -- "$http/plain/image"
 	cmp "$work/part" "$top/root/image"
 	grep -q 'range=- 200' "$log"
+	truncate -s 5000 "$work/part"
+	sed -i -e 's/^boot=.*$/boot=00000000-0000-0000-0000-000000000000/' -e 's/^synced=.*$/synced=4096/' "$work/notes"
+	run -0 get -- "$http/plain/image"
+	cmp "$work/part" "$top/root/image"
+	grep -q 'range=bytes=4096- 206' "$log"
 	# a packed download leaves nothing to go on with
 	rm -f "$work"/*
 	run -75 get --timeout 2 -- "$http/stall/1000000/image.zst"

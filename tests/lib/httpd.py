@@ -11,6 +11,7 @@ A path is any number of faults and then a file below DIR, `/cut/1000/no-range/im
   stall/N               nothing more comes after N bytes of the body
   trickle/BPS           so many bytes in a second
   late/S                the answer begins after S seconds
+  busy/S                503, with Retry-After
   wrong-length          Content-Length is ten more than what comes
   chunked               no Content-Length
   404, 500, 503, ...    that status
@@ -43,7 +44,7 @@ import time
 import urllib.parse
 
 BLOCK = 1 << 18
-WITH_VALUE = {"cut", "stall", "trickle", "late", "redirect", "auth"}
+WITH_VALUE = {"cut", "stall", "trickle", "late", "busy", "redirect", "auth"}
 ALONE = {
     "plain", "wrong-length", "chunked", "500-then-200", "once", "redirect-loop", "no-range", "wrong-range",
     "changed-etag", "weak-etag", "no-etag", "no-validator", "encoded",
@@ -145,6 +146,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             want = "Basic " + base64.b64encode(faults["auth"].encode()).decode()
             if self.headers.get("Authorization") != want:
                 return self.answer(401, [("WWW-Authenticate", "Basic realm=\"images\"")])
+        if "busy" in faults:
+            return self.answer(503, [("Retry-After", faults["busy"])])
         for status in faults:
             if re.fullmatch("[45][0-9][0-9]", status):
                 return self.answer(int(status), body=b"no\n")

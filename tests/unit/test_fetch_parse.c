@@ -325,6 +325,27 @@ static void a_header_is_believed_where_it_can_be_true(void **state)
 	}
 }
 
+/* Whatever a header says, what is accepted is a disk that can be. */
+static void damaged_headers_are_safe(void **state)
+{
+	uint8_t head[IMAGE_HEADER];
+	uint64_t bytes;
+
+	(void)state;
+	srandom(11);
+	for (int i = 0; i < 200000; i++) {
+		make_qcow2(head);
+		for (int changes = (int)(random() % 6); changes >= 0; changes--)
+			head[4 + random() % 104] = (uint8_t)(random() % 3 == 0 ? 0xff : random());
+		if (check(head, sizeof(head), true, &bytes) < 0)
+			continue;
+		assert_int_equal(bytes % 512, 0);
+		assert_in_range(bytes, 512, UINT64_C(1) << 50);
+		assert_memory_equal(head + 8, "\0\0\0\0\0\0\0\0", 8);
+		assert_int_equal(head[79] & 6, head[7] == 3 ? 0 : head[79] & 6);
+	}
+}
+
 static void a_raw_disk_is_anything_else(void **state)
 {
 	uint8_t head[IMAGE_HEADER] = {0xeb, 0x63};
@@ -405,6 +426,7 @@ int main(void)
 	                                   cmocka_unit_test(notes_that_cannot_be_ours_are_none),
 	                                   cmocka_unit_test(damaged_notes_are_safe),
 	                                   cmocka_unit_test(a_header_is_believed_where_it_can_be_true),
+	                                   cmocka_unit_test(damaged_headers_are_safe),
 	                                   cmocka_unit_test(a_raw_disk_is_anything_else),
 	                                   cmocka_unit_test(qemu_says_the_same),
 	                                   cmocka_unit_test(a_command_line_loses_its_passwords)};
