@@ -412,6 +412,7 @@ one_error()
 	run -0 get -- "$http/plain/image"
 	cmp "$work/part" "$top/root/image"
 	grep -q 'range=bytes=4096- 206' "$log"
+	grep -qx "boot=$(cat /proc/sys/kernel/random/boot_id)" < <(tr -d '\0' < "$work/notes")
 	# a packed download leaves nothing to go on with
 	rm -f "$work"/*
 	run -75 get --timeout 2 -- "$http/stall/1000000/image.zst"

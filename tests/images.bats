@@ -150,7 +150,7 @@ fails_75()
 @test "a cold start fetches, by a process that has nothing; a hit does not fetch" {
 	new_disk
 	image net "$url/trickle/3000000/disk"
-	as_user srun --vm=net sh -c 'echo up; sleep 3' > "$folder/out" 2> "$folder/err" &
+	as_user srun --vm=net sh -c 'echo up; sleep 1' > "$folder/out" 2> "$folder/err" &
 	step=$!
 	wait_until 20 fetcher_runs
 	pid=$(fetcher)
@@ -173,11 +173,16 @@ fails_75()
 
 @test "twenty jobs that need the same image at once: one download" {
 	new_disk
-	image net "$url/trickle/1500000/disk"
+	sed -i 's/^stall_timeout = .*/stall_timeout = 60/' "$conf/wnodes.conf"
+	image net "$url/trickle/3000000/disk"
 	id=$(submit --array=1-20 --mem=500 -n1 --vm=net --wrap 'sleep 300')
-	wait_until 30 twenty '^state=fetching'
+	# until all are there it does not get on
+	wait_until 20 fetcher_runs
+	kill -STOP "$(fetcher)"
+	wait_until 60 twenty '^state=fetching'
 	refute base_is_there
-	wait_until 40 twenty '^state=booting'
+	kill -CONT "$(fetcher)"
+	wait_until 60 twenty '^state=\(booting\|ready\)'
 	[ "$(stat -c %h "$cache/base/$digest")" -eq 21 ]
 	as_user scancel "$id"
 	wait_job "$id"
@@ -212,6 +217,10 @@ twenty()
 	kill -KILL "$(parent_of "$pid")"
 	wait_until 5 test ! -e "/proc/$pid"
 	wait_until 20 fetcher_runs
+	# one that a job's own process started is in no job's cgroup either
+	for process in "$(fetcher)" "$(parent_of "$(fetcher)")"; do
+		refute grep -E '/job_|slurmstepd' "/proc/$process/cgroup"
+	done
 	# and the fetcher alone: its keeper goes on
 	sleep 0.5
 	kill -KILL "$(fetcher)"
@@ -268,7 +277,7 @@ twenty()
 
 @test "what somebody else may still write to, or has a name for, is not published" {
 	new_disk
-	image net "$url/trickle/4000000/disk"
+	image net "$url/trickle/7000000/disk"
 	prepare net
 	wait_until 10 fetcher_runs
 	sleep 60 >> "$cache/part/$digest" 3>&- &
@@ -312,7 +321,7 @@ twenty()
 @test "a stall, and a full disk: 75 in time, and its space is given back" {
 	new_disk
 	image net "$url/stall/1000000/disk"
-	sed -i 's/^timeout = .*/timeout = 8/' "$conf/wnodes.conf"
+	sed -i 's/^timeout = .*/timeout = 4/' "$conf/wnodes.conf"
 	start=$SECONDS
 	fails_75 "image net: " --vm=net
 	[ $((SECONDS - start)) -le 25 ]
