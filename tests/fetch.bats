@@ -101,12 +101,20 @@ make_certificates()
 	chmod 0644 "$top/ca.crt"
 }
 
-# as_nobody FETCH-ARGUMENT…: with descriptor 3 the part or image, and 4 the notes
+# as_nobody FETCH-ARGUMENT… [-- URL…]: with descriptor 3 the part or image, 4 the notes, and 5 the URLs
 as_nobody()
 {
+	local words=()
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		words+=("$1")
+		shift
+	done
+	[ $# -eq 0 ] || { shift; words+=(--sources 5); }
+	printf '%s\n' "$@" > "$work/sources"
 	# shellcheck disable=SC2016 # the inner shell's; with exec=exec it takes this one's place
 	${exec:-} setpriv --reuid nobody --regid nogroup --clear-groups --inh-caps=-all env -i \
-		sh -c 'part=$1 notes=$2; shift 2; exec "$@" 3<>"$part" 4<>"$notes"' sh "${part:-$work/part}" "$work/notes" "$top/wnodes-fetch" "$@"
+		sh -c 'part=$1 notes=$2 sources=$3; shift 3; exec "$@" 3<>"$part" 4<>"$notes" 5<"$sources"' \
+		sh "${part:-$work/part}" "$work/notes" "$work/sources" "$top/wnodes-fetch" "${words[@]}"
 }
 
 # look VERB-ARGUMENT…: with descriptor 3 the image $image, which nobody may only read

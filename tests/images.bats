@@ -298,12 +298,12 @@ twenty()
 @test "several sources: the missing and the wrong one are passed over" {
 	new_disk
 	cp "$disk" "$folder/www/other"
-	image net "$url/404/disk $url/other file://$folder/www/disk"
+	image net "$url/404/disk ${url/:\/\//:\/\/me:secret@}/auth/me:secret/other?x file://$folder/www/disk"
 	prepare net
 	wait_until 30 base_is_there
 	cat "$folder/requests"
 	[ "$(requests ' 404 ')" -eq 1 ]
-	[ "$(requests 'GET /other ')" -eq 1 ]
+	[ "$(requests 'GET /auth/me:secret/other')" -eq 1 ]
 }
 
 @test "a wrong digest, and 404: 75, one line with image, source and what to do" {

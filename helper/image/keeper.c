@@ -44,7 +44,7 @@ struct keeper {
 	struct fetcher fetcher;
 	char urls[IMAGE_SOURCES]; /* image->sources, taken apart */
 	const char *sources[SOURCES];
-	size_t source_count;
+	size_t source_count, tried; /* tried: of this attempt; wnodes-fetch names each once, without its credentials */
 	struct cache_progress progress;
 	uint64_t rate_begin, rate_bytes; /* what the rate is counted from */
 	int part;                        /* the file, -1 */
@@ -99,6 +99,7 @@ static void keeper_line(void *context, const char *key, const char *value)
 	if (!key) {
 		keeper_show(keeper);
 	} else if (strcmp(key, "source") == 0) {
+		keeper->tried++;
 		(void)str_print(progress->source, sizeof(progress->source), "%s", value);
 		keeper_show(keeper);
 	} else if (str_u64(value, 0, UINT64_MAX, &number) < 0) {
@@ -276,14 +277,11 @@ static int keeper_publish(struct keeper *keeper, int fd, const struct cache_info
  */
 static bool keeper_drop_sources(struct keeper *keeper)
 {
-	for (size_t i = 0; i < keeper->source_count; i++) {
-		if (strcmp(keeper->sources[i], keeper->progress.source) != 0)
-			continue;
-		keeper->source_count -= i + 1;
-		memmove(keeper->sources, &keeper->sources[i + 1], keeper->source_count * sizeof(keeper->sources[0]));
-		return keeper->source_count > 0;
-	}
-	return false;
+	if (keeper->tried == 0 || keeper->tried >= keeper->source_count)
+		return false;
+	keeper->source_count -= keeper->tried;
+	memmove(keeper->sources, &keeper->sources[keeper->tried], keeper->source_count * sizeof(keeper->sources[0]));
+	return true;
 }
 
 static enum outcome keeper_verify(struct keeper *keeper, struct failure *why)
@@ -361,6 +359,7 @@ static int keeper_fetch(struct keeper *keeper, struct failure *why)
 
 		keeper->progress = (struct cache_progress){0};
 		keeper->rate_begin = 0;
+		keeper->tried = 0;
 		keeper_show(keeper);
 		outcome = keeper_attempt(keeper, &resumed, why);
 		if (outcome == PUBLISHED)
