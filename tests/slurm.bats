@@ -309,6 +309,8 @@ try 64 /tmp/forge -f 3:0:x srun --overlap true
 try 64 /tmp/forge -f 6:0:x -f 6:0:x -f 6:0:x -f 6:0:x srun --overlap true
 try 64 /tmp/forge srun --overlap --pty true
 try 127 /tmp/forge -t srun --overlap --pty $evil
+try 64 /tmp/forge -t squeue
+try 64 /tmp/forge -t sbatch --wrap=true
 try 64 sbatch --vm-mount=/etc --wrap=true
 for option in -o --output= -lo -e -i; do
 	try 64 /tmp/forge srun --overlap $option$precious true
