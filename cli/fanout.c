@@ -80,10 +80,12 @@ static char *list_nodes(const struct run *run)
 	return list;
 }
 
+static const char srun[] = WNODES_SLURM_BINDIR "/srun";
+
 static _Noreturn void execute(const struct fanout *fanout, const struct run *run, int out, int err, pid_t parent)
 {
 	char count[32], minutes[32], immediate[32];
-	const char *argv[32] = {WNODES_SLURM_BINDIR "/srun",
+	const char *argv[32] = {srun,
 	                        "--quiet",
 	                        "--job-name=wnodes-prestage",
 	                        "--ntasks-per-node=1",

@@ -86,7 +86,8 @@ static struct node *find(const struct nodes *nodes, const char *name)
 /* The names in the list, as nodes that Slurm does not know until sinfo has told of them. */
 static int expand(struct nodes *nodes, const char *list)
 {
-	const char *const scontrol[] = {WNODES_SLURM_BINDIR "/scontrol", "show", "hostnames", list, NULL};
+	static const char program[] = WNODES_SLURM_BINDIR "/scontrol";
+	const char *const scontrol[] = {program, "show", "hostnames", list, NULL};
 	char *text = NULL;
 	int rc = capture(scontrol, SINFO_SECONDS, &text) == 0 && text ? 0 : -EIO;
 
@@ -112,8 +113,9 @@ static void merge(struct nodes *nodes, struct nodes *named)
 
 int nodes_load(struct nodes *nodes, const char *list, const char *partition, char *why, size_t size)
 {
-	const char *const sinfo[] = {WNODES_SLURM_BINDIR "/sinfo", "-h", "-N", "-o", "%N|%T", list ? "-n" : "-p",
-	                             list ? list : partition,      NULL};
+	static const char program[] = WNODES_SLURM_BINDIR "/sinfo";
+	const char *const sinfo[] = {program, "-h", "-N", "-o", "%N|%T", list ? "-n" : "-p", list ? list : partition,
+	                             NULL};
 	char *text = NULL;
 	int code = capture(sinfo, SINFO_SECONDS, &text);
 	int rc = code == 0 && text ? nodes_parse(nodes, text) : -EIO;
