@@ -64,9 +64,11 @@ static bool has(const char *list, const char *word)
 static unsigned int check_flags(struct blocks *blocks, const char *text)
 {
 	unsigned int problems = 0;
-	char value[256] = "";
+	char value[256];
 
-	if (find(text, "PrologFlags", value, sizeof(value)) && !has(value, "Contain")) {
+	if (!find(text, "PrologFlags", value, sizeof(value)))
+		return 0;
+	if (!has(value, "Contain")) {
 		add(blocks, "problem", "slurm.conf: PrologFlags=Contain is required (it is %s)", value);
 		problems++;
 	}
@@ -82,7 +84,7 @@ static unsigned int check_bounds(struct blocks *blocks, const char *text)
 {
 	static const char *const constraints[] = {"ConstrainCores", "ConstrainRAMSpace"};
 	unsigned int problems = 0;
-	char value[256] = "";
+	char value[256];
 
 	if (find(text, "ProctrackType", value, sizeof(value)) && strcmp(value, "proctrack/cgroup") != 0) {
 		add(blocks, "problem", "slurm.conf: ProctrackType=proctrack/cgroup is required (it is %s)", value);

@@ -49,6 +49,8 @@ struct pool {
 	bool late; /* an srun was ended for its time */
 };
 
+static const char srun[] = WNODES_SLURM_BINDIR "/srun";
+
 static int64_t now_s(void)
 {
 	struct timespec now;
@@ -79,8 +81,6 @@ static char *list_nodes(const struct run *run)
 		used += (size_t)sprintf(list + used, "%s%s", i ? "," : "", run->nodes[i]->name);
 	return list;
 }
-
-static const char srun[] = WNODES_SLURM_BINDIR "/srun";
 
 static _Noreturn void execute(const struct fanout *fanout, const struct run *run, int out, int err, pid_t parent)
 {
