@@ -264,6 +264,15 @@ twenty()
 	wait_until 20 base_is_there
 	base_is_right
 	[ "$(requests 'GET /disk')" -eq 1 ]
+	# one that was made and is not the fetch user's yet, and one of which a power loss left nothing
+	for mode in 0600 0444; do
+		wait_until 10 no_keepers
+		new_disk
+		install -m "$mode" /dev/null "$cache/part/$digest"
+		image net "$url/disk"
+		prepare net
+		wait_until 20 base_is_there
+	done
 }
 
 @test "what somebody else may still write to, or has a name for, is not published" {
