@@ -6,12 +6,15 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/exitcode.h"
 #include "common/str.h"
 
 #define STALL 60U
 #define TIMEOUT 3600U
+#define SOURCES_SIZE 16384U
+#define SOURCES_MAX 256
 #define SECONDS_MAX (UINT64_C(30) * 24 * 3600)
 
 enum option_name {
@@ -21,15 +24,20 @@ enum option_name {
 	OPTION_CA_FILE,
 	OPTION_RATE,
 	OPTION_STALL,
-	OPTION_TIMEOUT
+	OPTION_TIMEOUT,
+	OPTION_SOURCES
 };
 enum { OPTION_FD = 64, OPTION_FORMAT, OPTION_QEMU_IMG };
 
-static const struct option get_options[] = {
-        {"part", required_argument, NULL, OPTION_PART},       {"notes", required_argument, NULL, OPTION_NOTES},
-        {"max", required_argument, NULL, OPTION_MAX},         {"ca-file", required_argument, NULL, OPTION_CA_FILE},
-        {"rate", required_argument, NULL, OPTION_RATE},       {"stall", required_argument, NULL, OPTION_STALL},
-        {"timeout", required_argument, NULL, OPTION_TIMEOUT}, {NULL, 0, NULL, 0}};
+static const struct option get_options[] = {{"part", required_argument, NULL, OPTION_PART},
+                                            {"notes", required_argument, NULL, OPTION_NOTES},
+                                            {"max", required_argument, NULL, OPTION_MAX},
+                                            {"ca-file", required_argument, NULL, OPTION_CA_FILE},
+                                            {"rate", required_argument, NULL, OPTION_RATE},
+                                            {"stall", required_argument, NULL, OPTION_STALL},
+                                            {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+                                            {"sources", required_argument, NULL, OPTION_SOURCES},
+                                            {NULL, 0, NULL, 0}};
 static const struct option digest_options[] = {{"fd", required_argument, NULL, OPTION_FD}, {NULL, 0, NULL, 0}};
 static const struct option inspect_options[] = {{"fd", required_argument, NULL, OPTION_FD},
                                                 {"format", required_argument, NULL, OPTION_FORMAT},
@@ -91,6 +99,8 @@ static int set_option(struct args *args, int option, const char *value)
 		return to_seconds(value, &args->get.stall);
 	case OPTION_TIMEOUT:
 		return to_seconds(value, &args->get.timeout);
+	case OPTION_SOURCES:
+		return to_fd(value, &args->sources_fd);
 	case OPTION_FD:
 		return to_fd(value, &args->fd);
 	case OPTION_FORMAT:
@@ -139,6 +149,28 @@ static int parse_sources(struct get_options *get, int count, char **texts, struc
 	return rc;
 }
 
+/* A line each, from a descriptor, which is then closed. */
+static int read_sources(struct get_options *get, int fd, struct fault *fault)
+{
+	static char text[SOURCES_SIZE];
+	char *lines[SOURCES_MAX];
+	char *save = NULL;
+	size_t used = 0;
+	int count = 0, rc;
+	ssize_t n;
+
+	while ((n = read(fd, text + used, sizeof(text) - used - 1)) > 0)
+		used += (size_t)n;
+	(void)close(fd);
+	if (n < 0 || used == sizeof(text) - 1)
+		return fault_set(fault, EXIT_USAGE, "get: --sources: they cannot be read, or are too long");
+	for (char *line = strtok_r(text, "\n", &save); line && count < SOURCES_MAX; line = strtok_r(NULL, "\n", &save))
+		lines[count++] = line;
+	rc = parse_sources(get, count, lines, fault);
+	explicit_bzero(text, sizeof(text));
+	return rc;
+}
+
 /* What must be given. */
 static int check(const struct args *args, struct fault *fault)
 {
@@ -168,7 +200,8 @@ int args_parse(struct args *args, int argc, char **argv, struct fault *fault)
 {
 	int rc;
 
-	*args = (struct args){.fd = -1, .get = {.part_fd = -1, .notes_fd = -1, .stall = STALL, .timeout = TIMEOUT}};
+	*args = (struct args){
+	        .fd = -1, .sources_fd = -1, .get = {.part_fd = -1, .notes_fd = -1, .stall = STALL, .timeout = TIMEOUT}};
 	if (argc < 2 || find_verb(args, argv[1]) < 0)
 		return fault_set(fault, EXIT_USAGE, "usage: wnodes-fetch get|digest|inspect OPTION… [-- URL…]");
 	argc--;
@@ -176,7 +209,11 @@ int args_parse(struct args *args, int argc, char **argv, struct fault *fault)
 	rc = parse_options(args, argc, argv, verbs[args->verb].options, fault);
 	if (rc == 0 && args->verb != VERB_GET && optind < argc)
 		return fault_set(fault, EXIT_USAGE, "%s takes no arguments", argv[0]);
-	if (rc == 0 && args->verb == VERB_GET)
+	if (rc == 0 && args->sources_fd >= 0 && optind < argc)
+		return fault_set(fault, EXIT_USAGE, "get: --sources or URLs, not both");
+	if (rc == 0 && args->sources_fd >= 0)
+		rc = read_sources(&args->get, args->sources_fd, fault);
+	else if (rc == 0 && args->verb == VERB_GET)
 		rc = parse_sources(&args->get, argc - optind, argv + optind, fault);
 	return rc == 0 ? check(args, fault) : rc;
 }

@@ -453,6 +453,14 @@ one_error()
 	refute grep -qF secret "/proc/$pid/cmdline"
 	end_get || true
 	refute grep -q secret "$work/out" "$work/notes"
+	# what was never an argument is never seen as one
+	rm -f "$work"/*
+	printf '%s\n' "$http/404/image" "$url/auth/user:%73ecret/image" > "$top/sources"
+	run -0 get --sources 5 5< "$top/sources"
+	cmp "$work/part" "$top/root/image"
+	[ "$(grep -c '^number=' <<< "$output")" -eq 2 ]
+	run -64 get --sources 5 -- "$http/image" 5< "$top/sources"
+	one_error "not both"
 }
 
 @test "its process has nothing but its descriptors and its calls" {

@@ -24,7 +24,6 @@
 #define INSPECT_SECONDS 60U
 #define DIGEST_SECONDS 14400U /* 1 TiB at 75 MB/s */
 #define END_MS 5000U          /* from the end of its output to its own */
-#define SOURCES 64U
 
 int fetcher_open(struct fetcher *fetcher, struct failure *why)
 {
@@ -176,19 +175,41 @@ static char *words_add(struct words *words, uint64_t number)
 	return text;
 }
 
+/*
+ * The URLs, a line each, in a pipe: they may hold a secret, and a process's
+ * arguments are everybody's to read. Its end to read, or -EIO with why.
+ */
+static int fetcher_sources(const struct fetcher_get *get, struct failure *why)
+{
+	int fds[2], rc = 0;
+
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+		return failure_set(why, EXIT_NODE, "pipe: %s", strerror(errno));
+	for (size_t i = 0; rc == 0 && i < get->source_count; i++)
+		if (dprintf(fds[1], "%s\n", get->sources[i]) < 0)
+			rc = failure_set(why, EXIT_NODE, "the sources do not fit into a pipe");
+	close(fds[1]);
+	if (rc < 0)
+		close(fds[0]);
+	return rc < 0 ? rc : fds[0];
+}
+
 int fetcher_get(const struct fetcher *fetcher, const struct fetcher_get *get, struct failure *why)
 {
 	const struct config *config = get->config;
 	uint64_t max = get->image->size_max ? get->image->size_max : config->fetch_size_max;
-	const int fds[] = {get->part, get->notes};
-	struct run run = {.child = {.fds = fds, .fd_count = 2, .file_max = max + (1U << 20)},
+	const int fds[] = {get->part, get->notes, fetcher_sources(get, why)};
+	struct run run = {.child = {.fds = fds, .fd_count = 3, .file_max = max + (1U << 20)},
 	                  .seconds = (unsigned int)config->fetch_timeout + GET_EXTRA_SECONDS,
 	                  .line = get->line,
 	                  .context = get->context};
-	char *argv[24 + SOURCES] = {"wnodes-fetch", "get"};
+	char *argv[24] = {"wnodes-fetch", "get"};
 	struct words words = {0};
 	size_t n = 2;
+	int rc;
 
+	if (fds[2] < 0)
+		return fds[2];
 	argv[n++] = "--part";
 	argv[n++] = words_add(&words, (uint64_t)get->part);
 	argv[n++] = "--notes";
@@ -207,11 +228,12 @@ int fetcher_get(const struct fetcher *fetcher, const struct fetcher_get *get, st
 	argv[n++] = words_add(&words, config->fetch_stall_timeout);
 	argv[n++] = "--timeout";
 	argv[n++] = words_add(&words, config->fetch_timeout);
-	argv[n++] = "--";
-	for (size_t i = 0; i < get->source_count && i < SOURCES; i++)
-		argv[n++] = (char *)get->sources[i];
+	argv[n++] = "--sources";
+	argv[n++] = words_add(&words, (uint64_t)fds[2]);
 	argv[n] = NULL;
-	return run_all(&run, fetcher, argv, why);
+	rc = run_all(&run, fetcher, argv, why);
+	close(fds[2]);
+	return rc;
 }
 
 static void digest_line(void *context, const char *key, const char *value)

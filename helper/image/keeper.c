@@ -45,6 +45,7 @@ struct keeper {
 	char urls[IMAGE_SOURCES]; /* image->sources, taken apart */
 	const char *sources[SOURCES];
 	size_t source_count;
+	uint64_t source_number; /* of the one that is tried, 1 and up; 0: not known */
 	struct cache_progress progress;
 	uint64_t rate_begin, rate_bytes; /* what the rate is counted from */
 	int part;                        /* the file, -1 */
@@ -103,6 +104,8 @@ static void keeper_line(void *context, const char *key, const char *value)
 		keeper_show(keeper);
 	} else if (str_u64(value, 0, UINT64_MAX, &number) < 0) {
 		return;
+	} else if (strcmp(key, "number") == 0) {
+		keeper->source_number = number;
 	} else if (strcmp(key, "total") == 0) {
 		progress->total = number;
 	} else if (strcmp(key, "size") == 0) {
@@ -277,14 +280,13 @@ static int keeper_publish(struct keeper *keeper, int fd, const struct cache_info
  */
 static bool keeper_drop_sources(struct keeper *keeper)
 {
-	for (size_t i = 0; i < keeper->source_count; i++) {
-		if (strcmp(keeper->sources[i], keeper->progress.source) != 0)
-			continue;
-		keeper->source_count -= i + 1;
-		memmove(keeper->sources, &keeper->sources[i + 1], keeper->source_count * sizeof(keeper->sources[0]));
-		return keeper->source_count > 0;
-	}
-	return false;
+	size_t number = (size_t)keeper->source_number;
+
+	if (number == 0 || number > keeper->source_count)
+		return false;
+	keeper->source_count -= number;
+	memmove(keeper->sources, &keeper->sources[number], keeper->source_count * sizeof(keeper->sources[0]));
+	return keeper->source_count > 0;
 }
 
 static enum outcome keeper_verify(struct keeper *keeper, struct failure *why)
@@ -363,6 +365,7 @@ static int keeper_fetch(struct keeper *keeper, struct failure *why)
 
 		keeper->progress = (struct cache_progress){0};
 		keeper->rate_begin = 0;
+		keeper->source_number = 0;
 		keeper_show(keeper);
 		outcome = keeper_attempt(keeper, &resumed, why);
 		if (outcome == PUBLISHED)
