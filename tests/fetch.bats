@@ -576,7 +576,7 @@ poke()
 	local program=$work/qemu-img image=$work/base.qcow2
 	cat > "$program" <<-'EOF'
 		#!/usr/bin/python3
-		import os, socket, sys
+		import os, signal, socket, sys
 		did = []
 		def attempt(name, what):
 		    try:
@@ -589,6 +589,7 @@ poke()
 		attempt("connect", socket.socket)
 		attempt("fork", lambda: os.fork() or os._exit(0))
 		attempt("kill", lambda: os.kill(os.getppid(), 0))
+		attempt("signal", lambda: signal.pidfd_send_signal(os.pidfd_open(os.getppid()), 0))
 		attempt("execute", lambda: os.execv("/bin/true", ["true"]))
 		attempt("more", lambda: os.fstat(4))
 		attempt("read", lambda: os.pread(3, 1, 0))

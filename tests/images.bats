@@ -273,6 +273,15 @@ twenty()
 	wait_until 20 base_is_there
 	base_is_right
 	[ "$(requests 'GET /disk')" -eq 1 ]
+	# one that was made and is not the fetch user's yet, and one of which a power loss left nothing
+	for mode in 0600 0444; do
+		wait_until 10 no_keepers
+		new_disk
+		install -m "$mode" /dev/null "$cache/part/$digest"
+		image net "$url/disk"
+		prepare net
+		wait_until 20 base_is_there
+	done
 }
 
 @test "what somebody else may still write to, or has a name for, is not published" {
@@ -298,12 +307,23 @@ twenty()
 @test "several sources: the missing and the wrong one are passed over" {
 	new_disk
 	cp "$disk" "$folder/www/other"
-	image net "$url/404/disk ${url/:\/\//:\/\/me:secret@}/auth/me:secret/other?x file://$folder/www/disk"
+	image net "$url/404/disk ${url/:\/\//://user:opensesame@}/other?token=opensesame file://$folder/www/disk"
+	# what wnodes-fetch is executed with, which everybody on the node can see
+	local fetch=$top/usr/libexec/wnodes/wnodes-fetch
+	: > "$folder/arguments"
+	chmod 0666 "$folder/arguments"
+	mv "$fetch" "$fetch.real"
+	printf '%s\n' '#!/bin/sh' "[ \$1 != get ] || echo \"\$@\" >> $folder/arguments" "exec $fetch.real \"\$@\"" > "$fetch"
+	chmod 0755 "$fetch"
 	prepare net
-	wait_until 30 base_is_there
-	cat "$folder/requests"
+	wait_until 30 base_is_there || true
+	mv "$fetch.real" "$fetch"
+	base_is_there
+	cat "$folder/requests" "$folder/arguments"
 	[ "$(requests ' 404 ')" -eq 1 ]
-	[ "$(requests 'GET /auth/me:secret/other')" -eq 1 ]
+	[ "$(requests 'GET /other')" -eq 1 ]
+	grep -q '^get --part' "$folder/arguments"
+	refute grep -q opensesame "$folder/arguments"
 }
 
 @test "a wrong digest, and 404: 75, one line with image, source and what to do" {

@@ -148,7 +148,8 @@ static int keeper_open_part(struct keeper *keeper, bool *whole, struct failure *
 		        part_open(&keeper->cache, keeper->image->sha256, "", keeper->fetcher.uid, keeper->fetcher.gid);
 	if (rc >= 0 && fstat(keeper->part, &st) < 0)
 		rc = -errno;
-	*whole = rc >= 0 && st.st_uid == 0;
+	/* without the mode it was made and not given to the fetch user yet, or seized and not synced */
+	*whole = rc >= 0 && st.st_uid == 0 && (st.st_mode & 0777) == 0444;
 	/* the site has another fetch user now */
 	if (rc >= 0 && !*whole && fchown(keeper->part, keeper->fetcher.uid, keeper->fetcher.gid) < 0)
 		rc = -errno;
@@ -336,7 +337,8 @@ static enum outcome keeper_attempt(struct keeper *keeper, bool *resumed, struct 
 	int rc;
 
 	if (keeper_open_part(keeper, &whole, why) == 0) {
-		*resumed = fstat(keeper->part, &st) == 0 && st.st_size > 0;
+		/* of a whole one, a power loss may have left nothing */
+		*resumed = whole || (fstat(keeper->part, &st) == 0 && st.st_size > 0);
 		rc = whole ? 0 : keeper_get(keeper, why);
 		if (rc == 0)
 			outcome = keeper_verify(keeper, why);
