@@ -49,7 +49,11 @@ static void check_disk(struct check *check, const struct image *image)
 static void say_load(struct check *check, const char *name, struct failure *why)
 {
 	failure_drop_option(why);
-	check_problem(check, "images.d/%s.conf: %s", name, why->message);
+	/* most name the file */
+	if (strncmp(why->message, WNODES_IMAGES_D, strlen(WNODES_IMAGES_D)) == 0)
+		check_problem(check, "%s", why->message);
+	else
+		check_problem(check, WNODES_IMAGES_D "/%s.conf: %s", name, why->message);
 }
 
 static void check_image(struct check *check, const char *name)

@@ -85,10 +85,13 @@ tiny_source()
 	image cli-one "source = file:///nonexistent/disk.qcow2"
 	image cli-two "source = file:///etc/passwd" "groups = no-such-group"
 	image cli-three "source = nowhere" "format = vmdk"
+	printf '%s\n' '[image]' 'alias = no-such-image' > "$etc/images.d/cli-four.conf"
 	run as_root wnodes check
 	echo "$output"
 	[ "$status" -eq 75 ]
-	[ "${#lines[@]}" -eq 9 ]
+	[ "${#lines[@]}" -eq 10 ]
+	# a line names its file once
+	grep -qxF "$etc/images.d/cli-four.conf: alias: there is no image 'no-such-image'" <<< "$output"
 	for text in "unknown key 'colour'" 'boot_timeout:' 'partition main. image: .*no-such-image' '\[mounts\] /nonexistent/cli' 'image cli-one: .*No such file' \
 		'image cli-two: .* is not a qcow2 image' 'note: image cli-two: .*no-such-group' \
 		"cli-three.conf:2: .*'nowhere'" 'cli-three.conf:3: format'; do
