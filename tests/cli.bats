@@ -102,6 +102,24 @@ tiny_source()
 	[ "$(json 'sorted(set(r["kind"] for r in rows))' <<< "$output")" = "['note', 'problem']" ]
 }
 
+@test "wnodes check notes names that nothing has: users, groups, partitions, and an image called none" {
+	cp "$etc/wnodes.conf" "$folder/wnodes.conf"
+	printf '%s\n' '[policy]' 'user_images = no-such-group' "allow_users = no-such-user, $test_user" '[partition no-such]' \
+		'image = tiny' '[partition main]' 'image = tiny' >> "$etc/wnodes.conf"
+	image cli-one "source = $(tiny_source)" 'users = no-such-user'
+	sed '/^users/d' "$etc/images.d/cli-one.conf" > "$etc/images.d/none.conf"
+	run as_root wnodes check
+	rm "$etc/images.d/none.conf"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$(sort <<< "$output")" = "no problem found
+note: [partition no-such]: slurm.conf has no such partition
+note: [policy] allow_users: this node knows no user no-such-user
+note: [policy] user_images: this node knows no group no-such-group
+note: image cli-one: this node knows no user no-such-user
+note: image none: no job can ask for it, since --vm=none is no machine" ]
+}
+
 @test "wnodes check says what is wrong with programs, folders and Slurm" {
 	libexec=$(cluster_folder)/usr/libexec/wnodes
 	cp "$etc/wnodes.conf" "$folder/wnodes.conf"
