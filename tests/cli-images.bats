@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # wnodes fetch, evict, check and prestage with images from a server: what they
 # say, how they end, and what becomes of a download whose caller has gone.
+bats_require_minimum_version 1.5.0
 load lib/common
 
 setup_file()
@@ -159,6 +160,31 @@ no_downloads()
 	wait_until 30 is_state cli-net present
 	[ "$(as_user wnodes fetch cli-net | grep -c 'here already')" -eq 1 ]
 	[ "$(wc -l < <(grep -c 'GET /trickle' "$folder/requests"))" -eq 1 ]
+}
+
+@test "what another entry had fetched, and what has changed: fetch and check say what a job would" {
+	local digest
+	digest=$(sha256sum < "$folder/www/disk" | cut -d' ' -f1)
+	as_root wnodes fetch cli-net
+	image cli-raw /disk "format = raw"
+	sed -i '/^format = qcow2/d' "$conf/images.d/cli-raw.conf"
+	image cli-large /disk "virtual_size_max = 1M"
+	image cli-long /disk "size_max = 1M"
+	run as_root wnodes check
+	echo "$output"
+	[ "$status" -eq 75 ]
+	[ "${#lines[@]}" -eq 3 ]
+	for case in "cli-raw verified.as.qcow2" "cli-large a.disk.of.*virtual_size_max,.1048576" "cli-long more.than.its.size_max,.1048576"; do
+		read -r name pattern <<< "$case"
+		[ "$(grep -cE "^image $name: .*$pattern" <<< "$output")" -eq 1 ]
+		run -75 as_user wnodes fetch "$name"
+		echo "$output"
+		grep -qE "^wnodes-helper: image $name: .*$pattern" <<< "$output"
+		run as_root wnodes check
+	done
+	touch "$cache/base/$digest"
+	as_user wnodes fetch cli-net | grep -q ', fetched in '
+	[ "$(find "$cache/quarantine" -name "$digest.*" | wc -l)" -eq 1 ]
 }
 
 @test "wnodes evict: not what a job boots from, not for a user" {

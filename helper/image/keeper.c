@@ -244,11 +244,13 @@ static int keeper_inspect(struct keeper *keeper, int fd, struct cache_info *info
 	(void)str_print(info->format, sizeof(info->format), "%s", image->format);
 	(void)str_print(info->image, sizeof(info->image), "%s", image->entry);
 	if (info->size > max)
-		return failure_set(why, FETCHER_WRONG, "%" PRIu64 " bytes, which is more than size_max", info->size);
+		return failure_set(why, FETCHER_WRONG, "%" PRIu64 " bytes, which is more than its size_max, %" PRIu64,
+		                   info->size, max);
 	rc = fetcher_inspect(&keeper->fetcher, keeper->config, fd, image->format, &info->virtual_size, why);
 	if (rc == 0 && info->virtual_size > keeper_virtual_max(keeper))
-		rc = failure_set(why, FETCHER_WRONG, "a disk of %" PRIu64 " bytes, which is more than virtual_size_max",
-		                 info->virtual_size);
+		rc = failure_set(why, FETCHER_WRONG,
+		                 "a disk of %" PRIu64 " bytes, which is more than its virtual_size_max, %" PRIu64,
+		                 info->virtual_size, keeper_virtual_max(keeper));
 	return rc;
 }
 
@@ -394,8 +396,9 @@ static void keeper_explain(const struct keeper *keeper, const struct failure *wh
 
 	if (why->code == FETCHER_WRONG)
 		(void)failure_set(said, EXIT_NODE,
-		                  "image %s: %.300s; correct source or sha256 in " WNODES_IMAGES_D "/%s.conf", entry,
-		                  why->message, entry);
+		                  "image %s: %.300s; correct source, sha256, format or limits in " WNODES_IMAGES_D
+		                  "/%s.conf",
+		                  entry, why->message, entry);
 	else if (keeper->disk_was_full)
 		(void)failure_set(said, EXIT_NODE, "image %s: %.300s; make room in %.80s", entry, why->message,
 		                  keeper->config->cache_dir);
