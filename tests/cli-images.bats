@@ -272,11 +272,6 @@ no_downloads()
 	wait_for_nothing
 }
 
-node_is_idle()
-{
-	[ "$(node_state "$node")" = idle ]
-}
-
 @test "wnodes prestage: a row for each node, whatever is with it" {
 	run as_user wnodes prestage cli-net -w "$node,nowhere"
 	echo "$output"
@@ -297,7 +292,7 @@ node_is_idle()
 	echo "$output"
 	[ "$status" -eq 75 ]
 	grep -qE "^$node +down .*drain(ed|ing)$" <<< "$output"
-	wait_until 60 node_is_idle
+	wait_until 60 is_idle
 	# a partition whose jobs run in machines has to let this one go without, but for root
 	cp "$conf/wnodes.conf" "$folder/wnodes.conf"
 	printf '%s\n' '[partition main]' 'image = tiny' >> "$conf/wnodes.conf"

@@ -26,7 +26,7 @@ teardown_file()
 	[ ! -s "$BATS_TEST_TMPDIR/out" ]
 	[ "$(grep -c '^wnodes: .*PrologFlags=Contain' "$BATS_TEST_TMPDIR/err")" -eq 1 ]
 	wait_for_nothing
-	[ "$(node_state "${WNODES_CLUSTER_PREFIX}1")" = idle ]
+	wait_until 20 is_idle "${WNODES_CLUSTER_PREFIX}1"
 	as_user srun -n1 true
 }
 
@@ -84,8 +84,8 @@ is_requeued()
 	[ "$(grep -c -- - "$folder/batch")" -eq 3 ]
 	rm -rf "$folder"
 	wait_for_nothing
-	[ "$(node_state "${WNODES_CLUSTER_PREFIX}1")" = idle ]
-	[ "$(node_state "${WNODES_CLUSTER_PREFIX}2")" = idle ]
+	wait_until 20 is_idle "${WNODES_CLUSTER_PREFIX}1"
+	wait_until 20 is_idle "${WNODES_CLUSTER_PREFIX}2"
 }
 
 @test "two of a job's machines on one host: wnodes console wants to know which" {

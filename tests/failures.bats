@@ -12,7 +12,7 @@ setup_file()
 teardown()
 {
 	wait_for_nothing
-	[ "$(node_state "$node")" = idle ]
+	wait_until 20 is_idle
 }
 
 teardown_file()

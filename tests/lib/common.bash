@@ -100,6 +100,12 @@ node_state()
 	as_root sinfo -h -N -n "$1" -o %T | head -n 1
 }
 
+# is_idle [NODE]: nothing has drained it, and its jobs' epilogs are over
+is_idle()
+{
+	[ "$(node_state "${1:-$node}")" = idle ]
+}
+
 # last_step JOB: the number of its newest running step
 last_step()
 {
