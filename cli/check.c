@@ -13,20 +13,23 @@ static bool is_kind(const struct kv *block, const char *kind)
 	return value && strcmp(value, kind) == 0;
 }
 
-/* Take out the block that is for us: slurmd_spool_dir, into spool[size]. */
-static void take_spool(struct blocks *blocks, char *spool, size_t size)
-{
-	for (size_t i = 0; i < blocks->count; i++) {
-		const char *value = kv_get(&blocks->list[i], "message");
+struct findings {
+	struct blocks blocks;
+	struct check_site site;
+};
 
-		if (!is_kind(&blocks->list[i], "slurmd_spool_dir"))
-			continue;
-		(void)snprintf(spool, size, "%s", value ? value : "");
-		kv_free(&blocks->list[i]);
-		blocks->count--;
-		memmove(&blocks->list[i], &blocks->list[i + 1], (blocks->count - i) * sizeof(blocks->list[0]));
-		return;
-	}
+/* A block of the helper's: what has been found, or what is to be compared with slurm.conf. */
+static int keep(void *context, struct kv *block)
+{
+	struct findings *findings = context;
+	const char *value = kv_get(block, "message");
+
+	if (is_kind(block, "partition"))
+		return blocks_add(&findings->site.partitions, block);
+	if (!is_kind(block, "slurmd_spool_dir"))
+		return blocks_add(&findings->blocks, block);
+	(void)snprintf(findings->site.spool, sizeof(findings->site.spool), "%s", value ? value : "");
+	return 0;
 }
 
 static void print(const struct blocks *blocks, unsigned int problems)
@@ -43,8 +46,8 @@ static void print(const struct blocks *blocks, unsigned int problems)
 int cli_check(char **argv)
 {
 	const char *arguments[] = {"check", NULL, NULL};
-	struct blocks blocks = {0};
-	char spool[512] = "";
+	struct findings findings = {0};
+	struct blocks *blocks = &findings.blocks;
 	unsigned int problems = 0;
 	bool json = false;
 	int code;
@@ -60,17 +63,17 @@ int cli_check(char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	code = cli_helper(arguments, &blocks);
-	take_spool(&blocks, spool, sizeof(spool));
-	if (code != 0 && (code != EXIT_NODE || blocks.count == 0)) {
-		blocks_free(&blocks);
-		return code;
+	code = cli_helper_each(arguments, keep, &findings);
+	/* without a finding its code is the helper's own failure */
+	if (code == 0 || (code == EXIT_NODE && blocks->count > 0)) {
+		problems = check_slurm(blocks, &findings.site) + (code != 0);
+		code = problems ? EXIT_NODE : 0;
+		if (json)
+			cli_print_json(blocks);
+		else
+			print(blocks, problems);
 	}
-	problems = check_slurm(&blocks, spool[0] ? spool : NULL) + (code != 0);
-	if (json)
-		cli_print_json(&blocks);
-	else
-		print(&blocks, problems);
-	blocks_free(&blocks);
-	return problems ? EXIT_NODE : 0;
+	blocks_free(&findings.site.partitions);
+	blocks_free(blocks);
+	return code;
 }

@@ -64,9 +64,11 @@ static bool has(const char *list, const char *word)
 static unsigned int check_flags(struct blocks *blocks, const char *text)
 {
 	unsigned int problems = 0;
-	char value[256];
+	char value[256] = "";
 
-	if (find(text, "PrologFlags", value, sizeof(value)) && !has(value, "Contain")) {
+	if (!find(text, "PrologFlags", value, sizeof(value)))
+		return 0;
+	if (!has(value, "Contain")) {
 		add(blocks, "problem", "slurm.conf: PrologFlags=Contain is required (it is %s)", value);
 		problems++;
 	}
@@ -130,16 +132,46 @@ static unsigned int check_plugin(struct blocks *blocks)
 	return problems;
 }
 
-unsigned int check_slurm(struct blocks *blocks, const char *spool)
+/* Whether a line of text begins with `PartitionName=NAME `. */
+static bool has_partition(const char *text, const char *name)
 {
-	const char *const scontrol[] = {WNODES_SLURM_BINDIR "/scontrol", "show", "config", NULL};
+	static const char key[] = "PartitionName=";
+	size_t length = strlen(name);
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, key, sizeof(key) - 1) == 0 && strncmp(line + sizeof(key) - 1, name, length) == 0 &&
+		    line[sizeof(key) - 1 + length] == ' ')
+			return true;
+	}
+	return false;
+}
+
+void check_slurm_partitions(struct blocks *blocks, const char *text, const struct blocks *partitions)
+{
+	for (size_t i = 0; i < partitions->count; i++) {
+		const char *name = kv_get(&partitions->list[i], "message");
+
+		if (name && !has_partition(text, name))
+			add(blocks, "note", "[partition %s]: slurm.conf has no such partition", name);
+	}
+}
+
+unsigned int check_slurm(struct blocks *blocks, const struct check_site *site)
+{
+	const char *const config[] = {WNODES_SLURM_BINDIR "/scontrol", "show", "config", NULL};
+	const char *const partitions[] = {WNODES_SLURM_BINDIR "/scontrol", "-a", "-o", "show", "partition", NULL};
 	unsigned int problems = check_plugin(blocks);
 	char *text = NULL;
 
-	if (capture(scontrol, SCONTROL_SECONDS, &text) == 0 && text)
-		problems += check_slurm_config(blocks, text, spool);
+	if (capture(config, SCONTROL_SECONDS, &text) == 0 && text)
+		problems += check_slurm_config(blocks, text, site->spool[0] ? site->spool : NULL);
 	else
-		add(blocks, "note", "slurm.conf has not been looked at: %s show config fails", scontrol[0]);
+		add(blocks, "note", "slurm.conf has not been looked at: %s show config fails", config[0]);
+	free(text);
+	text = NULL;
+	if (site->partitions.count > 0 && capture(partitions, SCONTROL_SECONDS, &text) == 0 && text)
+		check_slurm_partitions(blocks, text, &site->partitions);
 	free(text);
 	return problems;
 }

@@ -13,30 +13,30 @@
 
 #define STALL 60U
 #define TIMEOUT 3600U
-#define SOURCES_SIZE 16384U
-#define SOURCES_MAX 256
+#define SOURCES 64U
+#define SOURCES_MAX 65536U /* bytes */
 #define SECONDS_MAX (UINT64_C(30) * 24 * 3600)
 
 enum option_name {
 	OPTION_PART = 1,
 	OPTION_NOTES,
+	OPTION_SOURCES,
 	OPTION_MAX,
 	OPTION_CA_FILE,
 	OPTION_RATE,
 	OPTION_STALL,
-	OPTION_TIMEOUT,
-	OPTION_SOURCES
+	OPTION_TIMEOUT
 };
 enum { OPTION_FD = 64, OPTION_FORMAT, OPTION_QEMU_IMG };
 
 static const struct option get_options[] = {{"part", required_argument, NULL, OPTION_PART},
                                             {"notes", required_argument, NULL, OPTION_NOTES},
+                                            {"sources", required_argument, NULL, OPTION_SOURCES},
                                             {"max", required_argument, NULL, OPTION_MAX},
                                             {"ca-file", required_argument, NULL, OPTION_CA_FILE},
                                             {"rate", required_argument, NULL, OPTION_RATE},
                                             {"stall", required_argument, NULL, OPTION_STALL},
                                             {"timeout", required_argument, NULL, OPTION_TIMEOUT},
-                                            {"sources", required_argument, NULL, OPTION_SOURCES},
                                             {NULL, 0, NULL, 0}};
 static const struct option digest_options[] = {{"fd", required_argument, NULL, OPTION_FD}, {NULL, 0, NULL, 0}};
 static const struct option inspect_options[] = {{"fd", required_argument, NULL, OPTION_FD},
@@ -89,6 +89,8 @@ static int set_option(struct args *args, int option, const char *value)
 		return to_fd(value, &args->get.part_fd);
 	case OPTION_NOTES:
 		return to_fd(value, &args->get.notes_fd);
+	case OPTION_SOURCES:
+		return to_fd(value, &args->get.sources_fd);
 	case OPTION_MAX:
 		return str_u64(value, 1, INT64_MAX, &args->get.max);
 	case OPTION_CA_FILE:
@@ -99,8 +101,6 @@ static int set_option(struct args *args, int option, const char *value)
 		return to_seconds(value, &args->get.stall);
 	case OPTION_TIMEOUT:
 		return to_seconds(value, &args->get.timeout);
-	case OPTION_SOURCES:
-		return to_fd(value, &args->sources_fd);
 	case OPTION_FD:
 		return to_fd(value, &args->fd);
 	case OPTION_FORMAT:
@@ -128,45 +128,51 @@ static int parse_options(struct args *args, int argc, char **argv, const struct 
 	return 0;
 }
 
-static int parse_sources(struct get_options *get, int count, char **texts, struct fault *fault)
+/* All of the file, with a NUL; its length, or a negative errno. */
+static ssize_t read_sources(int fd, char *text)
 {
-	int rc = 0;
-
-	get->sources = calloc((size_t)count + 1, sizeof(*get->sources));
-	if (!get->sources)
-		return fault_set(fault, EXIT_NODE, "out of memory");
-	for (int i = 0; i < count; i++) {
-		const char *why;
-		int parsed = rc == 0 ? url_parse(&get->sources[i], texts[i], &why) : 0;
-
-		if (parsed == 0 && rc == 0)
-			get->count++;
-		if (parsed < 0)
-			rc = parsed == -ENOMEM ? fault_set(fault, EXIT_NODE, "out of memory")
-			                       : fault_set(fault, EXIT_USAGE, "source %d: %s", i + 1, why);
-		explicit_bzero(texts[i], strlen(texts[i]));
-	}
-	return rc;
-}
-
-/* A line each, from a descriptor, which is then closed. */
-static int read_sources(struct get_options *get, int fd, struct fault *fault)
-{
-	static char text[SOURCES_SIZE];
-	char *lines[SOURCES_MAX];
-	char *save = NULL;
 	size_t used = 0;
-	int count = 0, rc;
 	ssize_t n;
 
-	while ((n = read(fd, text + used, sizeof(text) - used - 1)) > 0)
-		used += (size_t)n;
-	(void)close(fd);
-	if (n < 0 || used == sizeof(text) - 1)
-		return fault_set(fault, EXIT_USAGE, "get: --sources: they cannot be read, or are too long");
-	for (char *line = strtok_r(text, "\n", &save); line && count < SOURCES_MAX; line = strtok_r(NULL, "\n", &save))
-		lines[count++] = line;
-	rc = parse_sources(get, count, lines, fault);
+	while (used < SOURCES_MAX && (n = read(fd, text + used, SOURCES_MAX - used)) != 0) {
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		used += n > 0 ? (size_t)n : 0;
+	}
+	text[used] = 0;
+	return used < SOURCES_MAX ? (ssize_t)used : -E2BIG;
+}
+
+static int add_source(struct get_options *get, const char *line, struct fault *fault)
+{
+	const char *why;
+	int rc;
+
+	if (get->count == SOURCES)
+		return fault_set(fault, EXIT_USAGE, "more than %u sources", SOURCES);
+	rc = url_parse(&get->sources[get->count], line, &why);
+	if (rc == -ENOMEM)
+		return fault_set(fault, EXIT_NODE, "out of memory");
+	if (rc < 0)
+		return fault_set(fault, EXIT_USAGE, "source %zu: %s", get->count + 1, why);
+	get->count++;
+	return 0;
+}
+
+static int parse_sources(struct get_options *get, struct fault *fault)
+{
+	static char text[SOURCES_MAX + 1];
+	char *save = NULL;
+	ssize_t length = read_sources(get->sources_fd, text);
+	int rc = 0;
+
+	if (length < 0)
+		return fault_set(fault, EXIT_USAGE, "--sources: %s", strerror((int)-length));
+	get->sources = calloc(SOURCES, sizeof(*get->sources));
+	if (!get->sources)
+		rc = fault_set(fault, EXIT_NODE, "out of memory");
+	for (char *line = strtok_r(text, "\n", &save); line && rc == 0; line = strtok_r(NULL, "\n", &save))
+		rc = add_source(get, line, fault);
 	explicit_bzero(text, sizeof(text));
 	return rc;
 }
@@ -177,7 +183,7 @@ static int check(const struct args *args, struct fault *fault)
 	const struct get_options *get = &args->get;
 
 	if (args->verb == VERB_GET && (get->part_fd < 0 || get->notes_fd < 0 || get->max == 0 || get->count == 0))
-		return fault_set(fault, EXIT_USAGE, "get: --part, --notes, --max and a URL are needed");
+		return fault_set(fault, EXIT_USAGE, "get: --part, --notes, --max and --sources with a URL are needed");
 	if (args->verb != VERB_GET && args->fd < 0)
 		return fault_set(fault, EXIT_USAGE, "%s: --fd is needed", verbs[args->verb].name);
 	if (args->verb == VERB_INSPECT && !args->qemu_img)
@@ -201,20 +207,16 @@ int args_parse(struct args *args, int argc, char **argv, struct fault *fault)
 	int rc;
 
 	*args = (struct args){
-	        .fd = -1, .sources_fd = -1, .get = {.part_fd = -1, .notes_fd = -1, .stall = STALL, .timeout = TIMEOUT}};
+	        .fd = -1, .get = {.part_fd = -1, .notes_fd = -1, .sources_fd = -1, .stall = STALL, .timeout = TIMEOUT}};
 	if (argc < 2 || find_verb(args, argv[1]) < 0)
-		return fault_set(fault, EXIT_USAGE, "usage: wnodes-fetch get|digest|inspect OPTION… [-- URL…]");
+		return fault_set(fault, EXIT_USAGE, "usage: wnodes-fetch get|digest|inspect OPTION…");
 	argc--;
 	argv++;
 	rc = parse_options(args, argc, argv, verbs[args->verb].options, fault);
-	if (rc == 0 && args->verb != VERB_GET && optind < argc)
+	if (rc == 0 && optind < argc)
 		return fault_set(fault, EXIT_USAGE, "%s takes no arguments", argv[0]);
-	if (rc == 0 && args->sources_fd >= 0 && optind < argc)
-		return fault_set(fault, EXIT_USAGE, "get: --sources or URLs, not both");
-	if (rc == 0 && args->sources_fd >= 0)
-		rc = read_sources(&args->get, args->sources_fd, fault);
-	else if (rc == 0 && args->verb == VERB_GET)
-		rc = parse_sources(&args->get, argc - optind, argv + optind, fault);
+	if (rc == 0 && args->get.sources_fd >= 0)
+		rc = parse_sources(&args->get, fault);
 	return rc == 0 ? check(args, fault) : rc;
 }
 

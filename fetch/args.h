@@ -13,16 +13,15 @@ enum verb { VERB_GET, VERB_DIGEST, VERB_INSPECT };
 struct args {
 	enum verb verb;
 	struct get_options get; /* of get */
-	int sources_fd;         /* of get: it had its URLs from there; -1 */
 	int fd;                 /* of digest and inspect */
 	bool qcow2;             /* of inspect: declared so, else raw */
 	const char *qemu_img;   /* of inspect: a path */
 };
 
 /**
- * Parse argv. The URLs in it, which may hold passwords that /proc shows to
- * everybody, are overwritten; until then they are seen, and those of
- * --sources FD, a line each, never are. Returns 0, or -EIO with a fault of EXIT_USAGE or
+ * Parse argv, and read the descriptor of --sources: a URL a line. They are not
+ * in argv, which /proc shows to everybody, since they may hold passwords.
+ * Returns 0, or -EIO with a fault of EXIT_USAGE or
  * EXIT_NODE; args_free() in either case.
  */
 int args_parse(struct args *args, int argc, char **argv, struct fault *fault);

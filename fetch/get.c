@@ -111,7 +111,7 @@ static int try_all(struct transfer *transfer, struct fault *fault)
 		enum verdict verdict;
 
 		transfer->url = &options->sources[i];
-		if (report("number", "%zu", i + 1) < 0 || report("source", "%s", transfer->url->shown) < 0)
+		if (report("source", "%s", transfer->url->shown) < 0)
 			return fault_set(fault, EXIT_NODE, "nobody reads the progress");
 		verdict = try_source(transfer);
 		if (verdict == VERDICT_DONE)

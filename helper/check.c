@@ -52,11 +52,11 @@ static void report_line(void *context, const char *message)
 }
 
 /* What the command compares with slurm.conf, which it finds as Slurm's own commands do. */
-static void tell_spool(const struct config *config)
+static void tell(const char *kind, const char *message)
 {
 	struct kv block = {0};
 
-	if (kv_set(&block, "kind", "slurmd_spool_dir") == 0 && kv_set(&block, "message", config->slurmd_spool_dir) == 0)
+	if (kv_set(&block, "kind", kind) == 0 && kv_set(&block, "message", message) == 0)
 		answer_put(&block);
 	kv_free(&block);
 }
@@ -73,7 +73,9 @@ int verb_check(const struct caller *caller, const struct args *args, struct fail
 	/* what is no line of the file's is not yet said */
 	if (config_load(&config, &found) < 0 && check.problems == 0)
 		check_problem(&check, "%s", found.message);
-	tell_spool(&config);
+	tell("slurmd_spool_dir", config.slurmd_spool_dir);
+	for (unsigned int i = 0; i < config.partition_count; i++)
+		tell("partition", config.partitions[i].name);
 	check_images(&check);
 	check_node(&check);
 	check_cache(&check);

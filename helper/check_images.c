@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <grp.h>
+#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,8 +13,19 @@
 #include "helper/image/catalogue.h"
 #include "helper/image/names.h"
 
-/* Names of groups that this node does not know: a slip, or a group yet to come. */
-static void check_groups(struct check *check, const char *where, const char *list)
+static bool is_group(const char *name)
+{
+	return getgrnam(name) != NULL;
+}
+
+static bool is_user(const char *name)
+{
+	return getpwnam(name) != NULL;
+}
+
+/* Names of users or groups that this node does not know: a slip, or one yet to come. */
+static void check_names(struct check *check, const char *where, const char *what, bool (*is_known)(const char *name),
+                        const char *list)
 {
 	char name[257];
 
@@ -24,9 +36,8 @@ static void check_groups(struct check *check, const char *where, const char *lis
 		length = strcspn(list, ",");
 		if (length > 0 && str_print(name, sizeof(name), "%.*s", (int)length, list) == 0) {
 			name[strcspn(name, " \t")] = 0;
-			errno = 0;
-			if (!getgrnam(name))
-				check_note(check, "%s: this node knows no group %s", where, name);
+			if (!is_known(name))
+				check_note(check, "%s: this node knows no %s %s", where, what, name);
 		}
 		list += length;
 	}
@@ -49,7 +60,11 @@ static void check_disk(struct check *check, const struct image *image)
 static void say_load(struct check *check, const char *name, struct failure *why)
 {
 	failure_drop_option(why);
-	check_problem(check, "images.d/%s.conf: %s", name, why->message);
+	/* most name the file */
+	if (strncmp(why->message, WNODES_IMAGES_D, strlen(WNODES_IMAGES_D)) == 0)
+		check_problem(check, "%s", why->message);
+	else
+		check_problem(check, WNODES_IMAGES_D "/%s.conf: %s", name, why->message);
 }
 
 static void check_image(struct check *check, const char *name)
@@ -66,7 +81,10 @@ static void check_image(struct check *check, const char *name)
 		return;
 	}
 	(void)str_print(where, sizeof(where), "image %s", name);
-	check_groups(check, where, image.groups);
+	check_names(check, where, "user", is_user, image.users);
+	check_names(check, where, "group", is_group, image.groups);
+	if (strcmp(name, CONFIG_NO_IMAGE) == 0)
+		check_note(check, "%s: no job can ask for it, since --vm=none is no machine", where);
 	if (image_check_files(&image, &why) < 0)
 		check_problem(check, "%s", why.message);
 	else if (image_is_cached(&image))
@@ -93,6 +111,7 @@ static void check_partitions(struct check *check)
 
 void check_images(struct check *check)
 {
+	const struct config *config = check->config;
 	struct image_names names = {0};
 	int rc = image_names_load(&names);
 
@@ -106,5 +125,8 @@ void check_images(struct check *check)
 		check_image(check, names.list[i]);
 	image_names_free(&names);
 	check_partitions(check);
-	check_groups(check, "[policy] allow_groups", check->config->allow_groups);
+	check_names(check, "[policy] allow_users", "user", is_user, config->allow_users);
+	check_names(check, "[policy] allow_groups", "group", is_group, config->allow_groups);
+	if (strcmp(config->user_images, "yes") != 0 && strcmp(config->user_images, "no") != 0)
+		check_names(check, "[policy] user_images", "group", is_group, config->user_images);
 }

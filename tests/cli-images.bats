@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # wnodes fetch, evict, check and prestage with images from a server: what they
 # say, how they end, and what becomes of a download whose caller has gone.
+bats_require_minimum_version 1.5.0
 load lib/common
 
 setup_file()
@@ -87,13 +88,13 @@ no_downloads()
 	wait_until 20 eval 'as_user wnodes images | grep -qE "^cli-net +[0-9a-f]{12} +- [0-9]+ % +yes\$"'
 	wait $fetch
 	cat "$folder/out" "$folder/err"
-	grep -qE '^cli-net: 6\.[0-9]M, fetched in [0-9.]+ s$' "$folder/out"
+	grep -qE '^cli-net: [0-9.]+M, fetched in [0-9.]+ s$' "$folder/out"
 	# no terminal: lines now and then
 	[ "$(wc -l < "$folder/err")" -eq 1 ]
 	grep -q '^wnodes: cli-net: ' "$folder/err"
 	[ "$(as_user wnodes fetch cli-net)" = "$(sed 's/fetched in.*/here already/' "$folder/out")" ]
 	as_user wnodes images > "$folder/out"
-	grep -qE '^cli-net +[0-9a-f]{12} +6\.[0-9]M yes +yes$' "$folder/out"
+	grep -qE '^cli-net +[0-9a-f]{12} +[0-9.]+M yes +yes$' "$folder/out"
 	[ "$(as_user wnodes fetch --json cli-net | json '(rows[0]["state"], rows[0]["fetched"], rows[0]["code"], len(rows))')" = \
 		"('present', 'no', 0, 1)" ]
 	[ "$(as_user wnodes fetch tiny | sed 's/:.*,/:/')" = "tiny: here already" ]
@@ -105,7 +106,7 @@ no_downloads()
 	cat -v "$folder/out"
 	tr '\r' '\n' < "$folder/out" | grep -qE '^\[#+-+\] cli-net: [0-9]+ %, .*/s, [0-9]+ s left'
 	# at its end the line is the result's
-	tail -c 80 "$folder/out" | grep -qP '\r\x1b\[Kcli-net: 6\.[0-9]M, fetched in [0-9.]+ s\r$'
+	tail -c 80 "$folder/out" | grep -qP '\r\x1b\[Kcli-net: [0-9.]+M, fetched in [0-9.]+ s\r$'
 }
 
 @test "wnodes fetch: whose fault it is, one line" {
@@ -174,6 +175,31 @@ no_downloads()
 	[ "$(wc -l < <(grep -c 'GET /trickle' "$folder/requests"))" -eq 1 ]
 }
 
+@test "what another entry had fetched, and what has changed: fetch and check say what a job would" {
+	local digest
+	digest=$(sha256sum < "$folder/www/disk" | cut -d' ' -f1)
+	as_root wnodes fetch cli-net
+	image cli-raw /disk "format = raw"
+	sed -i '/^format = qcow2/d' "$conf/images.d/cli-raw.conf"
+	image cli-large /disk "virtual_size_max = 1M"
+	image cli-long /disk "size_max = 1M"
+	run as_root wnodes check
+	echo "$output"
+	[ "$status" -eq 75 ]
+	[ "${#lines[@]}" -eq 3 ]
+	for case in "cli-raw verified.as.qcow2" "cli-large a.disk.of.*virtual_size_max,.1048576" "cli-long more.than.its.size_max,.1048576"; do
+		read -r name pattern <<< "$case"
+		[ "$(grep -cE "^image $name: .*$pattern" <<< "$output")" -eq 1 ]
+		run -75 as_user wnodes fetch "$name"
+		echo "$output"
+		grep -qE "^wnodes-helper: image $name: .*$pattern" <<< "$output"
+		run as_root wnodes check
+	done
+	touch "$cache/base/$digest"
+	as_user wnodes fetch cli-net | grep -q ', fetched in '
+	[ "$(find "$cache/quarantine" -name "$digest.*" | wc -l)" -eq 1 ]
+}
+
 @test "wnodes evict: not what a job boots from, not for a user" {
 	image cli-small /small
 	digest=$(sha256sum < "$folder/www/disk" | cut -d' ' -f1)
@@ -188,7 +214,7 @@ no_downloads()
 	run as_root wnodes evict cli-net
 	echo "$output"
 	[ "$status" -eq 75 ]
-	grep -qE "^${digest:0:12} cli-net +6\.[0-9]M  in use" <<< "$output"
+	grep -qE "^${digest:0:12} cli-net +[0-9.]+M  in use" <<< "$output"
 	run as_root wnodes evict --json --all
 	[ "$status" -eq 75 ]
 	[ "$(json 'sorted((r["image"], r["result"]) for r in rows)' <<< "$output")" = "[('cli-net', 'in use'), ('cli-small', 'evicted')]" ]
@@ -269,7 +295,7 @@ node_is_idle()
 	echo "$output"
 	[ "$status" -eq 75 ]
 	[ "${#lines[@]}" -eq 3 ]
-	grep -qE "^$node +fetched +6\.[0-9]M +[0-9.]+ s$" <<< "$output"
+	grep -qE "^$node +fetched +[0-9.]+M +[0-9.]+ s$" <<< "$output"
 	grep -qE '^nowhere +down +- +-  to Slurm the node is unknown$' <<< "$output"
 	run as_user wnodes prestage --json cli-net -p main
 	echo "$output"

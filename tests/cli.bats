@@ -85,10 +85,13 @@ tiny_source()
 	image cli-one "source = file:///nonexistent/disk.qcow2"
 	image cli-two "source = file:///etc/passwd" "groups = no-such-group"
 	image cli-three "source = nowhere" "format = vmdk"
+	printf '%s\n' '[image]' 'alias = no-such-image' > "$etc/images.d/cli-four.conf"
 	run as_root wnodes check
 	echo "$output"
 	[ "$status" -eq 75 ]
-	[ "${#lines[@]}" -eq 9 ]
+	[ "${#lines[@]}" -eq 10 ]
+	# a line names its file once
+	grep -qxF "$etc/images.d/cli-four.conf: alias: there is no image 'no-such-image'" <<< "$output"
 	for text in "unknown key 'colour'" 'boot_timeout:' 'partition main. image: .*no-such-image' '\[mounts\] /nonexistent/cli' 'image cli-one: .*No such file' \
 		'image cli-two: .* is not a qcow2 image' 'note: image cli-two: .*no-such-group' \
 		"cli-three.conf:2: .*'nowhere'" 'cli-three.conf:3: format'; do
@@ -97,6 +100,24 @@ tiny_source()
 	run as_root wnodes check --json
 	[ "$status" -eq 75 ]
 	[ "$(json 'sorted(set(r["kind"] for r in rows))' <<< "$output")" = "['note', 'problem']" ]
+}
+
+@test "wnodes check notes names that nothing has: users, groups, partitions, and an image called none" {
+	cp "$etc/wnodes.conf" "$folder/wnodes.conf"
+	printf '%s\n' '[policy]' 'user_images = no-such-group' "allow_users = no-such-user, $test_user" '[partition no-such]' \
+		'image = tiny' '[partition main]' 'image = tiny' >> "$etc/wnodes.conf"
+	image cli-one "source = $(tiny_source)" 'users = no-such-user'
+	sed '/^users/d' "$etc/images.d/cli-one.conf" > "$etc/images.d/none.conf"
+	run as_root wnodes check
+	rm "$etc/images.d/none.conf"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$(sort <<< "$output")" = "no problem found
+note: [partition no-such]: slurm.conf has no such partition
+note: [policy] allow_users: this node knows no user no-such-user
+note: [policy] user_images: this node knows no group no-such-group
+note: image cli-one: this node knows no user no-such-user
+note: image none: no job can ask for it, since --vm=none is no machine" ]
 }
 
 @test "wnodes check says what is wrong with programs, folders and Slurm" {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Images from a URL to a verified base on the node: one download for all, nothing
 # half-made is ever booted, and whatever is killed meanwhile, the next one goes on.
+bats_require_minimum_version 1.5.0
 load lib/common
 
 setup_file()
@@ -42,7 +43,8 @@ teardown()
 	wait_until 30 no_keepers
 	[ -z "$(find "$cache/use" -type f)" ]
 	rm -rf "${cache:?}"
-	rm -f "$conf"/images.d/net*.conf
+	[ ! -e "$folder/tls.pid" ] || kill "$(cat "$folder/tls.pid")"
+	rm -f "$conf"/images.d/net*.conf "$folder/tls.pid" "$top/ca.pem"
 	cp "$folder/wnodes.conf" "$conf/wnodes.conf"
 }
 
@@ -150,7 +152,7 @@ fails_75()
 @test "a cold start fetches, by a process that has nothing; a hit does not fetch" {
 	new_disk
 	image net "$url/trickle/3000000/disk"
-	as_user srun --vm=net sh -c 'echo up; sleep 3' > "$folder/out" 2> "$folder/err" &
+	as_user srun --vm=net sh -c 'echo up; sleep 1' > "$folder/out" 2> "$folder/err" &
 	step=$!
 	wait_until 20 fetcher_runs
 	pid=$(fetcher)
@@ -173,11 +175,16 @@ fails_75()
 
 @test "twenty jobs that need the same image at once: one download" {
 	new_disk
-	image net "$url/trickle/1500000/disk"
+	sed -i 's/^stall_timeout = .*/stall_timeout = 60/' "$conf/wnodes.conf"
+	image net "$url/trickle/3000000/disk"
 	id=$(submit --array=1-20 --mem=500 -n1 --vm=net --wrap 'sleep 300')
-	wait_until 30 twenty '^state=fetching'
+	# until all are there it does not get on
+	wait_until 20 fetcher_runs
+	kill -STOP "$(fetcher)"
+	wait_until 60 twenty '^state=fetching'
 	refute base_is_there
-	wait_until 40 twenty '^state=booting'
+	kill -CONT "$(fetcher)"
+	wait_until 60 twenty '^state=\(booting\|ready\)'
 	[ "$(stat -c %h "$cache/base/$digest")" -eq 21 ]
 	as_user scancel "$id"
 	wait_job "$id"
@@ -212,6 +219,10 @@ twenty()
 	kill -KILL "$(parent_of "$pid")"
 	wait_until 5 test ! -e "/proc/$pid"
 	wait_until 20 fetcher_runs
+	# one that a job's own process started is in no job's cgroup either
+	for process in "$(fetcher)" "$(parent_of "$(fetcher)")"; do
+		refute grep -E '/job_|slurmstepd' "/proc/$process/cgroup"
+	done
 	# and the fetcher alone: its keeper goes on
 	sleep 0.5
 	kill -KILL "$(fetcher)"
@@ -277,7 +288,7 @@ twenty()
 
 @test "what somebody else may still write to, or has a name for, is not published" {
 	new_disk
-	image net "$url/trickle/4000000/disk"
+	image net "$url/trickle/7000000/disk"
 	prepare net
 	wait_until 10 fetcher_runs
 	sleep 60 >> "$cache/part/$digest" 3>&- &
@@ -332,7 +343,7 @@ twenty()
 @test "a stall, and a full disk: 75 in time, and its space is given back" {
 	new_disk
 	image net "$url/stall/1000000/disk"
-	sed -i 's/^timeout = .*/timeout = 8/' "$conf/wnodes.conf"
+	sed -i 's/^timeout = .*/timeout = 4/' "$conf/wnodes.conf"
 	start=$SECONDS
 	fails_75 "image net: " --vm=net
 	[ $((SECONDS - start)) -le 25 ]
@@ -345,6 +356,78 @@ twenty()
 	[ -z "$(find "$top/small/part" -name "$digest*" ! -name '*.failed' ! -name '*.lock' ! -name '*.progress')" ]
 	umount "$top/small"
 	rmdir "$top/small"
+}
+
+# fetch_fails PATTERN: 75, one line, and nothing of it in the cache
+fetch_fails()
+{
+	run -75 as_root wnodes fetch net
+	echo "$output"
+	[ "$(grep -c '^wnodes-helper:' <<< "$output")" -eq 1 ]
+	grep -qE "^wnodes-helper: image net: .*$1.*images.d/net.conf" <<< "$output"
+	refute base_is_there
+	wait_until 10 no_keepers
+}
+
+@test "what has the digest, and is no image for a machine, or too large a one, is not published" {
+	local www=$folder/www
+	qemu-img create -q -f qcow2 -u -b /etc/shadow -F raw "$www/backing" 64M
+	qemu-img create -q -f qcow2 -o data_file="$www/data" "$www/external" 64M
+	qemu-img create -q -f qcow2 "$www/large" 64G
+	head -c 100000000 /dev/zero | tee >(sha256sum | cut -d' ' -f1 > "$folder/zeros") | zstd -q > "$www/bomb.zst"
+	for case in "backing has.a.backing.file" "external keeps.its.data.in.another.file" "large more.than.its.virtual_size_max,.34359738368"; do
+		read -r name pattern <<< "$case"
+		digest=$(sha256sum < "$www/$name" | cut -d' ' -f1)
+		image net "$url/$name"
+		echo 'virtual_size_max = 32G' >> "$conf/images.d/net.conf"
+		fetch_fails "$pattern"
+		[ ! -e "$cache/part/$digest" ]
+	done
+	wait_until 10 test -s "$folder/zeros"
+	digest=$(cat "$folder/zeros")
+	image net "$url/bomb.zst"
+	site 'size_max = 8M'
+	fetch_fails "larger than the 8388608 bytes allowed"
+	echo 'size_max = 2M' >> "$conf/images.d/net.conf"
+	fetch_fails "larger than the 2097152 bytes allowed"
+	# a job hears the same, and runs nowhere
+	fails_75 "image net: .*larger than the 2097152 bytes allowed" --vm=net
+}
+
+@test "https by the site's authority, at the site's rate, unpacked" {
+	local begin
+	new_disk
+	zstd -q -f "$folder/www/disk"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$folder/key" -subj /CN=images \
+		-addext subjectAltName=IP:127.0.0.1 -days 2 -out "$folder/ca.pem" 2> /dev/null
+	install -m 0644 "$folder/ca.pem" "$top/ca.pem"
+	python3 "$common_top/tests/lib/httpd.py" --root "$folder/www" --port-file "$folder/tls" --log "$folder/requests" \
+		--tls "$folder/ca.pem" "$folder/key" 3>&- &
+	echo $! > "$folder/tls.pid"
+	wait_until 10 test -s "$folder/tls"
+	image net "https://127.0.0.1:$(cat "$folder/tls")/disk.zst"
+	fetch_fails "SSL certificate"
+	site "ca_file = $top/ca.pem" 'rate = 1M'
+	begin=$(date +%s%N)
+	as_root wnodes fetch net
+	# no limit takes longer than half of this
+	[ $(($(date +%s%N) - begin)) -gt $(($(stat -c %s "$folder/www/disk.zst") * 500)) ]
+	base_is_right
+}
+
+@test "eviction while jobs start: what is taken away is fetched again, and each has its machine" {
+	new_disk
+	image net "$url/disk"
+	id=$(submit --array=1-6 -n1 --vm=net --output="$folder/evicted.%a" --wrap 'echo up')
+	until job_has_ended "$id"; do
+		as_root "$helper" evict --all > /dev/null || true
+		sleep 0.1
+	done
+	cat "$folder"/evicted.*
+	[ "$(cat "$folder"/evicted.* | grep -cx up)" -eq 6 ]
+	wait_until 20 no_leftovers
+	as_root wnodes evict --all
+	[ -z "$(find "$cache" -name "$digest*" ! -name '*.lock')" ]
 }
 
 @test "a base in use is not taken away, one that is not used is" {

@@ -52,9 +52,8 @@ static int cache_check_link(const struct cache *cache, const char *link, const c
 	return rc;
 }
 
-/* What this entry of the catalogue says of an image that perhaps another had fetched. */
-static int cache_check_entry(const struct config *config, const struct image *image, const struct cache_info *info,
-                             struct failure *why)
+int cache_check_entry(const struct config *config, const struct image *image, const struct cache_info *info,
+                      struct failure *why)
 {
 	uint64_t size_max = image->size_max ? image->size_max : config->fetch_size_max;
 	uint64_t virtual_max = image->virtual_size_max ? image->virtual_size_max : config->fetch_virtual_size_max;
@@ -65,12 +64,14 @@ static int cache_check_entry(const struct config *config, const struct image *im
 		                   "entry, or evict it",
 		                   image->entry, image->format, info->format);
 	if (info->size > size_max)
-		return failure_set(why, EXIT_NODE, "image %s: %" PRIu64 " bytes, which is more than size_max",
-		                   image->entry, info->size);
+		return failure_set(why, EXIT_NODE,
+		                   "image %s: %" PRIu64 " bytes, which is more than its size_max, %" PRIu64,
+		                   image->entry, info->size, size_max);
 	if (info->virtual_size > virtual_max)
 		return failure_set(why, EXIT_NODE,
-		                   "image %s: a disk of %" PRIu64 " bytes, which is more than virtual_size_max",
-		                   image->entry, info->virtual_size);
+		                   "image %s: a disk of %" PRIu64
+		                   " bytes, which is more than its virtual_size_max, %" PRIu64,
+		                   image->entry, info->virtual_size, virtual_max);
 	return 0;
 }
 
@@ -116,7 +117,7 @@ int cache_use(const struct config *config, const struct image *image, const stru
 
 	if (rc == 0)
 		rc = cache_open(&cache, config);
-	if (rc < 0)
+	if (rc != 0)
 		return cache_fail(config, rc, why);
 	rc = cache_take(&cache, image, record, path, &info);
 	cache_close(&cache);

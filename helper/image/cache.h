@@ -99,8 +99,9 @@ int cache_trim(const struct config *config);
 
 /**
  * Compare the image's base with what it was when it was verified, with deep
- * its digest too (which takes as long as reading it). One that differs goes
- * into quarantine. Returns 0, -ENOENT where there is none, or -EIO with why.
+ * its digest too (which takes as long as reading it), and with what the entry
+ * says. One that has changed goes into quarantine. Returns 0, -ENOENT where
+ * there is none, or with why -ESTALE where it had changed, or -EIO.
  */
 int cache_verify(const struct config *config, const struct image *image, bool deep, struct failure *why);
 

@@ -222,7 +222,10 @@ int cache_verify(const struct config *config, const struct image *image, bool de
 		                 "image %s: its base %s had changed on the disk; it is in quarantine, and the next job "
 		                 "fetches it again",
 		                 image->entry, digest);
+		rc = -ESTALE;
 	}
+	if (rc == 0)
+		rc = cache_check_entry(config, image, &info, why);
 out:
 	if (fd >= 0)
 		close(fd);

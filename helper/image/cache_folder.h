@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "helper/config.h"
+#include "helper/image/catalogue.h"
 
 #define CACHE_NAME 96U /* bytes of HEX with a suffix */
 #define CACHE_FRESH_SECONDS                                                                                            \
@@ -49,6 +50,13 @@ int cache_info_save(const struct cache *cache, const char *digest, const struct 
 
 /** Whether a base is as its info says: size, mtime, root's, writable by nobody. */
 bool cache_is_as_it_was(const struct cache_info *info, const struct stat *st);
+
+/**
+ * What this entry of the catalogue says of a base that perhaps another had
+ * fetched: its format and its limits. Returns 0, or -EIO with why.
+ */
+int cache_check_entry(const struct config *config, const struct image *image, const struct cache_info *info,
+                      struct failure *why);
 
 /** The modification time in nanoseconds. */
 uint64_t cache_mtime(const struct stat *st);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +25,6 @@
 #define INSPECT_SECONDS 60U
 #define DIGEST_SECONDS 14400U /* 1 TiB at 75 MB/s */
 #define END_MS 5000U          /* from the end of its output to its own */
-
 int fetcher_open(struct fetcher *fetcher, struct failure *why)
 {
 	/* a system user is a local one; no name service's module comes into this process */
@@ -175,30 +175,26 @@ static char *words_add(struct words *words, uint64_t number)
 	return text;
 }
 
-/*
- * The URLs, a line each, in a pipe: they may hold a secret, and a process's
- * arguments are everybody's to read. Its end to read, or -EIO with why.
- */
-static int fetcher_sources(const struct fetcher_get *get, struct failure *why)
+/* The URLs, a line each: not in argv, which everybody may read. A descriptor, or a negative errno. */
+static int write_sources(const struct fetcher_get *get)
 {
-	int fds[2], rc = 0;
+	int fd = memfd_create("sources", MFD_CLOEXEC);
+	int rc = fd < 0 ? -errno : 0;
 
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
-		return failure_set(why, EXIT_NODE, "pipe: %s", strerror(errno));
 	for (size_t i = 0; rc == 0 && i < get->source_count; i++)
-		if (dprintf(fds[1], "%s\n", get->sources[i]) < 0)
-			rc = failure_set(why, EXIT_NODE, "the sources do not fit into a pipe");
-	close(fds[1]);
-	if (rc < 0)
-		close(fds[0]);
-	return rc < 0 ? rc : fds[0];
+		rc = dprintf(fd, "%s\n", get->sources[i]) < 0 ? -errno : 0;
+	if (rc == 0 && lseek(fd, 0, SEEK_SET) < 0)
+		rc = -errno;
+	if (rc < 0 && fd >= 0)
+		close(fd);
+	return rc < 0 ? rc : fd;
 }
 
 int fetcher_get(const struct fetcher *fetcher, const struct fetcher_get *get, struct failure *why)
 {
 	const struct config *config = get->config;
 	uint64_t max = get->image->size_max ? get->image->size_max : config->fetch_size_max;
-	const int fds[] = {get->part, get->notes, fetcher_sources(get, why)};
+	const int fds[] = {get->part, get->notes, write_sources(get)};
 	struct run run = {.child = {.fds = fds, .fd_count = 3, .file_max = max + (1U << 20)},
 	                  .seconds = (unsigned int)config->fetch_timeout + GET_EXTRA_SECONDS,
 	                  .line = get->line,
@@ -209,7 +205,9 @@ int fetcher_get(const struct fetcher *fetcher, const struct fetcher_get *get, st
 	int rc;
 
 	if (fds[2] < 0)
-		return fds[2];
+		return failure_set(why, EXIT_NODE, "memfd_create: %s", strerror(-fds[2]));
+	argv[n++] = "--sources";
+	argv[n++] = words_add(&words, (uint64_t)fds[2]);
 	argv[n++] = "--part";
 	argv[n++] = words_add(&words, (uint64_t)get->part);
 	argv[n++] = "--notes";
@@ -228,8 +226,6 @@ int fetcher_get(const struct fetcher *fetcher, const struct fetcher_get *get, st
 	argv[n++] = words_add(&words, config->fetch_stall_timeout);
 	argv[n++] = "--timeout";
 	argv[n++] = words_add(&words, config->fetch_timeout);
-	argv[n++] = "--sources";
-	argv[n++] = words_add(&words, (uint64_t)fds[2]);
 	argv[n] = NULL;
 	rc = run_all(&run, fetcher, argv, why);
 	close(fds[2]);

@@ -44,8 +44,7 @@ struct keeper {
 	struct fetcher fetcher;
 	char urls[IMAGE_SOURCES]; /* image->sources, taken apart */
 	const char *sources[SOURCES];
-	size_t source_count;
-	uint64_t source_number; /* of the one that is tried, 1 and up; 0: not known */
+	size_t source_count, tried; /* tried: of this attempt; wnodes-fetch names each once, without its credentials */
 	struct cache_progress progress;
 	uint64_t rate_begin, rate_bytes; /* what the rate is counted from */
 	int part;                        /* the file, -1 */
@@ -100,12 +99,11 @@ static void keeper_line(void *context, const char *key, const char *value)
 	if (!key) {
 		keeper_show(keeper);
 	} else if (strcmp(key, "source") == 0) {
+		keeper->tried++;
 		(void)str_print(progress->source, sizeof(progress->source), "%s", value);
 		keeper_show(keeper);
 	} else if (str_u64(value, 0, UINT64_MAX, &number) < 0) {
 		return;
-	} else if (strcmp(key, "number") == 0) {
-		keeper->source_number = number;
 	} else if (strcmp(key, "total") == 0) {
 		progress->total = number;
 	} else if (strcmp(key, "size") == 0) {
@@ -246,11 +244,13 @@ static int keeper_inspect(struct keeper *keeper, int fd, struct cache_info *info
 	(void)str_print(info->format, sizeof(info->format), "%s", image->format);
 	(void)str_print(info->image, sizeof(info->image), "%s", image->entry);
 	if (info->size > max)
-		return failure_set(why, FETCHER_WRONG, "%" PRIu64 " bytes, which is more than size_max", info->size);
+		return failure_set(why, FETCHER_WRONG, "%" PRIu64 " bytes, which is more than its size_max, %" PRIu64,
+		                   info->size, max);
 	rc = fetcher_inspect(&keeper->fetcher, keeper->config, fd, image->format, &info->virtual_size, why);
 	if (rc == 0 && info->virtual_size > keeper_virtual_max(keeper))
-		rc = failure_set(why, FETCHER_WRONG, "a disk of %" PRIu64 " bytes, which is more than virtual_size_max",
-		                 info->virtual_size);
+		rc = failure_set(why, FETCHER_WRONG,
+		                 "a disk of %" PRIu64 " bytes, which is more than its virtual_size_max, %" PRIu64,
+		                 info->virtual_size, keeper_virtual_max(keeper));
 	return rc;
 }
 
@@ -280,13 +280,11 @@ static int keeper_publish(struct keeper *keeper, int fd, const struct cache_info
  */
 static bool keeper_drop_sources(struct keeper *keeper)
 {
-	size_t number = (size_t)keeper->source_number;
-
-	if (number == 0 || number > keeper->source_count)
+	if (keeper->tried == 0 || keeper->tried >= keeper->source_count)
 		return false;
-	keeper->source_count -= number;
-	memmove(keeper->sources, &keeper->sources[number], keeper->source_count * sizeof(keeper->sources[0]));
-	return keeper->source_count > 0;
+	keeper->source_count -= keeper->tried;
+	memmove(keeper->sources, &keeper->sources[keeper->tried], keeper->source_count * sizeof(keeper->sources[0]));
+	return true;
 }
 
 static enum outcome keeper_verify(struct keeper *keeper, struct failure *why)
@@ -365,7 +363,7 @@ static int keeper_fetch(struct keeper *keeper, struct failure *why)
 
 		keeper->progress = (struct cache_progress){0};
 		keeper->rate_begin = 0;
-		keeper->source_number = 0;
+		keeper->tried = 0;
 		keeper_show(keeper);
 		outcome = keeper_attempt(keeper, &resumed, why);
 		if (outcome == PUBLISHED)
@@ -398,8 +396,9 @@ static void keeper_explain(const struct keeper *keeper, const struct failure *wh
 
 	if (why->code == FETCHER_WRONG)
 		(void)failure_set(said, EXIT_NODE,
-		                  "image %s: %.300s; correct source or sha256 in " WNODES_IMAGES_D "/%s.conf", entry,
-		                  why->message, entry);
+		                  "image %s: %.300s; correct source, sha256, format or limits in " WNODES_IMAGES_D
+		                  "/%s.conf",
+		                  entry, why->message, entry);
 	else if (keeper->disk_was_full)
 		(void)failure_set(said, EXIT_NODE, "image %s: %.300s; make room in %.80s", entry, why->message,
 		                  keeper->config->cache_dir);

@@ -87,6 +87,27 @@ static void slurm_conf_is_held_to_its_needs(void **state)
 	assert_int_equal(findings("/var/spool/slurmd", "/var/spool/slurm.%n", "slurmd_spool_dir"), 1);
 }
 
+static void partitions_that_slurm_has_not_are_noted(void **state)
+{
+	static const char text[] = "PartitionName=main AllowGroups=ALL\nPartitionName=long Nodes=PartitionName=x \n";
+	static const char *const names[] = {"main", "mai", "long", "longer", "x"};
+	struct blocks blocks = {0}, partitions = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct kv block = {0};
+
+		assert_int_equal(kv_set(&block, "message", names[i]), 0);
+		assert_int_equal(blocks_add(&partitions, &block), 0);
+	}
+	check_slurm_partitions(&blocks, text, &partitions);
+	assert_int_equal(blocks.count, 3);
+	assert_string_equal(kv_get(&blocks.list[0], "message"), "[partition mai]: slurm.conf has no such partition");
+	assert_string_equal(kv_get(&blocks.list[2], "kind"), "note");
+	blocks_free(&blocks);
+	blocks_free(&partitions);
+}
+
 static void a_program_is_captured_with_a_bound(void **state)
 {
 	const char *const echo[] = {"/bin/sh", "-c", "echo hi; exit 3", NULL};
@@ -172,9 +193,13 @@ static void a_bar_is_as_long_as_its_share(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(sizes_have_three_digits),       cmocka_unit_test(slurm_conf_is_held_to_its_needs),
-	        cmocka_unit_test(nodes_are_what_sinfo_says),     cmocka_unit_test(answers_are_the_nodes_own),
-	        cmocka_unit_test(a_bar_is_as_long_as_its_share), cmocka_unit_test(a_program_is_captured_with_a_bound),
+	        cmocka_unit_test(sizes_have_three_digits),
+	        cmocka_unit_test(slurm_conf_is_held_to_its_needs),
+	        cmocka_unit_test(partitions_that_slurm_has_not_are_noted),
+	        cmocka_unit_test(nodes_are_what_sinfo_says),
+	        cmocka_unit_test(answers_are_the_nodes_own),
+	        cmocka_unit_test(a_bar_is_as_long_as_its_share),
+	        cmocka_unit_test(a_program_is_captured_with_a_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
