@@ -324,7 +324,7 @@ twenty()
 	cat "$folder/requests" "$folder/arguments"
 	[ "$(requests ' 404 ')" -eq 1 ]
 	[ "$(requests 'GET /other')" -eq 1 ]
-	grep -q '^get --part' "$folder/arguments"
+	grep -q '^get ' "$folder/arguments"
 	refute grep -q opensesame "$folder/arguments"
 }
 
