@@ -26,8 +26,9 @@
 #include "helper/policy.h"
 #include "helper/verbs.h"
 
-#define SLOTS 4U     /* a user's fetches that wait at once: they are root's processes, which no limit of his bounds */
-#define EXTRA_S 120U /* for what comes after a download: its digest, and telling */
+#define SLOTS 4U       /* a user's fetches that wait at once: they are root's processes, which no limit of his bounds */
+#define AGAIN_MS 5000U /* after a failure, for which a user is told of it again */
+#define EXTRA_S 120U   /* for what comes after a download: its digest, and telling */
 
 static int fetch_allowed(const struct config *config, const struct image *image, const struct caller *caller,
                          struct failure *why)
@@ -163,8 +164,14 @@ static int fetch_load(const struct caller *caller, const char *name, struct conf
 	return rc == 0 ? image_check_files(image, why) : rc;
 }
 
+/* A failure from then on is the caller's: with a source that fails, no user has the node ask, and log, without end. */
+static uint64_t fetch_since(const struct caller *caller)
+{
+	return clock_wall() - (caller->uid == 0 ? 0 : AGAIN_MS);
+}
+
 /* It is here in the end, as it was verified and as this entry of the catalogue has it. */
-static int fetch_image(const struct config *config, const struct image *image, struct telling *telling,
+static int fetch_image(const struct config *config, const struct image *image, uint64_t since, struct telling *telling,
                        struct failure *why)
 {
 	struct failure ignored = {0};
@@ -172,7 +179,7 @@ static int fetch_image(const struct config *config, const struct image *image, s
 
 	/* one that has changed on the disk goes into quarantine, and is fetched anew */
 	(void)cache_verify(config, image, false, &ignored);
-	rc = cache_fetch(config, image, clock_wall(), fetch_report, telling, why);
+	rc = cache_fetch(config, image, since, fetch_report, telling, why);
 	if (rc == 0)
 		rc = cache_verify(config, image, false, why);
 	return rc == -ENOENT ? 0 : rc;
@@ -191,7 +198,7 @@ int verb_fetch(const struct caller *caller, const struct args *args, struct fail
 		if (rc == 0) {
 			harden_deadline("wnodes-helper: the image did not come in time\n",
 			                (unsigned int)config.fetch_timeout + EXTRA_S);
-			rc = fetch_image(&config, &image, &telling, why);
+			rc = fetch_image(&config, &image, fetch_since(caller), &telling, why);
 		}
 	}
 	/* nobody listens any more */

@@ -123,9 +123,22 @@ no_downloads()
 		[ "$status" -eq "$code" ]
 		[ "$(json '(rows[0]["state"], rows[0]["code"], len(rows[0]["message"]) > 10)' <<< "$output")" = "('failed', $code, True)" ]
 	done
+	# a user who asks again and again makes neither requests nor lines in the log
+	: > "$folder/requests"
+	for i in 1 2 3; do
+		run as_user wnodes fetch cli-none
+		[ "$status" -eq 75 ]
+	done
+	[ "$(grep -c GET "$folder/requests")" -le 1 ]
+	run as_root wnodes fetch cli-none
+	run as_root wnodes fetch cli-none
+	[ "$(grep -c GET "$folder/requests")" -ge 2 ]
+	# and what is wrong with one entry is not with another that has the same sha256
+	as_user wnodes fetch cli-net
+	as_root wnodes evict cli-net
 	# a secret of the site's is in none of it
 	image cli-none "/404/disk?token=opensesame"
-	run as_user wnodes fetch cli-none
+	run as_root wnodes fetch cli-none
 	refute grep -q opensesame <<< "$output"
 	run as_user wnodes images --json
 	refute grep -q opensesame <<< "$output"

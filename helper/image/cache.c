@@ -196,7 +196,7 @@ static int wait_look(struct wait *wait, struct failure *why)
 
 	if (cache_has(&wait->cache, digest))
 		return 1;
-	if (part_has_failed(&wait->cache, digest, wait->since, why))
+	if (part_has_failed(&wait->cache, wait->image, wait->since, why))
 		return -EIO;
 	if (now >= wait->deadline)
 		return failure_set(why, EXIT_NODE,

@@ -434,7 +434,7 @@ static int keeper_run(struct keeper *keeper)
 	}
 	keeper_explain(keeper, &why, &said);
 	log_error("%s", said.message);
-	part_save_failure(&keeper->cache, digest, &said);
+	part_save_failure(&keeper->cache, keeper->image, &said);
 	return rc;
 }
 

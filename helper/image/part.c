@@ -122,29 +122,30 @@ void part_load_progress(const struct cache *cache, const char *digest, struct ca
 	kv_free(&kv);
 }
 
-void part_save_failure(const struct cache *cache, const char *digest, const struct failure *why)
+void part_save_failure(const struct cache *cache, const struct image *image, const struct failure *why)
 {
 	char name[CACHE_NAME];
 	struct kv kv = {0};
 
-	if (kv_setf(&kv, "code", "%d", why->code) == 0 && kv_set(&kv, "message", why->message) == 0 &&
-	    kv_setf(&kv, "time", "%" PRIu64, clock_wall()) == 0)
-		(void)kv_save(&kv, cache->part, cache_name(name, digest, ".failed"), 0600, 0);
+	if (kv_set(&kv, "entry", image->entry) == 0 && kv_setf(&kv, "code", "%d", why->code) == 0 &&
+	    kv_set(&kv, "message", why->message) == 0 && kv_setf(&kv, "time", "%" PRIu64, clock_wall()) == 0)
+		(void)kv_save(&kv, cache->part, cache_name(name, image->sha256, ".failed"), 0600, 0);
 	kv_free(&kv);
 }
 
-bool part_has_failed(const struct cache *cache, const char *digest, uint64_t since, struct failure *why)
+bool part_has_failed(const struct cache *cache, const struct image *image, uint64_t since, struct failure *why)
 {
 	char name[CACHE_NAME];
 	struct kv kv = {0};
-	const char *message;
+	const char *message, *entry;
 	uint64_t code, time;
 	bool failed;
 
-	if (kv_load(&kv, cache->part, cache_name(name, digest, ".failed")) < 0)
+	if (kv_load(&kv, cache->part, cache_name(name, image->sha256, ".failed")) < 0)
 		return false;
 	message = kv_get(&kv, "message");
-	failed = message && kv_get_u64(&kv, "code", 1, 255, &code) == 0 &&
+	entry = kv_get(&kv, "entry");
+	failed = message && entry && strcmp(entry, image->entry) == 0 && kv_get_u64(&kv, "code", 1, 255, &code) == 0 &&
 	         kv_get_u64(&kv, "time", since, UINT64_MAX, &time) == 0;
 	if (failed)
 		(void)failure_set(why, (int)code, "%s", message);

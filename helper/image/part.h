@@ -6,7 +6,7 @@
  *   HEX.notes     what wnodes-fetch needs to go on with it; the fetch user's file
  *   HEX.lock      flock(2)ed by the one keeper that fetches it
  *   HEX.progress  how far it is (kv), root's
- *   HEX.failed    why the last keeper gave up (kv: code, message, time), root's
+ *   HEX.failed    why the last keeper gave up (kv: entry of the catalogue, code, message, time), root's
  */
 #ifndef WNODES_HELPER_IMAGE_PART_H
 #define WNODES_HELPER_IMAGE_PART_H
@@ -32,10 +32,14 @@ int part_save_progress(const struct cache *cache, const char *digest, const stru
 /** What is known of a download; all 0 where nothing is. */
 void part_load_progress(const struct cache *cache, const char *digest, struct cache_progress *progress);
 
-void part_save_failure(const struct cache *cache, const char *digest, const struct failure *why);
+void part_save_failure(const struct cache *cache, const struct image *image, const struct failure *why);
 
-/** The failure that came at or after since (milliseconds of the epoch) into why; whether there is one. */
-bool part_has_failed(const struct cache *cache, const char *digest, uint64_t since, struct failure *why);
+/**
+ * The failure that came at or after since (milliseconds of the epoch) into
+ * why; whether there is one. Another entry with the same digest has sources of
+ * its own: its failure is none of this image's.
+ */
+bool part_has_failed(const struct cache *cache, const struct image *image, uint64_t since, struct failure *why);
 
 /** Remove what has arrived, so that the next fetch begins anew. */
 void part_remove_data(const struct cache *cache, const char *digest);

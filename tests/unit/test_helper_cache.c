@@ -401,15 +401,18 @@ static void a_failure_is_that_of_who_waited(void **state)
 
 	(void)state;
 	(void)snprintf(path, sizeof(path), "%s/part/%s.failed", config.cache_dir, A);
-	assert_false(part_has_failed(&cache, A, 0, &found));
-	part_save_failure(&cache, A, &said);
+	assert_false(part_has_failed(&cache, &image, 0, &found));
+	part_save_failure(&cache, &image, &said);
 	assert_int_equal(stat(path, &st), 0);
-	assert_true(part_has_failed(&cache, A, 1000, &found));
+	assert_true(part_has_failed(&cache, &image, 1000, &found));
 	assert_int_equal(found.code, EXIT_NODE);
 	assert_string_equal(found.message, "image el9: 404");
-	assert_false(part_has_failed(&cache, A, (uint64_t)(time(NULL) + 100) * 1000, &found));
+	assert_false(part_has_failed(&cache, &image, (uint64_t)(time(NULL) + 100) * 1000, &found));
 	assert_int_equal(cache_fetch(&config, &image, 1000, NULL, NULL, &why), -EIO);
 	assert_string_equal(why.message, "image el9: 404");
+	/* nor one of another entry's sources */
+	(void)snprintf(image.entry, sizeof(image.entry), "el9:2026-10");
+	assert_false(part_has_failed(&cache, &image, 1000, &found));
 }
 
 static int count_entries(void *context, const struct cache_entry *entry)
