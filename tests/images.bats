@@ -214,6 +214,12 @@ twenty()
 	kill -KILL "$(parent_of "$pid")"
 	wait_until 5 test ! -e "/proc/$pid"
 	wait_until 20 fetcher_runs
+	# the new one, too, is nobody's job: the waiting job's end would not be its own
+	pid=$(fetcher)
+	for process in "$pid" "$(parent_of "$pid")"; do
+		[ -n "$process" ]
+		refute grep -E '/job_|slurmstepd' "/proc/$process/cgroup"
+	done
 	# and the fetcher alone: its keeper goes on
 	sleep 0.5
 	kill -KILL "$(fetcher)"
