@@ -66,7 +66,9 @@ static unsigned int check_flags(struct blocks *blocks, const char *text)
 	unsigned int problems = 0;
 	char value[256] = "";
 
-	if (find(text, "PrologFlags", value, sizeof(value)) && !has(value, "Contain")) {
+	if (!find(text, "PrologFlags", value, sizeof(value)))
+		return 0;
+	if (!has(value, "Contain")) {
 		add(blocks, "problem", "slurm.conf: PrologFlags=Contain is required (it is %s)", value);
 		problems++;
 	}

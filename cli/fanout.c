@@ -49,6 +49,8 @@ struct pool {
 	bool late; /* an srun was ended for its time */
 };
 
+static const char srun[] = WNODES_SLURM_BINDIR "/srun";
+
 static int64_t now_s(void)
 {
 	struct timespec now;
@@ -83,7 +85,7 @@ static char *list_nodes(const struct run *run)
 static _Noreturn void execute(const struct fanout *fanout, const struct run *run, int out, int err, pid_t parent)
 {
 	char count[32], minutes[32], immediate[32];
-	const char *argv[32] = {WNODES_SLURM_BINDIR "/srun",
+	const char *argv[32] = {srun,
 	                        "--quiet",
 	                        "--job-name=wnodes-prestage",
 	                        "--ntasks-per-node=1",

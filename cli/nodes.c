@@ -12,6 +12,8 @@
 
 #define SINFO_SECONDS 45
 
+static const char sinfo_path[] = WNODES_SLURM_BINDIR "/sinfo", scontrol_path[] = WNODES_SLURM_BINDIR "/scontrol";
+
 /* States in which a node takes jobs; sinfo's suffixes say that it does not answer, sleeps or is about to reboot. */
 static bool is_up(const char *state)
 {
@@ -86,7 +88,7 @@ static struct node *find(const struct nodes *nodes, const char *name)
 /* The names in the list, as nodes that Slurm does not know until sinfo has told of them. */
 static int expand(struct nodes *nodes, const char *list)
 {
-	const char *const scontrol[] = {WNODES_SLURM_BINDIR "/scontrol", "show", "hostnames", list, NULL};
+	const char *const scontrol[] = {scontrol_path, "show", "hostnames", list, NULL};
 	char *text = NULL;
 	int rc = capture(scontrol, SINFO_SECONDS, &text) == 0 && text ? 0 : -EIO;
 
@@ -112,8 +114,8 @@ static void merge(struct nodes *nodes, struct nodes *named)
 
 int nodes_load(struct nodes *nodes, const char *list, const char *partition, char *why, size_t size)
 {
-	const char *const sinfo[] = {WNODES_SLURM_BINDIR "/sinfo", "-h", "-N", "-o", "%N|%T", list ? "-n" : "-p",
-	                             list ? list : partition,      NULL};
+	const char *const sinfo[] = {sinfo_path, "-h", "-N", "-o", "%N|%T", list ? "-n" : "-p", list ? list : partition,
+	                             NULL};
 	char *text = NULL;
 	int code = capture(sinfo, SINFO_SECONDS, &text);
 	int rc = code == 0 && text ? nodes_parse(nodes, text) : -EIO;

@@ -19,8 +19,9 @@ struct args {
 };
 
 /**
- * Parse argv. The URLs in it, which may hold passwords that /proc shows to
- * everybody, are overwritten. Returns 0, or -EIO with a fault of EXIT_USAGE or
+ * Parse argv, and read the descriptor of --sources: a URL a line. They are not
+ * in argv, which /proc shows to everybody, since they may hold passwords.
+ * Returns 0, or -EIO with a fault of EXIT_USAGE or
  * EXIT_NODE; args_free() in either case.
  */
 int args_parse(struct args *args, int argc, char **argv, struct fault *fault);

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/exitcode.h"
 
@@ -19,26 +20,12 @@
 #define WRITING (O_ACCMODE | O_CREAT | O_TRUNC)
 
 /* What every verb does: memory for data, its lines, its time, its end. */
-static const int of_all[] = {SCMP_SYS(read),
-                             SCMP_SYS(write),
-                             SCMP_SYS(close),
-                             SCMP_SYS(fstat),
-                             SCMP_SYS(brk),
-                             SCMP_SYS(munmap),
-                             SCMP_SYS(mremap),
-                             SCMP_SYS(madvise),
-                             SCMP_SYS(futex),
-                             SCMP_SYS(clock_gettime),
-                             SCMP_SYS(gettimeofday),
-                             SCMP_SYS(getrandom),
-                             SCMP_SYS(rt_sigreturn),
-                             SCMP_SYS(rt_sigprocmask),
-                             SCMP_SYS(restart_syscall),
-                             SCMP_SYS(getpid),
-                             SCMP_SYS(gettid),
-                             SCMP_SYS(tgkill),
-                             SCMP_SYS(exit),
-                             SCMP_SYS(exit_group)};
+static const int of_all[] = {
+        SCMP_SYS(read),         SCMP_SYS(write),          SCMP_SYS(close),           SCMP_SYS(fstat),
+        SCMP_SYS(brk),          SCMP_SYS(munmap),         SCMP_SYS(mremap),          SCMP_SYS(madvise),
+        SCMP_SYS(futex),        SCMP_SYS(clock_gettime),  SCMP_SYS(gettimeofday),    SCMP_SYS(getrandom),
+        SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall), SCMP_SYS(getpid),
+        SCMP_SYS(gettid),       SCMP_SYS(exit),           SCMP_SYS(exit_group)};
 
 static const int of_digest[] = {SCMP_SYS(fadvise64), SCMP_SYS(pread64)};
 
@@ -50,8 +37,8 @@ static const int of_get[] = {
         SCMP_SYS(lseek), SCMP_SYS(fadvise64),
         /* what is opened for reading: the resolver's configuration, certificates, a source of file */
         SCMP_SYS(newfstatat), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statx), SCMP_SYS(access), SCMP_SYS(faccessat),
-        SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getdents64), SCMP_SYS(fcntl),
-        SCMP_SYS(fstatfs), SCMP_SYS(statfs),
+        SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getdents64), SCMP_SYS(fstatfs),
+        SCMP_SYS(statfs),
         /* sockets of the families below */
         SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(sendto), SCMP_SYS(recvfrom), SCMP_SYS(sendmsg), SCMP_SYS(recvmsg),
         SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(shutdown),
@@ -119,7 +106,14 @@ static const int not_of_program[] = {SCMP_SYS(socket),
                                      SCMP_SYS(shmget),
                                      SCMP_SYS(msgget),
                                      SCMP_SYS(semget),
-                                     SCMP_SYS(kill)};
+                                     SCMP_SYS(kill),
+                                     SCMP_SYS(tkill),
+                                     SCMP_SYS(rt_sigqueueinfo),
+                                     SCMP_SYS(rt_tgsigqueueinfo),
+                                     SCMP_SYS(pidfd_open),
+                                     SCMP_SYS(pidfd_getfd),
+                                     SCMP_SYS(pidfd_send_signal),
+                                     SCMP_SYS(io_uring_setup)};
 
 static int allow_list(scmp_filter_ctx context, const int *list, size_t count)
 {
@@ -136,6 +130,14 @@ static int allow_masked(scmp_filter_ctx context, int call, unsigned int argument
 	struct scmp_arg_cmp compare = SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, mask, value);
 
 	return seccomp_rule_add_array(context, SCMP_ACT_ALLOW, call, 1, &compare);
+}
+
+/* What every verb does, and signals to itself alone: other fetches are of the same user. */
+static int allow_all_verbs(scmp_filter_ctx context)
+{
+	int rc = allow_list(context, of_all, COUNT(of_all));
+
+	return rc == 0 ? allow_masked(context, SCMP_SYS(tgkill), 0, UINT32_MAX, (uint64_t)getpid()) : rc;
 }
 
 static int deny(scmp_filter_ctx context, int error, int call)
@@ -159,7 +161,7 @@ static int load(scmp_filter_ctx context, int rc, struct fault *fault)
 int filter_digest(struct fault *fault)
 {
 	scmp_filter_ctx context = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int rc = context ? allow_list(context, of_all, COUNT(of_all)) : -ENOMEM;
+	int rc = context ? allow_all_verbs(context) : -ENOMEM;
 
 	if (rc == 0)
 		rc = allow_list(context, of_digest, COUNT(of_digest));
@@ -173,7 +175,7 @@ int filter_digest(struct fault *fault)
 int filter_inspect(pid_t child, struct fault *fault)
 {
 	scmp_filter_ctx context = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int rc = context ? allow_list(context, of_all, COUNT(of_all)) : -ENOMEM;
+	int rc = context ? allow_all_verbs(context) : -ENOMEM;
 
 	if (rc == 0)
 		rc = allow_list(context, of_inspect, COUNT(of_inspect));
@@ -225,16 +227,30 @@ static int allow_network(scmp_filter_ctx context)
 	return rc;
 }
 
+/* Without those that have the kernel send a signal: F_SETOWN, F_SETSIG, F_NOTIFY. */
+static int allow_fcntl(scmp_filter_ctx context)
+{
+	static const uint64_t commands[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL,
+	                                    F_SETFL, F_GETLK,         F_SETLK, F_SETLKW};
+	int rc = 0;
+
+	for (size_t i = 0; i < COUNT(commands) && rc == 0; i++)
+		rc = allow_masked(context, SCMP_SYS(fcntl), 1, UINT32_MAX, commands[i]);
+	return rc;
+}
+
 int filter_get(struct fault *fault)
 {
 	/* what a module of the resolver may want besides, it is told not to have; none of it is fatal */
 	scmp_filter_ctx context = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int rc = context ? allow_list(context, of_all, COUNT(of_all)) : -ENOMEM;
+	int rc = context ? allow_all_verbs(context) : -ENOMEM;
 
 	if (rc == 0)
 		rc = allow_list(context, of_get, COUNT(of_get));
 	if (rc == 0)
 		rc = allow_loading(context);
+	if (rc == 0)
+		rc = allow_fcntl(context);
 	if (rc == 0)
 		rc = allow_network(context);
 	rc = load(context, rc, fault);
@@ -269,6 +285,9 @@ int filter_program(const char *program)
 		rc = deny_writing(context, SCMP_SYS(openat), 2);
 	if (rc == 0)
 		rc = deny(context, ENOSYS, SCMP_SYS(clone3));
+	if (rc == 0)
+		rc = seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1,
+		                      SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid()));
 	/* threads, and no processes */
 	if (rc == 0)
 		rc = seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,

@@ -10,7 +10,7 @@
 #include "fetch/url.h"
 
 struct get_options {
-	int part_fd, notes_fd;
+	int part_fd, notes_fd, sources_fd;
 	uint64_t max;         /* bytes of the image, unpacked */
 	uint64_t rate;        /* bytes in a second; 0: no limit */
 	unsigned int stall;   /* seconds without a byte worth the name */

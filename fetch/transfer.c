@@ -141,7 +141,8 @@ static int continue_there(struct transfer *transfer, const struct answer *answer
 	}
 	if (answer->total != NOTES_UNKNOWN)
 		notes->total = answer->total;
-	return 0;
+	/* of this boot from now on */
+	return save_notes(transfer);
 }
 
 int transfer_continue(struct transfer *transfer, uint64_t size)

@@ -252,18 +252,22 @@ static void forward_signal(struct client *client)
 		push_u32(client, WIRE_SIGNAL, 0, info.ssi_signo);
 }
 
-/* As srun takes them; what stops a process stops this one. */
+/*
+ * As srun takes them; what stops a process stops this one. Those that the
+ * caller ignores (a background job's SIGINT) stay so, but for srun, which
+ * waits for them all the same.
+ */
 static void take_signals(struct client *client)
 {
 	static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT};
+	bool all = strcmp(client->name, "srun") == 0;
 	sigset_t set;
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		struct sigaction action;
 
-		/* one that the caller ignores (a background job's SIGINT) stays so */
-		if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+		if (all || (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN))
 			sigaddset(&set, numbers[i]);
 	}
 	sigaddset(&set, SIGWINCH);
@@ -343,12 +347,13 @@ int client_run(int argc, char **argv)
 		return DENIED;
 	}
 	channel_init(&client.channel);
-	take_signals(&client);
+	/* what it reads may wait for ever, a FIFO or a terminal: until then signals end it */
 	code = request_build(argc, argv, &client.spec, &client.terminal, why);
 	if (code != 0) {
 		say(why, strlen(why));
 		return code;
 	}
+	take_signals(&client);
 	terminal_raw(&client);
 	/* the agent puts its own numbers in for the channel and the task */
 	push_u32(&client, WIRE_COMMAND, 0, 0);

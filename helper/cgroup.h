@@ -39,7 +39,10 @@ uint64_t cgroup_memory(const struct kv *kv);
  */
 int cgroup_enter(const struct record *record, struct failure *why);
 
-/** Leave every job's cgroup for the root of its hierarchy, for what outlives the job. Returns 0 or a negative errno. */
+/**
+ * Leave every job's cgroup, and every session's of systemd, for the root of
+ * its hierarchy, for what outlives them. Returns 0 or a negative errno.
+ */
 int cgroup_leave_jobs(void);
 
 /* Absolute paths of job_N/vm folders, in one or several hierarchies. */

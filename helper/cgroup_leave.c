@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A process that is nobody's job stands in no job's cgroup. */
+/* A process that is nobody's job stands in no job's cgroup, and in no user's. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -16,6 +16,12 @@
 static bool cgroup_is_of_a_job(const char *path)
 {
 	return strstr(path, "/job_") || strstr(path, "slurmstepd.scope");
+}
+
+/* systemd's folders of sessions, which limit, and which their user may freeze and kill where they are his. */
+static bool cgroup_is_of_a_session(const char *path)
+{
+	return strstr(path, "/user.slice/");
 }
 
 static int cgroup_go_to_root(const char *mountinfo, const char *name)
@@ -48,7 +54,8 @@ int cgroup_leave_jobs(void)
 		char *path = name ? strchr(name + 1, ':') : NULL;
 
 		/* systemd's own hierarchy has no controller: nothing there is limited or ends with a job */
-		if (!path || strncmp(++name, "name=", 5) == 0 || !cgroup_is_of_a_job(path))
+		if (!path || strncmp(++name, "name=", 5) == 0 ||
+		    !(cgroup_is_of_a_job(path) || cgroup_is_of_a_session(path)))
 			continue;
 		name[strcspn(name, ",:")] = 0;
 		rc = cgroup_go_to_root(mountinfo, *name ? name : "unified");

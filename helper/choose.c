@@ -38,7 +38,7 @@ bool choose_is_wanted(const struct args *args)
 	static struct config config;
 	const struct config_partition *partition;
 	const char *image = args->value[ARG_IMAGE];
-	struct failure ignored;
+	struct failure ignored = {0};
 
 	if ((image && !is_none(image)) || asks(args) || args->value[ARG_OPTION_ERROR] ||
 	    config_load(&config, &ignored) < 0)

@@ -20,8 +20,10 @@
 #include "common/log.h"
 #include "helper/fs.h"
 
-#define EARLY_S 5   /* from the start of the process to harden_deadline() */
-#define SAY_MS 1000 /* for whoever reads standard error */
+#define EARLY_S 5              /* from the start of the process to harden_deadline() */
+#define IOPRIO_PROCESS 1       /* IOPRIO_WHO_PROCESS: not in every libc's or kernel's headers */
+#define TIMER_SLACK_NS 50000UL /* the kernel's default */
+#define SAY_MS 1000            /* for whoever reads standard error */
 
 static _Noreturn void harden_give_up(const char *text)
 {
@@ -124,13 +126,20 @@ static void harden_alarm(void (*handler)(int), unsigned int seconds)
 		(void)syscall(SYS_timer_settime, timer, 0, &when, NULL);
 }
 
-/* A caller who made himself slow makes neither us nor the machine so. The CPUs are the cgroup's business. */
+/*
+ * A caller who made himself slow makes neither us nor the machine so, nor the
+ * keeper of a download that others wait for: with his timer slack each nap may
+ * take as long as he likes. The CPUs are the cgroup's business.
+ */
 static void harden_schedule(void)
 {
 	static const struct sched_param other = {0};
 
 	(void)sched_setscheduler(0, SCHED_OTHER, &other);
 	(void)setpriority(PRIO_PROCESS, 0, 0);
+	/* 0: of no class, as niceness has it */
+	(void)syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, 0);
+	(void)prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
 }
 
 void harden(struct caller *caller)

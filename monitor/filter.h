@@ -12,7 +12,8 @@
  *   whoever can read a base could otherwise hold a lock that keeps every
  *   machine from starting.
  * - the set-user-ID bit: EPERM. A guest's root could otherwise leave a program
- *   in a host directory that makes whoever runs it the job's user.
+ *   in a host directory that makes whoever runs it the job's user. openat2(2),
+ *   whose mode a filter cannot see, is ENOSYS, as before Linux 5.6.
  *
  * Returns 0 or a negative errno.
  */

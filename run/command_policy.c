@@ -319,6 +319,8 @@ static int judge_line(struct judge *judge)
 		code = finish_srun(judge);
 	else if (code == 0 && (judge->spec->file_count > 0 || judge->spec->programs))
 		code = refuse(judge, "it takes no files and programs of tasks");
+	else if (code == 0 && judge->spec->terminal.streams)
+		code = refuse(judge, "it takes no terminal");
 	if (code == 0 && judge->command->stops)
 		code = finish_tasks(judge);
 	return code;

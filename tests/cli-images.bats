@@ -88,13 +88,13 @@ no_downloads()
 	wait_until 20 eval 'as_user wnodes images | grep -qE "^cli-net +[0-9a-f]{12} +- [0-9]+ % +yes\$"'
 	wait $fetch
 	cat "$folder/out" "$folder/err"
-	grep -qE '^cli-net: [0-9]\.[0-9]M, fetched in [0-9.]+ s$' "$folder/out"
+	grep -qE '^cli-net: [0-9.]+M, fetched in [0-9.]+ s$' "$folder/out"
 	# no terminal: lines now and then
 	[ "$(wc -l < "$folder/err")" -eq 1 ]
 	grep -q '^wnodes: cli-net: ' "$folder/err"
 	[ "$(as_user wnodes fetch cli-net)" = "$(sed 's/fetched in.*/here already/' "$folder/out")" ]
 	as_user wnodes images > "$folder/out"
-	grep -qE '^cli-net +[0-9a-f]{12} +[0-9]\.[0-9]M yes +yes$' "$folder/out"
+	grep -qE '^cli-net +[0-9a-f]{12} +[0-9.]+M yes +yes$' "$folder/out"
 	[ "$(as_user wnodes fetch --json cli-net | json '(rows[0]["state"], rows[0]["fetched"], rows[0]["code"], len(rows))')" = \
 		"('present', 'no', 0, 1)" ]
 	[ "$(as_user wnodes fetch tiny | sed 's/:.*,/:/')" = "tiny: here already" ]
@@ -106,7 +106,7 @@ no_downloads()
 	cat -v "$folder/out"
 	tr '\r' '\n' < "$folder/out" | grep -qE '^\[#+-+\] cli-net: [0-9]+ %, .*/s, [0-9]+ s left'
 	# at its end the line is the result's
-	tail -c 80 "$folder/out" | grep -qP '\r\x1b\[Kcli-net: [0-9]\.[0-9]M, fetched in [0-9.]+ s\r$'
+	tail -c 80 "$folder/out" | grep -qP '\r\x1b\[Kcli-net: [0-9.]+M, fetched in [0-9.]+ s\r$'
 }
 
 @test "wnodes fetch: whose fault it is, one line" {
@@ -201,7 +201,7 @@ no_downloads()
 	run as_root wnodes evict cli-net
 	echo "$output"
 	[ "$status" -eq 75 ]
-	grep -qE "^${digest:0:12} cli-net +[0-9]\.[0-9]M  in use" <<< "$output"
+	grep -qE "^${digest:0:12} cli-net +[0-9.]+M  in use" <<< "$output"
 	run as_root wnodes evict --json --all
 	[ "$status" -eq 75 ]
 	[ "$(json 'sorted((r["image"], r["result"]) for r in rows)' <<< "$output")" = "[('cli-net', 'in use'), ('cli-small', 'evicted')]" ]
@@ -282,7 +282,7 @@ node_is_idle()
 	echo "$output"
 	[ "$status" -eq 75 ]
 	[ "${#lines[@]}" -eq 3 ]
-	grep -qE "^$node +fetched +[0-9]\.[0-9]M +[0-9.]+ s$" <<< "$output"
+	grep -qE "^$node +fetched +[0-9.]+M +[0-9.]+ s$" <<< "$output"
 	grep -qE '^nowhere +down +- +-  to Slurm the node is unknown$' <<< "$output"
 	run as_user wnodes prestage --json cli-net -p main
 	echo "$output"

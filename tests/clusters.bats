@@ -157,6 +157,17 @@ in_namespace()
 	unshare -m sh -c "mount --bind '$1' '$(cluster_folder)/etc/wnodes/images.d' && shift && exec \"\$@\"" sh "$@"
 }
 
+# restart_slurmd NODE [COMMAND…]: COMMAND starts it
+restart_slurmd()
+{
+	local pidfile conf
+	pidfile=$(cluster_folder)/pid/slurmd.$1
+	conf=$(cluster_folder)/etc/slurm.conf
+	kill "$(cat "$pidfile")"
+	wait_until 20 refute pgrep -F "$pidfile"
+	"${@:2}" env -i PATH="$PATH" SLURM_CONF="$conf" setsid -w slurmd -N "$1" -f "$conf" > /dev/null 3>&- 4>&-
+}
+
 @test "nodes whose catalogues disagree: the job fails, and says who has what" {
 	cluster up --nodes 2
 	make_folder
@@ -166,10 +177,7 @@ in_namespace()
 	entry "$top/etc/wnodes/images.d" "sha256 = $digest"
 	entry "$folder/second"
 	second=${WNODES_CLUSTER_PREFIX}2
-	kill "$(cat "$top/pid/slurmd.$second")"
-	wait_until 20 refute pgrep -F "$top/pid/slurmd.$second"
-	in_namespace "$folder/second" env -i PATH="$PATH" SLURM_CONF="$top/etc/slurm.conf" setsid -w slurmd -N "$second" \
-		-f "$top/etc/slurm.conf" > /dev/null 3>&- 4>&-
+	restart_slurmd "$second" in_namespace "$folder/second"
 	# the submit host's digest decides
 	code=0
 	as_user srun -N2 --vm=agreed cat /proc/sys/kernel/random/boot_id > "$folder/out" 2> "$folder/err" || code=$?
@@ -184,7 +192,8 @@ in_namespace()
 	grep -qx 'code 75' "$folder/batch"
 	grep -q "^wnodes: image agreed: node ${second%2}1 has sha256 ${digest:0:12}…, node $second has no sha256: " "$folder/batch"
 	grep -qx alone "$folder/batch"
-	kill "$(cat "$top/pid/slurmd.$second")"
+	restart_slurmd "$second"
+	rm -f "$top/etc/wnodes/images.d/agreed.conf"
 	rm -rf "$folder"
 	wait_for_nothing
 }

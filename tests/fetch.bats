@@ -101,12 +101,20 @@ make_certificates()
 	chmod 0644 "$top/ca.crt"
 }
 
-# as_nobody FETCH-ARGUMENT…: with descriptor 3 the part or image, and 4 the notes
+# as_nobody FETCH-ARGUMENT… [-- URL…]: with descriptor 3 the part or image, 4 the notes, and 5 the URLs
 as_nobody()
 {
+	local words=()
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		words+=("$1")
+		shift
+	done
+	[ $# -eq 0 ] || { shift; words+=(--sources 5); }
+	printf '%s\n' "$@" > "$work/sources"
 	# shellcheck disable=SC2016 # the inner shell's; with exec=exec it takes this one's place
 	${exec:-} setpriv --reuid nobody --regid nogroup --clear-groups --inh-caps=-all env -i \
-		sh -c 'part=$1 notes=$2; shift 2; exec "$@" 3<>"$part" 4<>"$notes"' sh "${part:-$work/part}" "$work/notes" "$top/wnodes-fetch" "$@"
+		sh -c 'part=$1 notes=$2 sources=$3; shift 3; exec "$@" 3<>"$part" 4<>"$notes" 5<"$sources"' \
+		sh "${part:-$work/part}" "$work/notes" "$work/sources" "$top/wnodes-fetch" "${words[@]}"
 }
 
 # look VERB-ARGUMENT…: with descriptor 3 the image $image, which nobody may only read
@@ -412,6 +420,7 @@ one_error()
 	run -0 get -- "$http/plain/image"
 	cmp "$work/part" "$top/root/image"
 	grep -q 'range=bytes=4096- 206' "$log"
+	grep -qx "boot=$(cat /proc/sys/kernel/random/boot_id)" < <(tr -d '\0' < "$work/notes")
 	# a packed download leaves nothing to go on with
 	rm -f "$work"/*
 	run -75 get --timeout 2 -- "$http/stall/1000000/image.zst"
@@ -567,7 +576,7 @@ poke()
 	local program=$work/qemu-img image=$work/base.qcow2
 	cat > "$program" <<-'EOF'
 		#!/usr/bin/python3
-		import os, socket, sys
+		import os, signal, socket, sys
 		did = []
 		def attempt(name, what):
 		    try:
@@ -580,6 +589,7 @@ poke()
 		attempt("connect", socket.socket)
 		attempt("fork", lambda: os.fork() or os._exit(0))
 		attempt("kill", lambda: os.kill(os.getppid(), 0))
+		attempt("signal", lambda: signal.pidfd_send_signal(os.pidfd_open(os.getppid()), 0))
 		attempt("execute", lambda: os.execv("/bin/true", ["true"]))
 		attempt("more", lambda: os.fstat(4))
 		attempt("read", lambda: os.pread(3, 1, 0))

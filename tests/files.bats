@@ -148,6 +148,8 @@ $(id -u "$test_user")
 	refute as_guest_root 'chown root d'
 	as_guest_root 'cp /bin/busybox suid; chmod 755 suid; chown 0:0 suid; mknod device b 7 0; true'
 	refute as_guest_root 'chmod 4755 suid'
+	refute as_guest_root ./setuid
+	[ -z "$(find "$folder/work" -perm -4000)" ]
 	[ "$(stat -c '%a' "$folder/work/suid")" = 755 ]
 	[ "$(stat -c '%U' "$folder/work/suid")" = "$test_user" ]
 	[ ! -e "$folder/work/device" ]

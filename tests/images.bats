@@ -152,7 +152,7 @@ fails_75()
 @test "a cold start fetches, by a process that has nothing; a hit does not fetch" {
 	new_disk
 	image net "$url/trickle/3000000/disk"
-	as_user srun --vm=net sh -c 'echo up; sleep 3' > "$folder/out" 2> "$folder/err" &
+	as_user srun --vm=net sh -c 'echo up; sleep 1' > "$folder/out" 2> "$folder/err" &
 	step=$!
 	wait_until 20 fetcher_runs
 	pid=$(fetcher)
@@ -175,11 +175,16 @@ fails_75()
 
 @test "twenty jobs that need the same image at once: one download" {
 	new_disk
-	image net "$url/trickle/1500000/disk"
+	sed -i 's/^stall_timeout = .*/stall_timeout = 60/' "$conf/wnodes.conf"
+	image net "$url/trickle/3000000/disk"
 	id=$(submit --array=1-20 --mem=500 -n1 --vm=net --wrap 'sleep 300')
-	wait_until 30 twenty '^state=fetching'
+	# until all are there it does not get on
+	wait_until 20 fetcher_runs
+	kill -STOP "$(fetcher)"
+	wait_until 60 twenty '^state=fetching'
 	refute base_is_there
-	wait_until 40 twenty '^state=booting'
+	kill -CONT "$(fetcher)"
+	wait_until 60 twenty '^state=\(booting\|ready\)'
 	[ "$(stat -c %h "$cache/base/$digest")" -eq 21 ]
 	as_user scancel "$id"
 	wait_job "$id"
@@ -214,10 +219,8 @@ twenty()
 	kill -KILL "$(parent_of "$pid")"
 	wait_until 5 test ! -e "/proc/$pid"
 	wait_until 20 fetcher_runs
-	# the new one, too, is nobody's job: the waiting job's end would not be its own
-	pid=$(fetcher)
-	for process in "$pid" "$(parent_of "$pid")"; do
-		[ -n "$process" ]
+	# one that a job's own process started is in no job's cgroup either
+	for process in "$(fetcher)" "$(parent_of "$(fetcher)")"; do
 		refute grep -E '/job_|slurmstepd' "/proc/$process/cgroup"
 	done
 	# and the fetcher alone: its keeper goes on
@@ -272,11 +275,20 @@ twenty()
 	wait_until 20 base_is_there
 	base_is_right
 	[ "$(requests 'GET /disk')" -eq 1 ]
+	# one that was made and is not the fetch user's yet, and one of which a power loss left nothing
+	for mode in 0600 0444; do
+		wait_until 10 no_keepers
+		new_disk
+		install -m "$mode" /dev/null "$cache/part/$digest"
+		image net "$url/disk"
+		prepare net
+		wait_until 20 base_is_there
+	done
 }
 
 @test "what somebody else may still write to, or has a name for, is not published" {
 	new_disk
-	image net "$url/trickle/4000000/disk"
+	image net "$url/trickle/7000000/disk"
 	prepare net
 	wait_until 10 fetcher_runs
 	sleep 60 >> "$cache/part/$digest" 3>&- &
@@ -297,12 +309,23 @@ twenty()
 @test "several sources: the missing and the wrong one are passed over" {
 	new_disk
 	cp "$disk" "$folder/www/other"
-	image net "$url/404/disk $url/other file://$folder/www/disk"
+	image net "$url/404/disk ${url/:\/\//://user:opensesame@}/other?token=opensesame file://$folder/www/disk"
+	# what wnodes-fetch is executed with, which everybody on the node can see
+	local fetch=$top/usr/libexec/wnodes/wnodes-fetch
+	: > "$folder/arguments"
+	chmod 0666 "$folder/arguments"
+	mv "$fetch" "$fetch.real"
+	printf '%s\n' '#!/bin/sh' "[ \$1 != get ] || echo \"\$@\" >> $folder/arguments" "exec $fetch.real \"\$@\"" > "$fetch"
+	chmod 0755 "$fetch"
 	prepare net
-	wait_until 30 base_is_there
-	cat "$folder/requests"
+	wait_until 30 base_is_there || true
+	mv "$fetch.real" "$fetch"
+	base_is_there
+	cat "$folder/requests" "$folder/arguments"
 	[ "$(requests ' 404 ')" -eq 1 ]
-	[ "$(requests 'GET /other ')" -eq 1 ]
+	[ "$(requests 'GET /other')" -eq 1 ]
+	grep -q '^get --part' "$folder/arguments"
+	refute grep -q opensesame "$folder/arguments"
 }
 
 @test "a wrong digest, and 404: 75, one line with image, source and what to do" {
@@ -320,7 +343,7 @@ twenty()
 @test "a stall, and a full disk: 75 in time, and its space is given back" {
 	new_disk
 	image net "$url/stall/1000000/disk"
-	sed -i 's/^timeout = .*/timeout = 8/' "$conf/wnodes.conf"
+	sed -i 's/^timeout = .*/timeout = 4/' "$conf/wnodes.conf"
 	start=$SECONDS
 	fails_75 "image net: " --vm=net
 	[ $((SECONDS - start)) -le 25 ]

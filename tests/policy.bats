@@ -17,12 +17,18 @@ setup_file()
 	export wnodes disk boot
 }
 
+node_is_idle()
+{
+	[ "$(node_state "$node")" = idle ]
+}
+
 teardown()
 {
 	cp "$folder/wnodes.conf" "$wnodes/wnodes.conf"
 	rm -f "$wnodes"/images.d/policy*.conf
 	wait_for_nothing
-	[ "$(node_state "$node")" = idle ]
+	# none of it is the node's fault
+	wait_until 20 node_is_idle
 }
 
 teardown_file()

@@ -220,6 +220,21 @@ EXPECTED
 	cat "$folder/out"
 	[ "$(tr '\n' ' ' < "$folder/out")" = "code 3 ready caught code 143 code 137 " ] ||
 		[ "$(tr '\n' ' ' < "$folder/out")" = "code 3 ready caught code 137 code 137 " ]
+	# a background job's SIGINT is ignored, but srun waits for it
+	# shellcheck disable=SC2016
+	in_vm 'srun --overlap sh -c "echo ready; sleep 300" > /tmp/begun 2> /tmp/said & p=$!
+		until grep -q ready /tmp/begun; do sleep 0.1; done; kill -INT $p
+		i=0; until grep -q "srun: interrupt" /tmp/said || [ $i = 100 ]; do sleep 0.1; i=$((i + 1)); done
+		kill -KILL $p; cat /tmp/said' > "$folder/out"
+	grep -q 'srun: interrupt' "$folder/out"
+	# a file that nobody writes to
+	# shellcheck disable=SC2016
+	in_vm 'mkfifo /tmp/fifo; sleep 300 > /tmp/fifo & writer=$!
+		for command in "sbatch" "sbatch /tmp/fifo" "srun --overlap --multi-prog /tmp/fifo"; do
+			timeout -k 3 1 $command < /tmp/fifo; echo "code $?"
+		done; kill $writer
+		timeout -k 3 1 srun --overlap -i /tmp/fifo true; echo "code $?"; rm /tmp/fifo' > "$folder/out"
+	[ "$(sort "$folder/out" | uniq -c | xargs)" = "4 code 143" ]
 	in_vm 'srun --overlap sleep 300 > /dev/null 2>&1 & sleep 1; exit 0'
 	wait_until 20 no_host_sruns
 	# a step's signal from within: scancel
@@ -309,6 +324,8 @@ try 64 /tmp/forge -f 3:0:x srun --overlap true
 try 64 /tmp/forge -f 6:0:x -f 6:0:x -f 6:0:x -f 6:0:x srun --overlap true
 try 64 /tmp/forge srun --overlap --pty true
 try 127 /tmp/forge -t srun --overlap --pty $evil
+try 64 /tmp/forge -t squeue
+try 64 /tmp/forge -t sbatch --wrap=true
 try 64 sbatch --vm-mount=/etc --wrap=true
 for option in -o --output= -lo -e -i; do
 	try 64 /tmp/forge srun --overlap $option$precious true

@@ -256,6 +256,8 @@ has_more_lines()
 	[ "$(cat "$folder/work/bobs")" = secret ]
 	as_guest_root 'cp /bin/busybox suid; chmod 755 suid; chown 0:0 suid; mknod device b 7 0; true'
 	refute as_guest_root 'chmod 4755 suid'
+	refute as_guest_root ./setuid
+	[ -z "$(find "$folder/work" -perm -4000)" ]
 	[ "$(stat -c '%a' "$folder/work/suid")" = 755 ]
 	as_guest_root 'mkdir shared; chmod 2775 shared; mkdir shared/in'
 	[ -g "$folder/work/shared/in" ]

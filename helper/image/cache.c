@@ -117,7 +117,7 @@ int cache_use(const struct config *config, const struct image *image, const stru
 
 	if (rc == 0)
 		rc = cache_open(&cache, config);
-	if (rc < 0)
+	if (rc != 0)
 		return cache_fail(config, rc, why);
 	rc = cache_take(&cache, image, record, path, &info);
 	cache_close(&cache);

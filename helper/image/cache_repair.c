@@ -143,7 +143,7 @@ int cache_repair(const struct config *config)
 {
 	struct cache cache;
 	int rc = cache_open(&cache, config);
-	int first = rc;
+	int first;
 
 	if (rc < 0)
 		return rc;

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,8 +25,6 @@
 #define INSPECT_SECONDS 60U
 #define DIGEST_SECONDS 14400U /* 1 TiB at 75 MB/s */
 #define END_MS 5000U          /* from the end of its output to its own */
-#define SOURCES 64U
-
 int fetcher_open(struct fetcher *fetcher, struct failure *why)
 {
 	/* a system user is a local one; no name service's module comes into this process */
@@ -176,19 +175,39 @@ static char *words_add(struct words *words, uint64_t number)
 	return text;
 }
 
+/* The URLs, a line each: not in argv, which everybody may read. A descriptor, or a negative errno. */
+static int write_sources(const struct fetcher_get *get)
+{
+	int fd = memfd_create("sources", MFD_CLOEXEC);
+	int rc = fd < 0 ? -errno : 0;
+
+	for (size_t i = 0; rc == 0 && i < get->source_count; i++)
+		rc = dprintf(fd, "%s\n", get->sources[i]) < 0 ? -errno : 0;
+	if (rc == 0 && lseek(fd, 0, SEEK_SET) < 0)
+		rc = -errno;
+	if (rc < 0 && fd >= 0)
+		close(fd);
+	return rc < 0 ? rc : fd;
+}
+
 int fetcher_get(const struct fetcher *fetcher, const struct fetcher_get *get, struct failure *why)
 {
 	const struct config *config = get->config;
 	uint64_t max = get->image->size_max ? get->image->size_max : config->fetch_size_max;
-	const int fds[] = {get->part, get->notes};
-	struct run run = {.child = {.fds = fds, .fd_count = 2, .file_max = max + (1U << 20)},
+	const int fds[] = {get->part, get->notes, write_sources(get)};
+	struct run run = {.child = {.fds = fds, .fd_count = 3, .file_max = max + (1U << 20)},
 	                  .seconds = (unsigned int)config->fetch_timeout + GET_EXTRA_SECONDS,
 	                  .line = get->line,
 	                  .context = get->context};
-	char *argv[24 + SOURCES] = {"wnodes-fetch", "get"};
+	char *argv[24] = {"wnodes-fetch", "get"};
 	struct words words = {0};
 	size_t n = 2;
+	int rc;
 
+	if (fds[2] < 0)
+		return failure_set(why, EXIT_NODE, "memfd_create: %s", strerror(-fds[2]));
+	argv[n++] = "--sources";
+	argv[n++] = words_add(&words, (uint64_t)fds[2]);
 	argv[n++] = "--part";
 	argv[n++] = words_add(&words, (uint64_t)get->part);
 	argv[n++] = "--notes";
@@ -207,11 +226,10 @@ int fetcher_get(const struct fetcher *fetcher, const struct fetcher_get *get, st
 	argv[n++] = words_add(&words, config->fetch_stall_timeout);
 	argv[n++] = "--timeout";
 	argv[n++] = words_add(&words, config->fetch_timeout);
-	argv[n++] = "--";
-	for (size_t i = 0; i < get->source_count && i < SOURCES; i++)
-		argv[n++] = (char *)get->sources[i];
 	argv[n] = NULL;
-	return run_all(&run, fetcher, argv, why);
+	rc = run_all(&run, fetcher, argv, why);
+	close(fds[2]);
+	return rc;
 }
 
 static void digest_line(void *context, const char *key, const char *value)

@@ -44,7 +44,7 @@ struct keeper {
 	struct fetcher fetcher;
 	char urls[IMAGE_SOURCES]; /* image->sources, taken apart */
 	const char *sources[SOURCES];
-	size_t source_count;
+	size_t source_count, tried; /* tried: of this attempt; wnodes-fetch names each once, without its credentials */
 	struct cache_progress progress;
 	uint64_t rate_begin, rate_bytes; /* what the rate is counted from */
 	int part;                        /* the file, -1 */
@@ -99,6 +99,7 @@ static void keeper_line(void *context, const char *key, const char *value)
 	if (!key) {
 		keeper_show(keeper);
 	} else if (strcmp(key, "source") == 0) {
+		keeper->tried++;
 		(void)str_print(progress->source, sizeof(progress->source), "%s", value);
 		keeper_show(keeper);
 	} else if (str_u64(value, 0, UINT64_MAX, &number) < 0) {
@@ -147,7 +148,8 @@ static int keeper_open_part(struct keeper *keeper, bool *whole, struct failure *
 		        part_open(&keeper->cache, keeper->image->sha256, "", keeper->fetcher.uid, keeper->fetcher.gid);
 	if (rc >= 0 && fstat(keeper->part, &st) < 0)
 		rc = -errno;
-	*whole = rc >= 0 && st.st_uid == 0;
+	/* without the mode it was made and not given to the fetch user yet, or seized and not synced */
+	*whole = rc >= 0 && st.st_uid == 0 && (st.st_mode & 0777) == 0444;
 	/* the site has another fetch user now */
 	if (rc >= 0 && !*whole && fchown(keeper->part, keeper->fetcher.uid, keeper->fetcher.gid) < 0)
 		rc = -errno;
@@ -278,14 +280,11 @@ static int keeper_publish(struct keeper *keeper, int fd, const struct cache_info
  */
 static bool keeper_drop_sources(struct keeper *keeper)
 {
-	for (size_t i = 0; i < keeper->source_count; i++) {
-		if (strcmp(keeper->sources[i], keeper->progress.source) != 0)
-			continue;
-		keeper->source_count -= i + 1;
-		memmove(keeper->sources, &keeper->sources[i + 1], keeper->source_count * sizeof(keeper->sources[0]));
-		return keeper->source_count > 0;
-	}
-	return false;
+	if (keeper->tried == 0 || keeper->tried >= keeper->source_count)
+		return false;
+	keeper->source_count -= keeper->tried;
+	memmove(keeper->sources, &keeper->sources[keeper->tried], keeper->source_count * sizeof(keeper->sources[0]));
+	return true;
 }
 
 static enum outcome keeper_verify(struct keeper *keeper, struct failure *why)
@@ -340,7 +339,8 @@ static enum outcome keeper_attempt(struct keeper *keeper, bool *resumed, struct 
 	int rc;
 
 	if (keeper_open_part(keeper, &whole, why) == 0) {
-		*resumed = fstat(keeper->part, &st) == 0 && st.st_size > 0;
+		/* of a whole one, a power loss may have left nothing */
+		*resumed = whole || (fstat(keeper->part, &st) == 0 && st.st_size > 0);
 		rc = whole ? 0 : keeper_get(keeper, why);
 		if (rc == 0)
 			outcome = keeper_verify(keeper, why);
@@ -363,6 +363,7 @@ static int keeper_fetch(struct keeper *keeper, struct failure *why)
 
 		keeper->progress = (struct cache_progress){0};
 		keeper->rate_begin = 0;
+		keeper->tried = 0;
 		keeper_show(keeper);
 		outcome = keeper_attempt(keeper, &resumed, why);
 		if (outcome == PUBLISHED)

@@ -20,7 +20,7 @@ cloud_customize() {
 	cat >"$root/boot/grub/grub.cfg" <<-EOF2
 		set timeout=0
 		menuentry 'Debian GNU/Linux' {
-			linux /vmlinuz root=UUID=$uuid ro console=tty0 console=ttyS0,115200
+			linux /vmlinuz root=UUID=$uuid ro console=tty0 console=ttyS0,115200 $emulated
 			initrd /initrd.img
 		}
 	EOF2

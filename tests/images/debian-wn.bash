@@ -88,7 +88,7 @@ wn_build() {
 	quietly "making the disk" qemu-img convert -f raw -O qcow2 "$out/raw" "$out/disk.qcow2"
 	rm "$out/raw"
 	ln "$base/kernel" "$base/initrd" "$base/hostkey.pub" "$out/"
-	printf 'console=ttyS0 root=/dev/vda rw quiet panic=1 %s\n' "$quick_boot" >"$out/cmdline"
+	printf 'console=ttyS0 root=/dev/vda rw quiet panic=1 %s %s\n' "$quick_boot" "$emulated" >"$out/cmdline"
 	printf '512M\n' >"$out/memory_min"
 }
 

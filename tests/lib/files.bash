@@ -16,7 +16,7 @@ as_guest_root()
 build_probes()
 {
 	local name
-	for name in probe peer stander; do
+	for name in probe peer stander setuid; do
 		gcc -std=gnu17 -D_GNU_SOURCE -O1 -static -o "$folder/work/$name" "$common_top/tests/files/$name.c"
 	done
 }

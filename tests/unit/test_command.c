@@ -366,6 +366,9 @@ static void a_terminal_is_the_callers(void **state)
 	spec = spec_with("srun|--pty=3|sh", WIRE_TERMINAL, content, sizeof(content));
 	assert_int_equal(judge(&spec, &argv), EXIT_USAGE);
 	command_spec_free(&spec);
+	spec = spec_with("squeue", WIRE_TERMINAL, content, sizeof(content));
+	assert_int_equal(judge(&spec, &argv), EXIT_USAGE);
+	command_spec_free(&spec);
 	refused("srun|--pty|sh");
 	assert_true(command_spec_parse(&spec, content, 8) < 0);
 	command_spec_free(&spec);

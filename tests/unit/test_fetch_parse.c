@@ -5,6 +5,7 @@
 /* What wnodes-fetch reads of others: URLs, headers, notes, images, JSON, its command line. */
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -395,22 +396,43 @@ static void qemu_says_the_same(void **state)
 			fail_msg("%s", wrong[i]);
 }
 
-static void a_command_line_loses_its_passwords(void **state)
+/* args_parse() with text as what --sources reads. */
+static int parse_with(struct args *args, const char *text, struct fault *fault)
 {
-	char words[][64] = {"wnodes-fetch",       "get", "--part", "3", "--notes", "4", "--max", "10", "--",
-	                    "http://u:secret@h/a"};
-	char *argv[11] = {NULL};
+	char fd[16];
+	char *argv[] = {"wnodes-fetch", "get", "--part", "3", "--notes", "4", "--max", "10", "--sources", fd, NULL};
+	int file = memfd_create("sources", 0), rc;
+
+	assert_int_equal(write(file, text, strlen(text)), strlen(text));
+	assert_int_equal(lseek(file, 0, SEEK_SET), 0);
+	snprintf(fd, sizeof(fd), "%d", file);
+	optind = 0;
+	rc = args_parse(args, 10, argv, fault);
+	close(file);
+	return rc;
+}
+
+static void sources_are_read_a_line_each(void **state)
+{
+	static char many[65 * 16 + 1];
 	struct fault fault = {0};
 	struct args args;
 
 	(void)state;
-	for (size_t i = 0; i < 10; i++)
-		argv[i] = words[i];
-	assert_int_equal(args_parse(&args, 10, argv, &fault), 0);
-	assert_string_equal(words[9], "");
-	assert_int_equal(args.get.count, 1);
+	assert_int_equal(parse_with(&args, "http://u:secret@h/a\nfile:///b\n", &fault), 0);
+	assert_int_equal(args.get.count, 2);
 	assert_string_equal(args.get.sources[0].password, "secret");
 	assert_int_equal(args.get.max, 10);
+	args_free(&args);
+	assert_int_equal(parse_with(&args, "", &fault), -EIO);
+	args_free(&args);
+	assert_int_equal(parse_with(&args, "http://h/a\nftp://h/b", &fault), -EIO);
+	assert_non_null(strstr(fault.text, "source 2: "));
+	args_free(&args);
+	for (int i = 0; i < 65; i++)
+		strcat(many, "http://h/a\n");
+	assert_int_equal(parse_with(&args, many, &fault), -EIO);
+	assert_string_equal(fault.text, "more than 64 sources");
 	args_free(&args);
 }
 
@@ -429,7 +451,7 @@ int main(void)
 	                                   cmocka_unit_test(damaged_headers_are_safe),
 	                                   cmocka_unit_test(a_raw_disk_is_anything_else),
 	                                   cmocka_unit_test(qemu_says_the_same),
-	                                   cmocka_unit_test(a_command_line_loses_its_passwords)};
+	                                   cmocka_unit_test(sources_are_read_a_line_each)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

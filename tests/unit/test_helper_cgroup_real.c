@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: helper/cgroup_leave.o */
 /* links: helper/cgroup.o helper/cgroup_kill.o helper/cgroup_hunt.o helper/cgroup_path.o helper/journal.o helper/fs.o */
 /* links: helper/failure.o common/kv.o common/str.o */
 /* On the machine's own cgroups, v1 or v2; skipped where root may make none. */
@@ -185,13 +186,50 @@ static void one_that_is_not_roots_is_refused(void **state)
 	remove_job();
 }
 
+/* A path of a user's session, below one of ours, and whether a process leaves it. */
+static void leave(const char *hierarchy)
+{
+	static const char *const parts[] = {"", "/user.slice", "/user.slice/session-1.scope"};
+	char path[256], text[4096];
+	int status, fd;
+
+	for (size_t i = 0; i < 3; i++) {
+		(void)snprintf(path, sizeof(path), "%s/wnodes-test-%d%s", hierarchy, (int)getpid(), parts[i]);
+		if (geteuid() != 0 || mkdir(path, 0755) < 0)
+			skip();
+	}
+	if (fork() == 0) {
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fs_write(fd, "cgroup.procs", "0") < 0)
+			_exit(1);
+		if (fs_read(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) < 0 || !strstr(text, "/wnodes-test-"))
+			_exit(2);
+		if (cgroup_leave_jobs() < 0)
+			_exit(3);
+		if (fs_read(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) < 0 || strstr(text, "/wnodes-test-"))
+			_exit(4);
+		_exit(0);
+	}
+	assert_true(wait(&status) > 0);
+	for (size_t i = 3; i-- > 0;) {
+		(void)snprintf(path, sizeof(path), "%s/wnodes-test-%d%s", hierarchy, (int)getpid(), parts[i]);
+		assert_int_equal(rmdir(path), 0);
+	}
+	assert_int_equal(status, 0);
+}
+
+static void a_session_is_left(void **state)
+{
+	(void)state;
+	leave(access("/sys/fs/cgroup/cgroup.procs", F_OK) == 0 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/freezer");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(version_1),
-	        cmocka_unit_test(version_1_cpuset),
-	        cmocka_unit_test(version_2),
-	        cmocka_unit_test(one_that_is_not_roots_is_refused),
+	        cmocka_unit_test(version_1),         cmocka_unit_test(version_1_cpuset),
+	        cmocka_unit_test(version_2),         cmocka_unit_test(one_that_is_not_roots_is_refused),
+	        cmocka_unit_test(a_session_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,8 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -136,11 +138,14 @@ static void be_ordinary(void)
 	static const struct sched_param none = {0};
 	struct caller caller;
 
-	if (setpriority(PRIO_PROCESS, 0, 15) < 0 || sched_setscheduler(0, SCHED_IDLE, &none) < 0)
+	if (setpriority(PRIO_PROCESS, 0, 15) < 0 || sched_setscheduler(0, SCHED_IDLE, &none) < 0 ||
+	    syscall(SYS_ioprio_set, 1, 0, 3 << 13) < 0 || prctl(PR_SET_TIMERSLACK, 2000000000UL, 0, 0, 0) < 0)
 		_exit(1);
 	harden(&caller);
 	if (getpriority(PRIO_PROCESS, 0) != 0 || sched_getscheduler(0) != SCHED_OTHER)
 		_exit(2);
+	if (syscall(SYS_ioprio_get, 1, 0) >> 13 == 3 || prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0) > 1000000)
+		_exit(3);
 }
 
 static void priorities_are_reset(void **state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: helper/virtiofsd.o helper/child.o helper/harden.o helper/failure.o helper/fs.o common/log.o common/kv.o common/str.o */
+/* links: helper/virtiofsd.o helper/child.o helper/harden.o helper/failure.o helper/fs.o */
+/* links: common/log.o common/kv.o common/str.o */
 /* Which virtiofsd may serve. */
 #include <setjmp.h>
 #include <stdarg.h>
