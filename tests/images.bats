@@ -210,7 +210,7 @@ twenty()
 
 @test "kill -9 of the keeper, then of the fetcher: the waiting job takes over, and resumes" {
 	new_disk
-	image net "$url/trickle/2000000/disk"
+	image net "$url/trickle/1000000/disk"
 	as_user srun --vm=net sh -c 'echo up' > "$folder/out" 2> "$folder/err" &
 	step=$!
 	wait_until 20 fetcher_runs

@@ -49,6 +49,8 @@ static const char *image_sources(struct image *image, struct ini_file *file, con
 		for (size_t i = 0; i < length; i++)
 			if (!isgraph((unsigned char)value[i]))
 				return "source: a character that no URL has; write it as %XX";
+		if (value[length - 1] == ',')
+			return "source: URLs are separated by blanks; write a comma at the end of one as %2C";
 		if (!image_is_url(value, length))
 			return ini_file_error(file, "source: '%.*s' is not http://…, https://… or file:///PATH",
 			                      (int)(length < 128 ? length : 128), value);

@@ -246,6 +246,8 @@ static void where_an_image_comes_from(void **state)
 	assert_string_equal(image_says("[image]\nsource = file:///a.xz\n"),
 	                    "I: a compressed source needs sha256, the digest of what is in it");
 	assert_string_equal(image_says("[image]\nsource =\n"), "I:2: source is empty");
+	assert_string_equal(image_says("[image]\nsource = http://x/y, http://z/y\n"),
+	                    "I:2: source: URLs are separated by blanks; write a comma at the end of one as %2C");
 	assert_string_equal(image_says("[image]\nsource = ftp://x/y\n"),
 	                    "I:2: source: 'ftp://x/y' is not http://…, https://… or file:///PATH");
 	assert_string_equal(image_says("[image]\nsource = http:///y\n"),
