@@ -18,65 +18,193 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-enum kind {
-	KIND_PATH,
-	KIND_SIZE,
-	KIND_SECONDS,
-	KIND_AGE,
-	KIND_LIST,
-	KIND_NAME,
-	KIND_HOSTNAME,
-	KIND_ACCELERATOR,
-	KIND_TRANSPORT,
-	KIND_COMMANDS,
-	KIND_ANSWER,
-	KIND_COUNT,
-	KIND_AGENT,
-	KIND_IMAGES
-};
+struct key;
 
-static const struct key {
+/* How a key's value comes into its field; NULL, or what is wrong with it. */
+typedef const char *take(const struct key *key, struct ini_file *file, void *field, const char *value);
+
+struct key {
 	const char *section, *name;
-	enum kind kind;
+	take *take;
 	size_t offset;
 	uint64_t min, max; /* of numbers; bytes or seconds */
-} keys[] = {
+};
+
+/* The number of the word among words, which end with NULL. */
+static const char *choose(const struct key *key, struct ini_file *file, const char *const *words, uint64_t *number,
+                          const char *value)
+{
+	char list[64] = "";
+
+	for (*number = 0; words[*number]; (*number)++)
+		if (strcmp(value, words[*number]) == 0)
+			return NULL;
+	for (size_t i = 0; words[i]; i++)
+		(void)str_print(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
+		                i == 0 ? "" : (words[i + 1] ? ", " : " or "), words[i]);
+	return ini_file_error(file, "%s is %s", key->name, list);
+}
+
+static const char *take_accelerator(const struct key *key, struct ini_file *file, void *field, const char *value)
+{
+	return choose(key, file, (const char *const[]){"auto", "kvm", "tcg", NULL}, field, value);
+}
+
+static const char *take_transport(const struct key *key, struct ini_file *file, void *field, const char *value)
+{
+	return choose(key, file, (const char *const[]){"auto", "9p", "virtiofs", NULL}, field, value);
+}
+
+static const char *take_images(const struct key *key, struct ini_file *file, void *field, const char *value)
+{
+	uint64_t number;
+	const char *error = choose(key, file, (const char *const[]){"own", "any", NULL}, &number, value);
+
+	*(bool *)field = !error && number == 1;
+	return error;
+}
+
+static const char *take_answer(const struct key *key, struct ini_file *file, void *field, const char *value)
+{
+	uint64_t number;
+	const char *error = choose(key, file, (const char *const[]){"yes", "no", NULL}, &number, value);
+
+	*(uint64_t *)field = number == 0 ? CONFIG_YES : CONFIG_NO;
+	return error;
+}
+
+static const char *take_agent(const struct key *key, struct ini_file *file, void *field, const char *value)
+{
+	uint64_t number;
+	const char *error = choose(key, file, (const char *const[]){"builtin", "cloud-init", NULL}, &number, value);
+
+	if (!error)
+		(void)str_print(field, sizeof(((struct config *)0)->user_images_agent), "%s", value);
+	return error;
+}
+
+static const char *take_commands(const struct key *key, struct ini_file *file, void *field, const char *value)
+{
+	return command_names_parse(value, field) < 0
+	               ? ini_file_error(file, "%s is yes, no, or a list of commands", key->name)
+	               : NULL;
+}
+
+static const char *take_count(const struct key *key, struct ini_file *file, void *field, const char *value)
+{
+	if (str_u64(value, key->min, key->max, field) < 0)
+		return ini_file_error(file, "%s: '%.64s' is not a number from %llu to %llu", key->name, value,
+		                      (unsigned long long)key->min, (unsigned long long)key->max);
+	return NULL;
+}
+
+static const char *take_size(const struct key *key, struct ini_file *file, void *field, const char *value)
+{
+	uint64_t *size = field;
+
+	if (str_size(value, size) == 0 && *size >= key->min && *size <= key->max)
+		return NULL;
+	return ini_file_error(file, "%s: '%.64s' is not a size from %llu to %llu MiB", key->name, value,
+	                      (unsigned long long)(key->min / MIB), (unsigned long long)(key->max / MIB));
+}
+
+static const char *take_seconds(const struct key *key, struct ini_file *file, void *field, const char *value)
+{
+	if (str_u64(value, key->min, key->max, field) == 0)
+		return NULL;
+	return ini_file_error(file, "%s: '%.64s' is not a number of seconds from %llu to %llu", key->name, value,
+	                      (unsigned long long)key->min, (unsigned long long)key->max);
+}
+
+/* A number of seconds, or of days: 30d. */
+static const char *take_age(const struct key *key, struct ini_file *file, void *field, const char *value)
+{
+	char digits[24] = "";
+	size_t length = strlen(value);
+	uint64_t *seconds = field, unit = 1;
+
+	if (length > 0 && value[length - 1] == 'd') {
+		unit = 86400;
+		length--;
+	}
+	if (str_print(digits, sizeof(digits), "%.*s", (int)length, value) == 0 &&
+	    str_u64(digits, 0, key->max / unit, seconds) == 0) {
+		*seconds *= unit;
+		return NULL;
+	}
+	return ini_file_error(file, "%s: '%.64s' is not a number of seconds, or of days (30d), up to %llu days",
+	                      key->name, value, (unsigned long long)(key->max / 86400));
+}
+
+static const char *take_path(const struct key *key, struct ini_file *file, void *field, const char *value)
+{
+	if (!str_is_path(value))
+		return ini_file_error(file, "%s: '%.64s' is not an absolute path", key->name, value);
+	(void)str_print(field, PATH_MAX, "%s", value);
+	return NULL;
+}
+
+static const char *take_hostname(const struct key *key, struct ini_file *file, void *field, const char *value)
+{
+	if (!config_is_hostname(value) || str_print(field, sizeof(((struct config *)0)->hostname), "%s", value) < 0)
+		return ini_file_error(
+		        file, "%s: '%.64s' is not a hostname: letters, digits, - and . with %%n (node) and %%j (job)",
+		        key->name, value);
+	return NULL;
+}
+
+static const char *take_name(const struct key *key, struct ini_file *file, void *field, const char *value)
+{
+	if (!str_is_name(value))
+		return ini_file_error(file, "%s: '%.64s' is not a name", key->name, value);
+	(void)str_print(field, 65, "%s", value);
+	return NULL;
+}
+
+static const char *take_list(const struct key *key, struct ini_file *file, void *field, const char *value)
+{
+	if (!list_is_valid(value) || str_print(field, CONFIG_LIST, "%s", value) < 0)
+		return ini_file_error(file, "%s is a list of names separated by commas", key->name);
+	return NULL;
+}
+
+static const struct key keys[] = {
 #define AT(field) offsetof(struct config, field)
-        {"site", "accelerator", KIND_ACCELERATOR, AT(accelerator), 0, 0},
-        {"site", "emulator", KIND_PATH, AT(emulator), 0, 0},
-        {"site", "qemu_img", KIND_PATH, AT(qemu_img), 0, 0},
-        {"site", "mount_transport", KIND_TRANSPORT, AT(mount_transport), 0, 0},
-        {"site", "virtiofsd", KIND_PATH, AT(virtiofsd), 0, 0},
-        {"site", "slurmd_spool_dir", KIND_PATH, AT(slurmd_spool_dir), 0, 0},
-        {"site", "overlay_dir", KIND_PATH, AT(overlay_dir), 0, 0},
-        {"site", "hostname", KIND_HOSTNAME, AT(hostname), 0, 0},
-        {"site", "memory_reserve", KIND_SIZE, AT(memory_reserve), 64 * MIB, 65536 * MIB},
-        {"site", "tb_cache", KIND_SIZE, AT(tb_cache), 8 * MIB, 4096 * MIB},
-        {"site", "memory_per_cpu", KIND_SIZE, AT(memory_per_cpu), 0, UINT64_C(1) << 44},
-        {"site", "boot_timeout", KIND_SECONDS, AT(boot_timeout), 1, 86400},
-        {"site", "boot_timeout_max", KIND_SECONDS, AT(boot_timeout_max), 1, 86400},
-        {"policy", "allow_users", KIND_LIST, AT(allow_users), 0, 0},
-        {"policy", "allow_groups", KIND_LIST, AT(allow_groups), 0, 0},
-        {"policy", "allow_accounts", KIND_LIST, AT(allow_accounts), 0, 0},
-        {"policy", "allow_partitions", KIND_LIST, AT(allow_partitions), 0, 0},
-        {"policy", "allow_none", KIND_ANSWER, AT(allow_none), 0, 0},
-        {"policy", "machines_max", KIND_COUNT, AT(machines_max), 0, 100000},
-        {"policy", "overlay_max", KIND_SIZE, AT(overlay_max), 0, UINT64_C(1) << 60},
-        {"policy", "user_images", KIND_LIST, AT(user_images), 0, 0},
-        {"policy", "user_images_agent", KIND_AGENT, AT(user_images_agent), 0, 0},
-        {"policy", "user_images_slurm_commands", KIND_COMMANDS, AT(user_commands), 0, 0},
-        {"policy", "network", KIND_NAME, AT(network), 0, 0},
-        {"policy", "slurm_commands", KIND_COMMANDS, AT(commands), 0, 0},
-        {"cache", "dir", KIND_PATH, AT(cache_dir), 0, 0},
-        {"cache", "size_max", KIND_SIZE, AT(cache_size_max), 0, UINT64_C(1) << 50},
-        {"cache", "age_max", KIND_AGE, AT(cache_age_max), 0, UINT64_C(3650) * 86400},
-        {"fetch", "ca_file", KIND_PATH, AT(fetch_ca_file), 0, 0},
-        {"fetch", "rate", KIND_SIZE, AT(fetch_rate), 0, UINT64_C(1) << 40},
-        {"fetch", "stall_timeout", KIND_SECONDS, AT(fetch_stall_timeout), 1, 86400},
-        {"fetch", "timeout", KIND_SECONDS, AT(fetch_timeout), 1, 86400},
-        {"fetch", "size_max", KIND_SIZE, AT(fetch_size_max), MIB, UINT64_C(1) << 50},
-        {"fetch", "virtual_size_max", KIND_SIZE, AT(fetch_virtual_size_max), MIB, UINT64_C(1) << 50},
-        {"policy", "slurm_images", KIND_IMAGES, AT(other_images), 0, 0},
+        {"site", "accelerator", take_accelerator, AT(accelerator), 0, 0},
+        {"site", "emulator", take_path, AT(emulator), 0, 0},
+        {"site", "qemu_img", take_path, AT(qemu_img), 0, 0},
+        {"site", "mount_transport", take_transport, AT(mount_transport), 0, 0},
+        {"site", "virtiofsd", take_path, AT(virtiofsd), 0, 0},
+        {"site", "slurmd_spool_dir", take_path, AT(slurmd_spool_dir), 0, 0},
+        {"site", "overlay_dir", take_path, AT(overlay_dir), 0, 0},
+        {"site", "hostname", take_hostname, AT(hostname), 0, 0},
+        {"site", "memory_reserve", take_size, AT(memory_reserve), 64 * MIB, 65536 * MIB},
+        {"site", "tb_cache", take_size, AT(tb_cache), 8 * MIB, 4096 * MIB},
+        {"site", "memory_per_cpu", take_size, AT(memory_per_cpu), 0, UINT64_C(1) << 44},
+        {"site", "boot_timeout", take_seconds, AT(boot_timeout), 1, 86400},
+        {"site", "boot_timeout_max", take_seconds, AT(boot_timeout_max), 1, 86400},
+        {"policy", "allow_users", take_list, AT(allow_users), 0, 0},
+        {"policy", "allow_groups", take_list, AT(allow_groups), 0, 0},
+        {"policy", "allow_accounts", take_list, AT(allow_accounts), 0, 0},
+        {"policy", "allow_partitions", take_list, AT(allow_partitions), 0, 0},
+        {"policy", "allow_none", take_answer, AT(allow_none), 0, 0},
+        {"policy", "machines_max", take_count, AT(machines_max), 0, 100000},
+        {"policy", "overlay_max", take_size, AT(overlay_max), 0, UINT64_C(1) << 60},
+        {"policy", "user_images", take_list, AT(user_images), 0, 0},
+        {"policy", "user_images_agent", take_agent, AT(user_images_agent), 0, 0},
+        {"policy", "user_images_slurm_commands", take_commands, AT(user_commands), 0, 0},
+        {"policy", "network", take_name, AT(network), 0, 0},
+        {"policy", "slurm_commands", take_commands, AT(commands), 0, 0},
+        {"cache", "dir", take_path, AT(cache_dir), 0, 0},
+        {"cache", "size_max", take_size, AT(cache_size_max), 0, UINT64_C(1) << 50},
+        {"cache", "age_max", take_age, AT(cache_age_max), 0, UINT64_C(3650) * 86400},
+        {"fetch", "ca_file", take_path, AT(fetch_ca_file), 0, 0},
+        {"fetch", "rate", take_size, AT(fetch_rate), 0, UINT64_C(1) << 40},
+        {"fetch", "stall_timeout", take_seconds, AT(fetch_stall_timeout), 1, 86400},
+        {"fetch", "timeout", take_seconds, AT(fetch_timeout), 1, 86400},
+        {"fetch", "size_max", take_size, AT(fetch_size_max), MIB, UINT64_C(1) << 50},
+        {"fetch", "virtual_size_max", take_size, AT(fetch_virtual_size_max), MIB, UINT64_C(1) << 50},
+        {"policy", "slurm_images", take_images, AT(other_images), 0, 0},
 #undef AT
 };
 
@@ -102,117 +230,6 @@ void config_default(struct config *config)
 	        .fetch_virtual_size_max = UINT64_C(2) << 40,
 	        .commands = COMMAND_NAMES,
 	};
-}
-
-static const char *config_accelerator(uint64_t *number, const char *value)
-{
-	static const char *const names[] = {"auto", "kvm", "tcg"};
-
-	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(value, names[i]) == 0) {
-			*number = i;
-			return NULL;
-		}
-	}
-	return "accelerator is auto, kvm or tcg";
-}
-
-static const char *config_images(bool *other, const char *value)
-{
-	*other = strcmp(value, "any") == 0;
-	return *other || strcmp(value, "own") == 0 ? NULL : "slurm_images is own or any";
-}
-
-static const char *config_transport(uint64_t *number, const char *value)
-{
-	static const char *const names[] = {"auto", "9p", "virtiofs"};
-
-	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(value, names[i]) == 0) {
-			*number = i;
-			return NULL;
-		}
-	}
-	return "mount_transport is auto, 9p or virtiofs";
-}
-
-static const char *config_answer(const char *name, uint64_t *answer, const char *value, struct ini_file *file)
-{
-	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
-		return ini_file_error(file, "%s is yes or no", name);
-	*answer = value[0] == 'y' ? CONFIG_YES : CONFIG_NO;
-	return NULL;
-}
-
-static const char *config_count(const struct key *key, uint64_t *count, const char *value, struct ini_file *file)
-{
-	if (str_u64(value, key->min, key->max, count) < 0)
-		return ini_file_error(file, "%s: '%.64s' is not a number from %llu to %llu", key->name, value,
-		                      (unsigned long long)key->min, (unsigned long long)key->max);
-	return NULL;
-}
-
-static const char *config_agent(char *agent, const char *value)
-{
-	if (strcmp(value, "builtin") != 0 && strcmp(value, "cloud-init") != 0)
-		return "user_images_agent is builtin or cloud-init";
-	(void)str_print(agent, sizeof(((struct config *)0)->user_images_agent), "%s", value);
-	return NULL;
-}
-
-static const char *config_number(struct ini_file *file, const struct key *key, uint64_t *number, const char *value)
-{
-	uint64_t unit = key->kind == KIND_SIZE ? MIB : 1;
-	int rc = key->kind == KIND_SIZE ? str_size(value, number) : str_u64(value, 0, UINT64_MAX, number);
-
-	if (rc == 0 && *number >= key->min && *number <= key->max)
-		return NULL;
-	return ini_file_error(file, "%s: '%.64s' is not %s from %llu to %llu%s", key->name, value,
-	                      unit == 1 ? "a number of seconds" : "a size", (unsigned long long)(key->min / unit),
-	                      (unsigned long long)(key->max / unit), unit == 1 ? "" : " MiB");
-}
-
-/* A number of seconds, or of days: 30d. */
-static const char *config_age(struct ini_file *file, const struct key *key, uint64_t *seconds, const char *value)
-{
-	char digits[24] = "";
-	size_t length = strlen(value);
-	uint64_t unit = 1;
-
-	if (length > 0 && value[length - 1] == 'd') {
-		unit = 86400;
-		length--;
-	}
-	if (str_print(digits, sizeof(digits), "%.*s", (int)length, value) == 0 &&
-	    str_u64(digits, 0, key->max / unit, seconds) == 0) {
-		*seconds *= unit;
-		return NULL;
-	}
-	return ini_file_error(file, "%s: '%.64s' is not a number of seconds, or of days (30d), up to %llu days",
-	                      key->name, value, (unsigned long long)(key->max / 86400));
-}
-
-static const char *config_text(struct ini_file *file, const struct key *key, char *text, const char *value)
-{
-	if (key->kind == KIND_PATH) {
-		if (!str_is_path(value))
-			return ini_file_error(file, "%s: '%.64s' is not an absolute path", key->name, value);
-		(void)str_print(text, PATH_MAX, "%s", value);
-	} else if (key->kind == KIND_HOSTNAME) {
-		if (!config_is_hostname(value) ||
-		    str_print(text, sizeof(((struct config *)0)->hostname), "%s", value) < 0)
-			return ini_file_error(
-			        file,
-			        "%s: '%.64s' is not a hostname: letters, digits, - and . with %%n (node) and %%j (job)",
-			        key->name, value);
-	} else if (key->kind == KIND_NAME) {
-		if (!str_is_name(value))
-			return ini_file_error(file, "%s: '%.64s' is not a name", key->name, value);
-		(void)str_print(text, 65, "%s", value);
-	} else if (!list_is_valid(value) || str_print(text, CONFIG_LIST, "%s", value) < 0) {
-		return ini_file_error(file, "%s is a list of names separated by commas", key->name);
-	}
-	return NULL;
 }
 
 static const char *config_take_network(struct config *config, struct ini_file *file, const char *key, const char *value)
@@ -289,27 +306,7 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 
 		if (strcmp(key->section, section) != 0 || strcmp(key->name, name) != 0)
 			continue;
-		if (key->kind == KIND_ACCELERATOR)
-			return config_accelerator(field, value);
-		if (key->kind == KIND_TRANSPORT)
-			return config_transport(field, value);
-		if (key->kind == KIND_ANSWER)
-			return config_answer(name, field, value, file);
-		if (key->kind == KIND_COUNT)
-			return config_count(key, field, value, file);
-		if (key->kind == KIND_AGENT)
-			return config_agent(field, value);
-		if (key->kind == KIND_COMMANDS)
-			return command_names_parse(value, field) < 0
-			               ? ini_file_error(file, "%s is yes, no, or a list of commands", name)
-			               : NULL;
-		if (key->kind == KIND_AGE)
-			return config_age(file, key, field, value);
-		if (key->kind == KIND_IMAGES)
-			return config_images(field, value);
-		if (key->kind == KIND_SIZE || key->kind == KIND_SECONDS)
-			return config_number(file, key, field, value);
-		return config_text(file, key, field, value);
+		return key->take(key, file, field, value);
 	}
 	return ini_file_error(file, "unknown key '%s' in [%s]", name, section);
 }
