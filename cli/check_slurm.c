@@ -159,15 +159,16 @@ void check_slurm_partitions(struct blocks *blocks, const char *text, const struc
 
 unsigned int check_slurm(struct blocks *blocks, const struct check_site *site)
 {
-	const char *const config[] = {WNODES_SLURM_BINDIR "/scontrol", "show", "config", NULL};
-	const char *const partitions[] = {WNODES_SLURM_BINDIR "/scontrol", "-a", "-o", "show", "partition", NULL};
+	static const char scontrol[] = WNODES_SLURM_BINDIR "/scontrol";
+	const char *const config[] = {scontrol, "show", "config", NULL};
+	const char *const partitions[] = {scontrol, "-a", "-o", "show", "partition", NULL};
 	unsigned int problems = check_plugin(blocks);
 	char *text = NULL;
 
 	if (capture(config, SCONTROL_SECONDS, &text) == 0 && text)
 		problems += check_slurm_config(blocks, text, site->spool[0] ? site->spool : NULL);
 	else
-		add(blocks, "note", "slurm.conf has not been looked at: %s show config fails", config[0]);
+		add(blocks, "note", "slurm.conf has not been looked at: %s show config fails", scontrol);
 	free(text);
 	text = NULL;
 	if (site->partitions.count > 0 && capture(partitions, SCONTROL_SECONDS, &text) == 0 && text)

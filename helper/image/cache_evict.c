@@ -218,11 +218,11 @@ int cache_verify(const struct config *config, const struct image *image, bool de
 		rc = verify_digest(fd, digest, why);
 	if (rc == -ESTALE) {
 		(void)cache_quarantine(&cache, digest, "has changed on the disk");
-		rc = failure_set(why, EXIT_NODE,
-		                 "image %s: its base %s had changed on the disk; it is in quarantine, and the next job "
-		                 "fetches it again",
-		                 image->entry, digest);
-		rc = -ESTALE;
+		(void)failure_set(
+		        why, EXIT_NODE,
+		        "image %s: its base %s had changed on the disk; it is in quarantine, and the next job "
+		        "fetches it again",
+		        image->entry, digest);
 	}
 	if (rc == 0)
 		rc = cache_check_entry(config, image, &info, why);
