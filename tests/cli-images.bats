@@ -267,9 +267,12 @@ no_downloads()
 }
 
 @test "srun's terminal and wnodes status tell of the download" {
-	image cli-net /trickle/1000000/disk
+	# and a download is no part of the boot
+	local rate=450000 timeout=14
+	[ $(($(stat -c %s "$folder/www/disk") / rate)) -gt $timeout ]
+	image cli-net "/trickle/$rate/disk"
 	printf '%s\n' 'expect ready after' end |
-		as_user python3 "$common_top/tests/lib/terminal.py" srun --vm=cli-net echo over > "$folder/out" &
+		as_user python3 "$common_top/tests/lib/terminal.py" srun --vm=cli-net --vm-boot-timeout=$timeout echo over > "$folder/out" &
 	step=$!
 	fetching()
 	{
