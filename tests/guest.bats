@@ -123,7 +123,8 @@ image_of_clashes()
 	local image name
 	image=$(cluster_folder)/clash
 	mkdir "$image"
-	qemu-img convert -O raw "$(cluster_folder)/images/tiny/disk.qcow2" "$image/raw"
+	# -U: security.bats on another Slurm holds a lock on the same file
+	qemu-img convert -U -O raw "$(cluster_folder)/images/tiny/disk.qcow2" "$image/raw"
 	for name in passwd group; do
 		{ debugfs -R "cat /etc/$name" "$image/raw" 2> /dev/null; echo "$1"; } > "$image/$name"
 		printf 'rm /etc/%s\nwrite %s /etc/%s\n' $name "$image/$name" $name | debugfs -w -f - "$image/raw" > /dev/null 2>&1
