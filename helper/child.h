@@ -23,9 +23,10 @@ struct child {
 };
 
 /**
- * Execute the program, or do the work: ids, groups and capabilities the user's for good (seen
- * to be), no_new_privs, an empty environment, default signals, /dev/null as
- * its input, no descriptor but those named. It dies with the calling thread.
+ * Execute the program, or do the work: ids, groups and capabilities the
+ * user's for good (seen to be), no_new_privs, default signals, /dev/null as its
+ * input. A program has an empty environment and no descriptor but those named.
+ * It dies with the calling thread.
  * What keeps it from running is said on its standard error (exit 126 or 127).
  * Returns its pid or a negative errno.
  */

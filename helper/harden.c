@@ -93,8 +93,12 @@ static void harden_limits(void)
 	};
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		struct rlimit limit = {limits[i].limit, limits[i].limit};
+		struct rlimit limit = {limits[i].limit, limits[i].limit}, was;
 
+		/* what a virtiofsd raises its own to, where root may not exceed it */
+		if (limits[i].resource == RLIMIT_NOFILE && getrlimit(RLIMIT_NOFILE, &was) == 0 &&
+		    was.rlim_max > limit.rlim_max)
+			limit.rlim_max = was.rlim_max;
 		/* where root may not raise one, what needs it fails by itself */
 		(void)setrlimit((__rlimit_resource_t)limits[i].resource, &limit);
 	}
