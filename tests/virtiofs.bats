@@ -148,7 +148,8 @@ gets()
 
 @test "the host and two machines, one over 9p and one over virtiofs, see each other's writes" {
 	local pid pids=()
-	make_shared appended ""
+	# a line as theirs: none lies across two pages, where one machine's write may be torn by another's
+	make_shared appended 0123456789abcde
 	as_user "$folder/work/peer" append "$folder/work/appended" &
 	pids+=($!)
 	for id in "$job" "$job_9p"; do
@@ -156,11 +157,11 @@ gets()
 		pids+=($!)
 	done
 	for pid in "${pids[@]}"; do wait "$pid"; done
-	[ "$(grep -cx 0123456789abcde "$folder/work/appended")" -eq 600 ]
-	[ "$(stat -c %s "$folder/work/appended")" -eq 9601 ]
+	[ "$(grep -cx 0123456789abcde "$folder/work/appended")" -eq 601 ]
+	[ "$(stat -c %s "$folder/work/appended")" -eq 9616 ]
 	sleep 1
 	for id in "$job" "$job_9p"; do
-		[ "$(job=$id in_job sh -c 'tail -n 1 "$0"; wc -c < "$0"' "$folder/work/appended")" = $'0123456789abcde\n9601' ]
+		[ "$(job=$id in_job sh -c 'tail -n 1 "$0"; wc -c < "$0"' "$folder/work/appended")" = $'0123456789abcde\n9616' ]
 	done
 	# a mapping keeps what it has read
 	for id in "$job" "$job_9p"; do
@@ -234,6 +235,17 @@ has_more_lines()
 		[ "$status" -eq 64 ]
 		[[ $output == *"wnodes: --vm-mount: $folder/$what"* ]]
 	done
+}
+
+# each file that the guest knows is a descriptor of virtiofsd's
+@test "virtiofs: more files than a process may usually have open" {
+	mkdir "$folder/read/many"
+	(cd "$folder/read/many" && seq 10000 | xargs touch)
+	in_job sh -c 'ls -l /mnt/read/many | wc -l' > "$folder/counted" 2> "$folder/err"
+	head -n 3 "$folder/counted" "$folder/err"
+	[ "$(cat "$folder/counted")" -eq 10001 ]
+	[ ! -s "$folder/err" ]
+	rm -r "$folder/read/many"
 }
 
 @test "virtiofs: debian-wn" {
