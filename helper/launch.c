@@ -58,7 +58,7 @@ static int launch_say_progress(void *context, const struct cache_progress *progr
 	char message[256];
 
 	cache_progress_text(progress, waiting->image->name, message, sizeof(message));
-	(void)state_fetching(waiting->record, message, waiting->config->fetch_timeout);
+	(void)state_progress(waiting->record, "fetching", message, waiting->config->fetch_timeout);
 	return record_is_cancelled(waiting->record) ? -ECANCELED : 0;
 }
 
