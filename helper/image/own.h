@@ -26,6 +26,9 @@ bool image_is_own(const char *text);
  */
 int image_own(struct image *image, const struct config *config, const char *path, struct failure *why);
 
+/** The job's user's groups, of whom he may read the file, into gids[NGROUPS_MAX]; their number. */
+size_t image_own_groups(const struct record *record, gid_t *gids);
+
 /**
  * The bytes of the file and of the disk in it, as the job's user finds them
  * within 15 s; a qcow2 that leads to other files is refused. Returns 0,
