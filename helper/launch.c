@@ -123,6 +123,8 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 	if (rc == 0)
 		rc = disk->make(&request, machine, why);
 	if (rc == 0)
+		(void)state_progress(record, "disk", NULL, 0);
+	if (rc == 0)
 		rc = machine_describe(record, &config, &image, machine, why);
 	return rc == 0 ? seed_make(&request, machine, why) : rc;
 }

@@ -9,6 +9,7 @@
 #define WNODES_HELPER_IMAGE_OWN_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "helper/config.h"
 #include "helper/failure.h"
