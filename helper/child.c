@@ -93,15 +93,21 @@ static bool child_become(const struct child *child, pid_t parent)
 
 /*
  * A copy of the program that nobody may read: of who executes one, the kernel
- * lets no other process see anything. Its descriptor, or a negative errno.
+ * lets no other process see anything. Its descriptor, or a negative errno:
+ * -ENOEXEC for a script, which its interpreter must read.
  */
 static int child_hide(const struct child *child)
 {
 	int from = open(child->program, O_RDONLY | O_CLOEXEC);
 	int to = from < 0 ? -1 : memfd_create("program", MFD_CLOEXEC);
 	struct stat st = {0};
+	char magic[2] = "";
 	off_t offset = 0;
-	ssize_t n = to < 0 || fstat(from, &st) < 0 ? -1 : 1;
+	ssize_t n;
+
+	if (from >= 0 && pread(from, magic, 2, 0) == 2 && memcmp(magic, "#!", 2) == 0)
+		return -ENOEXEC;
+	n = to < 0 || fstat(from, &st) < 0 ? -1 : 1;
 
 	while (n > 0 && offset < st.st_size)
 		n = sendfile(to, from, &offset, (size_t)(st.st_size - offset));
@@ -127,7 +133,7 @@ static _Noreturn void child_exec(const struct child *child, pid_t parent)
 	errno = copy < 0 ? -copy : 0;
 	if (copy >= 0)
 		(void)execveat(copy, "", child->argv, envp, AT_EMPTY_PATH);
-	else if (!child->hidden)
+	else if (!child->hidden || copy == -ENOEXEC)
 		(void)execve(child->program, child->argv, envp);
 	dprintf(STDERR_FILENO, "cannot execute %s: %s", child->program, strerror(errno));
 	_exit(127);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -114,6 +115,17 @@ static void hear_err(struct heard *heard, int fd)
 			heard->err[heard->err_used++] = bytes[i] ? bytes[i] : ' ';
 }
 
+static uint64_t copy_done(const struct copy *copy, const struct heard *heard)
+{
+	struct stat st = {0};
+
+	if (!copy->grows)
+		return copy->bytes / 10000 * (uint64_t)heard->hundredths;
+	return fstat(*copy->grows, &st) == 0 && (uint64_t)st.st_blocks * 512 < copy->bytes
+	               ? (uint64_t)st.st_blocks * 512
+	               : copy->bytes;
+}
+
 /* Until it ends: its wait status, or what copy_progress() says, when it has been killed. */
 static int copy_watch(struct copy *copy, pid_t pid, const int *fds, struct heard *heard, struct failure *why)
 {
@@ -130,7 +142,7 @@ static int copy_watch(struct copy *copy, pid_t pid, const int *fds, struct heard
 		hear_err(heard, fds[1]);
 		ended = waitpid(pid, &status, WNOHANG);
 		if (ended == 0)
-			rc = copy_progress(copy, copy->bytes / 10000 * (uint64_t)heard->hundredths, why);
+			rc = copy_progress(copy, copy_done(copy, heard), why);
 		if (rc < 0) {
 			(void)kill(pid, SIGKILL);
 			(void)waitpid(pid, &status, 0);
@@ -179,16 +191,16 @@ int copy_run(struct copy *copy, const struct child *child, struct failure *why)
 	return child_failed(copy->task, status, heard.err, why);
 }
 
-int copy_image(struct copy *copy, int base, int target, uid_t user, gid_t group, uint64_t file_max,
-               struct failure *why)
+int copy_image(struct copy *copy, int base, int target, uid_t user, gid_t group, uint64_t file_max, struct failure *why)
 {
 	const struct disk_request *request = copy->request;
 	const struct image *image = request->image;
 	static gid_t groups[NGROUPS_MAX];
 	char from[PATH_MAX], to[32];
 	const int fds[] = {target, base};
-	char *const argv[] = {"qemu-img", "convert", "-n", "--target-is-zero",    "-p", "-f", (char *)image->format,
-	                      "-O",       "raw",     from, to, NULL};
+	char *const argv[] = {
+	        "qemu-img", "convert", "-n", "--target-is-zero", "-p", "-f", (char *)image->format, "-O", "raw",
+	        from,       to,        NULL};
 	struct child child = {.program = request->config->qemu_img,
 	                      .argv = argv,
 	                      .uid = user,

@@ -3,18 +3,19 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/str.h"
 #include "helper/child.h"
+#include "helper/disk/copy.h"
 #include "helper/disk/file.h"
 #include "helper/limits.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define CREATE_MS 30000U                      /* qemu-img without preallocation */
-#define WRITTEN_PER_MS 20000U                 /* bytes that a preallocated file gets at the slowest: 20 MB/s */
 #define EXTENDED_CLUSTER (UINT64_C(16) << 10) /* with subclusters none is smaller */
 
 static uint64_t in_clusters(uint64_t bytes, uint64_t cluster)
@@ -47,14 +48,23 @@ static uint64_t cluster_of(const struct disk_request *request)
 	return is_extended(request) && cluster < EXTENDED_CLUSTER ? EXTENDED_CLUSTER : cluster;
 }
 
-/* Bounded: what is written in full takes its time. */
-static unsigned int create_ms(const struct disk_request *request, uint64_t bytes)
+static bool is_filled(const struct disk_request *request)
 {
-	uint64_t written = strcmp(request->prealloc, "full") == 0 || strcmp(request->prealloc, "falloc") == 0
-	                           ? bytes / WRITTEN_PER_MS
-	                           : 0;
+	return strcmp(request->prealloc, "falloc") == 0 || strcmp(request->prealloc, "full") == 0;
+}
 
-	return written > INT_MAX / 2 ? INT_MAX / 2 : CREATE_MS + (unsigned int)written;
+/* What is allocated as a whole may take its time, and says how far it is. */
+static int run(const struct disk_request *request, uint64_t bytes, int fd, const struct child *child,
+               struct failure *why)
+{
+	static const char task[] = "cannot make the machine's disk";
+	struct copy copy = {
+	        .request = request, .task = task, .doing = "allocating its disk", .bytes = bytes, .grows = &fd};
+
+	if (!is_filled(request))
+		return child_run(child, task, CREATE_MS, why);
+	copy_begin(&copy);
+	return copy_run(&copy, child, why);
 }
 
 static int run_qemu_img(const struct disk_request *request, uint64_t bytes, int fd, struct failure *why)
@@ -73,6 +83,7 @@ static int run_qemu_img(const struct disk_request *request, uint64_t bytes, int 
 	                            .argv = argv,
 	                            .uid = request->uid,
 	                            .gid = request->gid,
+	                            .hidden = true,
 	                            .fds = &fd,
 	                            .fd_count = 1,
 	                            .out = -1};
@@ -81,7 +92,7 @@ static int run_qemu_img(const struct disk_request *request, uint64_t bytes, int 
 	(void)snprintf(size, sizeof(size), "%" PRIu64, bytes);
 	(void)snprintf(options, sizeof(options), "cluster_size=%" PRIu64 ",extended_l2=%s,preallocation=%s",
 	               cluster_of(request), is_extended(request) ? "on" : "off", request->prealloc);
-	return child_run(&child, "cannot make the machine's disk", create_ms(request, bytes), why);
+	return run(request, bytes, fd, &child, why);
 }
 
 int qcow2_make(const struct disk_request *request, const char *kind, struct kv *machine, struct failure *why)
