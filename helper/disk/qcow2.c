@@ -30,15 +30,22 @@ uint64_t qcow2_most(uint64_t disk, uint64_t cluster, bool extended_l2)
 	uint64_t l2 = in_clusters(data * (extended_l2 ? 16 : 8), cluster);
 	uint64_t l1 = in_clusters(l2 * 8, cluster);
 	uint64_t counts = in_clusters((data + l2 + l1) * 2, cluster) + 1;
+	/* leaves its old places behind when it grows */
+	uint64_t table = in_clusters(counts * 8, cluster) * 3;
 
-	/* header, the counts' table, their own counts; the table leaves its old place behind when it grows */
-	return (data + l2 + l1 + counts + 16) * cluster + MIB;
+	/* the header, and what counts the counts */
+	return (data + l2 + l1 + counts + table + 16) * cluster + MIB;
+}
+
+static bool is_prealloc(const struct disk_request *request, const char *word)
+{
+	return strcmp(request->prealloc, word) == 0;
 }
 
 /* What is preallocated can have a base only with subclusters. */
 static bool is_extended(const struct disk_request *request)
 {
-	return request->config->disk.extended_l2 || strcmp(request->prealloc, "off") != 0;
+	return request->config->disk.extended_l2 || !is_prealloc(request, "off");
 }
 
 static uint64_t cluster_of(const struct disk_request *request)
@@ -48,21 +55,21 @@ static uint64_t cluster_of(const struct disk_request *request)
 	return is_extended(request) && cluster < EXTENDED_CLUSTER ? EXTENDED_CLUSTER : cluster;
 }
 
-static bool is_filled(const struct disk_request *request)
+static uint64_t most(const struct disk_request *request, uint64_t bytes)
 {
-	return strcmp(request->prealloc, "falloc") == 0 || strcmp(request->prealloc, "full") == 0;
+	return qcow2_most(bytes, cluster_of(request), is_extended(request));
 }
 
-/* What is allocated as a whole may take its time, and says how far it is. */
+/* What is allocated beforehand may take its time, and says how far it is. */
 static int run(const struct disk_request *request, uint64_t bytes, int fd, const struct child *child,
                struct failure *why)
 {
 	static const char task[] = "cannot make the machine's disk";
-	struct copy copy = {
-	        .request = request, .task = task, .doing = "allocating its disk", .bytes = bytes, .grows = &fd};
+	struct copy copy = {.request = request, .task = task, .doing = "allocating its disk", .grows = &fd};
 
-	if (!is_filled(request))
+	if (is_prealloc(request, "off"))
 		return child_run(child, task, CREATE_MS, why);
+	copy.bytes = most(request, bytes) - (is_prealloc(request, "metadata") ? bytes : 0);
 	copy_begin(&copy);
 	return copy_run(&copy, child, why);
 }
@@ -104,8 +111,9 @@ int qcow2_make(const struct disk_request *request, const char *kind, struct kv *
 	int fd;
 
 	if (rc == 0)
-		rc = limits_claim_disk(request->config, request->record,
-		                       qcow2_most(sizes.disk, cluster_of(request), is_extended(request)), why);
+		rc = limits_claim_disk(request->config, request->record, most(request, sizes.disk), why);
+	if (rc == 0 && (is_prealloc(request, "falloc") || is_prealloc(request, "full")))
+		rc = file_check_room(request, most(request, sizes.disk), why);
 	if (rc < 0)
 		return rc;
 	fd = file_create(request, kind, "qcow2", path, why);
