@@ -118,6 +118,9 @@ void check_disk_of_image(struct check *check, const struct image *image)
 	struct disk_option disk;
 	struct failure why = {0};
 
+	/* wnodes.conf is wrong, which has been said */
+	if (!check->config->disk.modes[0])
+		return;
 	if (policy_disk(check->config, image, NULL, &disk, &why) < 0)
 		check_problem(check, "%s", why.message);
 	if (max && image->disk_size > max)
