@@ -179,16 +179,16 @@ int copy_run(struct copy *copy, const struct child *child, struct failure *why)
 	return child_failed(copy->task, status, heard.err, why);
 }
 
-int copy_image(struct copy *copy, int base, int target, uid_t user, gid_t group, uint64_t file_max,
-               struct failure *why)
+int copy_image(struct copy *copy, int base, int target, uid_t user, gid_t group, uint64_t file_max, struct failure *why)
 {
 	const struct disk_request *request = copy->request;
 	const struct image *image = request->image;
 	static gid_t groups[NGROUPS_MAX];
 	char from[PATH_MAX], to[32];
 	const int fds[] = {target, base};
-	char *const argv[] = {"qemu-img", "convert", "-n", "--target-is-zero",    "-p", "-f", (char *)image->format,
-	                      "-O",       "raw",     from, to, NULL};
+	char *const argv[] = {
+	        "qemu-img", "convert", "-n", "--target-is-zero", "-p", "-f", (char *)image->format, "-O", "raw",
+	        from,       to,        NULL};
 	struct child child = {.program = request->config->qemu_img,
 	                      .argv = argv,
 	                      .uid = user,
