@@ -22,6 +22,7 @@
 #define LOCK_MS 30000U      /* others look through all processes meanwhile */
 #define MIB (UINT64_C(1) << 20)
 #define ARGUMENT_MAX (PATH_MAX + 96U)
+#define DEVICES_MAX 256U
 
 /* What a journal's line says. */
 struct lease {
@@ -215,6 +216,47 @@ int pool_lease(const struct disk_request *request, uint64_t bytes, struct device
 		rc = failure_set(why, EXIT_NODE, "the leases of block devices cannot be locked: %s", strerror(-rc));
 	if (rc < 0)
 		device_close(device);
+	if (lock >= 0)
+		close(lock);
+	free(search.leases);
+	return rc;
+}
+
+/* One device, of whose number seen is a list. */
+static void check_one(const char *path, dev_t *seen, size_t *count, pool_report *report, void *context)
+{
+	char why[DEVICE_WHY_MAX] = "";
+	struct device device;
+
+	if (device_claim(&device, path, why) < 0) {
+		report(context, path, why);
+		return;
+	}
+	for (size_t i = 0; i < *count; i++)
+		if (seen[i] == device.number)
+			report(context, path, "it is another name of a device that the list has already");
+	if (*count < DEVICES_MAX)
+		seen[(*count)++] = device.number;
+	if (device_is_held(&device, why))
+		report(context, path, why);
+	device_close(&device);
+}
+
+int pool_check(const struct config *config, pool_report *report, void *context)
+{
+	struct search search = {0};
+	const char *at = config->disk.devices;
+	char path[PATH_MAX];
+	dev_t seen[DEVICES_MAX];
+	size_t count = 0;
+	int lock = open_lock();
+	int rc = lock < 0 ? lock : fs_lock(lock, LOCK_MS);
+
+	if (rc == 0)
+		rc = collect(&search);
+	while (rc == 0 && pool_next(&at, path))
+		if (!is_leased(&search, path, 0))
+			check_one(path, seen, &count, report, context);
 	if (lock >= 0)
 		close(lock);
 	free(search.leases);

@@ -29,7 +29,16 @@ int pool_lease(const struct disk_request *request, uint64_t bytes, struct device
  */
 int pool_release(const char *argument);
 
-/** The next path of the list devices, from *at, into path[PATH_MAX]; false at its end. */
+/* What is wrong with the device at path. */
+typedef void pool_report(void *context, const char *path, const char *why);
+
+/**
+ * Say of each device of the pool that no job has what is wrong with it, if
+ * something is. Returns 0 or a negative errno where the leases cannot be read.
+ */
+int pool_check(const struct config *config, pool_report *report, void *context);
+
+/** The next path of the list, from *at, into path[PATH_MAX]; false at its end. */
 bool pool_next(const char **at, char *path);
 
 #endif
