@@ -20,6 +20,7 @@
 #include "helper/disk/device.h"
 #include "helper/disk/disk.h"
 #include "helper/disk/pool.h"
+#include "helper/disk/thin.h"
 #include "helper/fs.h"
 
 #define CHUNK_MIN (UINT64_C(16) << 20)
@@ -49,8 +50,9 @@ static int block_clear(const struct device *device, int fd, struct copy *copy, s
 	return rc;
 }
 
-static int block_fill(const struct disk_request *request, const struct disk_sizes *sizes, const struct device *device,
-                      int node, struct failure *why)
+/* Through a node of the job's user's. */
+static int block_write(const struct disk_request *request, const struct disk_sizes *sizes, const struct device *device,
+                       int node, struct failure *why)
 {
 	const struct image *image = request->image;
 	struct copy copy = {.request = request, .task = "cannot write the machine's disk"};
@@ -62,7 +64,8 @@ static int block_fill(const struct disk_request *request, const struct disk_size
 	if (fd < 0)
 		return failure_set(why, EXIT_NODE, "%s: %s", device->path, strerror(errno));
 	copy_begin(&copy);
-	rc = block_clear(device, fd, &copy, why);
+	/* a new thin volume has nothing in it */
+	rc = request->config->disk.thin_pool[0] ? 0 : block_clear(device, fd, &copy, why);
 	close(fd);
 	if (rc == 0 && !image->own) {
 		base = fs_open_file(image->source, NULL);
@@ -79,31 +82,44 @@ static int block_fill(const struct disk_request *request, const struct disk_size
 	return rc;
 }
 
+static int block_fill(const struct disk_request *request, const struct disk_sizes *sizes, const struct device *device,
+                      struct failure *why)
+{
+	int node = device_node(device->number, request->uid, request->gid);
+	int rc;
+
+	if (node < 0)
+		return failure_set(why, EXIT_NODE, "%s: no node can be made: %s", device->path, strerror(-node));
+	rc = block_write(request, sizes, device, node, why);
+	close(node);
+	return rc;
+}
+
 static int block_make(const struct disk_request *request, struct kv *machine, struct failure *why)
 {
 	static const struct disk_file file = {.kind = "block", .format = "raw", .type = "block"};
 	struct disk_sizes sizes = {0};
 	struct device device = {.claim = -1};
-	int node = -1;
+	bool empty = true;
 	int rc = disk_measure(request, &sizes, why);
 
-	if (rc == 0)
+	if (rc == 0 && request->config->disk.thin_pool[0])
+		rc = thin_make(request, &sizes, &device, &empty, why);
+	else if (rc == 0)
 		rc = pool_lease(request, sizes.disk, &device, why);
-	if (rc == 0) {
-		rc = node = device_node(device.number, request->uid, request->gid);
-		if (rc < 0)
-			rc = failure_set(why, EXIT_NODE, "%s: no node can be made: %s", device.path, strerror(-rc));
-	}
-	if (rc >= 0)
-		rc = block_fill(request, &sizes, &device, node, why);
+	if (rc == 0 && empty)
+		rc = block_fill(request, &sizes, &device, why);
 	if (rc == 0)
 		rc = disk_describe(request, &file, device.path, machine, why);
 	if (rc == 0 && kv_setf(machine, "disk.device", "%u:%u", major(device.number), minor(device.number)) < 0)
 		rc = failure_set(why, EXIT_NODE, "out of memory");
-	if (node >= 0)
-		close(node);
 	device_close(&device);
 	return rc;
 }
 
-const struct disk_ops disk_block = {.kind = "block", .make = block_make, .remove = pool_release};
+static int block_remove(const char *argument)
+{
+	return argument[0] == '/' ? pool_release(argument) : thin_remove(argument);
+}
+
+const struct disk_ops disk_block = {.kind = "block", .make = block_make, .remove = block_remove};
