@@ -99,9 +99,14 @@ static int child_hide(const struct child *child)
 {
 	int from = open(child->program, O_RDONLY | O_CLOEXEC);
 	int to = from < 0 ? -1 : memfd_create("program", MFD_CLOEXEC);
+	char magic[4] = "";
 	struct stat st = {0};
 	off_t offset = 0;
-	ssize_t n = to < 0 || fstat(from, &st) < 0 ? -1 : 1;
+	ssize_t n = to < 0 || fstat(from, &st) < 0 || pread(from, magic, 4, 0) != 4 ? -1 : 1;
+
+	/* a script is read by who executes it */
+	if (n > 0 && memcmp(magic, "\177ELF", 4) != 0)
+		return -ENOEXEC;
 
 	while (n > 0 && offset < st.st_size)
 		n = sendfile(to, from, &offset, (size_t)(st.st_size - offset));
@@ -127,7 +132,7 @@ static _Noreturn void child_exec(const struct child *child, pid_t parent)
 	errno = copy < 0 ? -copy : 0;
 	if (copy >= 0)
 		(void)execveat(copy, "", child->argv, envp, AT_EMPTY_PATH);
-	else if (!child->hidden)
+	else if (!child->hidden || copy == -ENOEXEC)
 		(void)execve(child->program, child->argv, envp);
 	dprintf(STDERR_FILENO, "cannot execute %s: %s", child->program, strerror(errno));
 	_exit(127);
