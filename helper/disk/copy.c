@@ -114,6 +114,14 @@ static void hear_err(struct heard *heard, int fd)
 			heard->err[heard->err_used++] = bytes[i] ? bytes[i] : ' ';
 }
 
+/* So many hundredths of a per cent of bytes, and not less. */
+static uint64_t copy_part(uint64_t bytes, int hundredths)
+{
+	uint64_t part = (uint64_t)((double)bytes / 10000 * hundredths);
+
+	return hundredths > 0 && part < bytes ? part + 1 : part;
+}
+
 /* Until it ends: its wait status, or what copy_progress() says, when it has been killed. */
 static int copy_watch(struct copy *copy, pid_t pid, const int *fds, struct heard *heard, struct failure *why)
 {
@@ -130,7 +138,7 @@ static int copy_watch(struct copy *copy, pid_t pid, const int *fds, struct heard
 		hear_err(heard, fds[1]);
 		ended = waitpid(pid, &status, WNOHANG);
 		if (ended == 0)
-			rc = copy_progress(copy, copy->bytes / 10000 * (uint64_t)heard->hundredths, why);
+			rc = copy_progress(copy, copy_part(copy->bytes, heard->hundredths), why);
 		if (rc < 0) {
 			(void)kill(pid, SIGKILL);
 			(void)waitpid(pid, &status, 0);
