@@ -93,7 +93,8 @@ static bool child_become(const struct child *child, pid_t parent)
 
 /*
  * A copy of the program that nobody may read: of who executes one, the kernel
- * lets no other process see anything. Its descriptor, or a negative errno.
+ * lets no other process see anything. Its descriptor, or a negative errno:
+ * -ENOEXEC for a script, which its interpreter must read.
  */
 static int child_hide(const struct child *child)
 {
