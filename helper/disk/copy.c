@@ -126,12 +126,12 @@ static uint64_t copy_part(uint64_t bytes, int hundredths)
 static uint64_t copy_done(const struct copy *copy, const struct heard *heard)
 {
 	struct stat st = {0};
-	uint64_t blocks;
 
 	if (!copy->grows)
 		return copy_part(copy->bytes, heard->hundredths);
-	blocks = fstat(*copy->grows, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
-	return blocks < copy->bytes ? blocks : copy->bytes;
+	return fstat(*copy->grows, &st) == 0 && (uint64_t)st.st_blocks * 512 < copy->bytes
+	               ? (uint64_t)st.st_blocks * 512
+	               : copy->bytes;
 }
 
 /* Until it ends: its wait status, or what copy_progress() says, when it has been killed. */
