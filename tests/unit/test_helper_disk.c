@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: helper/disk/block.o helper/disk/pool.o helper/disk/device.o helper/disk/device_held.o */
+/* links: helper/disk/thin.o helper/disk/lvm.o helper/disk/lvm_command.o helper/image/fetcher.o helper/image/cache_folder.o */
 /* links: helper/disk/qcow2.o helper/disk/file.o helper/disk/disk.o helper/disk/overlay.o helper/disk/snapshot.o */
 /* links: helper/disk/raw.o helper/disk/copy.o helper/disk/base.o helper/limits.o helper/image/own.o */
 /* links: helper/image/catalogue.o helper/image/access.o helper/child.o helper/harden.o helper/fs.o helper/journal.o */
