@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/str.h"
@@ -19,6 +20,14 @@ struct grow_fs_kind {
 	int (*size)(const struct grow_fs *fs, int node, uint64_t *bytes);
 	int (*resize)(const struct grow_fs *fs, uint64_t bytes);
 };
+
+/* ioctl(2), whose request is an int to musl and an unsigned long to glibc; returns a negative errno. */
+static int call(int fd, unsigned int request, void *argument)
+{
+	long rc = syscall(SYS_ioctl, fd, request, argument);
+
+	return rc < 0 ? -errno : (int)rc;
+}
 
 /* The device's number is the files', but with btrfs. */
 static int open_any(struct grow_fs *fs)
@@ -70,7 +79,7 @@ static int ext_resize(const struct grow_fs *fs, uint64_t bytes)
 	if (fstatfs(fs->fd, &st) < 0)
 		return -errno;
 	blocks = bytes / (uint64_t)st.f_bsize;
-	return ioctl(fs->fd, EXT4_IOC_RESIZE_FS, &blocks) < 0 ? -errno : 0;
+	return call(fs->fd, EXT4_IOC_RESIZE_FS, &blocks);
 }
 
 /* --- xfs --- */
@@ -94,26 +103,25 @@ _Static_assert(sizeof(struct xfs_geometry) == 112 && sizeof(struct xfs_growfs) =
 
 static int xfs_size(const struct grow_fs *fs, int node, uint64_t *bytes)
 {
-	struct xfs_geometry geometry;
+	struct xfs_geometry geometry = {0};
+	int rc = call(fs->fd, XFS_IOC_FSGEOMETRY_V1, &geometry);
 
 	(void)node;
-	if (ioctl(fs->fd, (int)XFS_IOC_FSGEOMETRY_V1, &geometry) < 0)
-		return -errno;
 	*bytes = geometry.blocks * geometry.block;
-	return 0;
+	return rc;
 }
 
 static int xfs_resize(const struct grow_fs *fs, uint64_t bytes)
 {
-	struct xfs_geometry geometry;
+	struct xfs_geometry geometry = {0};
 	struct xfs_growfs growfs = {0};
-	int rc;
+	int rc = call(fs->fd, XFS_IOC_FSGEOMETRY_V1, &geometry);
 
-	if (ioctl(fs->fd, (int)XFS_IOC_FSGEOMETRY_V1, &geometry) < 0)
-		return -errno;
+	if (rc < 0)
+		return rc;
 	growfs.blocks = bytes / geometry.block;
 	growfs.imaxpct = geometry.imaxpct;
-	rc = ioctl(fs->fd, XFS_IOC_FSGROWFSDATA, &growfs) < 0 ? -errno : 0;
+	rc = call(fs->fd, XFS_IOC_FSGROWFSDATA, &growfs);
 	/* what xfs calls its lock that somebody has */
 	return rc == -EWOULDBLOCK ? -EBUSY : rc;
 }
@@ -149,7 +157,7 @@ static int btrfs_info(const struct grow_fs *fs, struct btrfs_device_info *info)
 {
 	memset(info, 0, sizeof(*info));
 	info->id = fs->id;
-	return ioctl(fs->fd, (int)BTRFS_IOC_DEV_INFO, info) < 0 ? -errno : 0;
+	return call(fs->fd, BTRFS_IOC_DEV_INFO, info);
 }
 
 /* Its files' device number is nobody's: the device is known by its path. */
@@ -158,10 +166,10 @@ static int btrfs_open(struct grow_fs *fs)
 	struct btrfs_device_info info;
 	struct btrfs_fs_info all;
 	struct stat st;
-	int rc;
+	int rc = call(fs->fd, BTRFS_IOC_FS_INFO, &all);
 
-	if (ioctl(fs->fd, (int)BTRFS_IOC_FS_INFO, &all) < 0)
-		return -errno;
+	if (rc < 0)
+		return rc;
 	if (all.devices != 1)
 		return -EXDEV;
 	fs->id = all.id_max;
@@ -192,11 +200,9 @@ static int btrfs_resize(const struct grow_fs *fs, uint64_t bytes)
 
 	(void)str_print(arguments.name, sizeof(arguments.name), "%llu:%llu", (unsigned long long)fs->id,
 	                (unsigned long long)bytes);
-	rc = ioctl(fs->fd, (int)BTRFS_IOC_RESIZE, &arguments);
+	rc = call(fs->fd, BTRFS_IOC_RESIZE, &arguments);
 	/* an operation under way: BTRFS_ERROR_DEV_EXCL_RUN_IN_PROGRESS, or EINPROGRESS before 3.12 */
-	if (rc > 0 || (rc < 0 && errno == EINPROGRESS))
-		return -EBUSY;
-	return rc < 0 ? -errno : 0;
+	return rc > 0 || rc == -EINPROGRESS ? -EBUSY : rc;
 }
 
 /* --- any --- */
