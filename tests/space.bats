@@ -11,8 +11,8 @@ setup_file()
 	small=$(mktemp -d /var/tmp/wnodes-small.XXXXXX)
 	conf=$(cluster_folder)/etc/wnodes/wnodes.conf
 	export small conf
-	truncate -s 160M "$folder/disk"
-	mke2fs -q -t ext4 -m 0 -O ^has_journal "$folder/disk"
+	truncate -s 96M "$folder/disk"
+	mke2fs -q -t ext4 -m 0 -N 64 -O ^has_journal "$folder/disk"
 	mkdir "$small/fs"
 	mount -o loop "$folder/disk" "$small/fs"
 	cp "$conf" "$folder/wnodes.conf"
@@ -23,7 +23,7 @@ setup_file()
 		echo up
 		i=0
 		while [ ! -e /tmp/end ]; do
-			dd if=/dev/urandom of=/var/tmp/file bs=64k count=16 conv=fsync 2> /dev/null || exit 1
+			dd if=/dev/urandom of=/var/tmp/file.$i bs=64k count=4 conv=fsync 2> /dev/null || exit 1
 			i=$((i + 1)); sleep 0.2
 		done
 		echo "written $i"')
@@ -55,25 +55,40 @@ back_to()
 }
 
 @test "the file system of overlay_dir fills: 75 and a line for who filled it, others go on; every mode" {
+	watch_neighbour > "$folder/watched" &
+	watcher=$!
 	for mode in overlay snapshot; do
-		before=$(used) code=0
+		code=0
 		as_user srun -n1 --vm=tiny --vm-disk=$mode sh -c 'echo up; dd if=/dev/zero of=/var/tmp/file bs=1M count=480; echo "not reached"' > "$folder/out" 2> "$folder/err" || code=$?
 		cat "$folder/out" "$folder/err"
 		[ "$code" -eq 75 ]
 		[ "$(cat "$folder/out")" = up ]
 		[ "$(grep -c '^wnodes: ' "$folder/err")" -eq 1 ]
 		grep -q "^wnodes: .*the node has no space left for the machine's disk" "$folder/err"
-		wait_until 20 back_to "$before"
+		wait_until 20 back_to 60000
 		job_runs "$neighbour"
 	done
 	refute is_drained
 	job=$neighbour
 	in_job touch /tmp/end
 	wait_job "$neighbour"
+	wait $watcher
 	cat "$folder/neighbour"
+	sort "$folder/watched" | uniq -c
+	# it stood still for lack of space, and went on
+	grep -q paused "$folder/watched"
 	[ "$(job_state "$neighbour")" = COMPLETED ]
 	grep -q '^written' "$folder/neighbour"
 	wait_until 20 back_to "$empty"
+}
+
+# The states of the neighbour's machine, until it has ended
+watch_neighbour()
+{
+	while job_runs "$neighbour"; do
+		as_root wnodes status "$neighbour" | grep -oE 'ready|paused' || true
+		sleep 0.3
+	done
 }
 
 is_drained()
@@ -82,7 +97,7 @@ is_drained()
 }
 
 @test "no space for a disk at all: 75 and a line, and nothing is left" {
-	fallocate -l 150M "$small/fs/full" || true
+	fallocate -l 90M "$small/fs/full" || true
 	head -c 20M /dev/zero > "$small/fs/full2" 2> /dev/null || true
 	code=0
 	as_user srun -n1 --vm=tiny true 2> "$folder/err" || code=$?
