@@ -38,6 +38,9 @@ void check_node(struct check *check);
 /** Whether machines can have the disks of [disk] on this node. */
 void check_disks(struct check *check);
 
+/** Where machines get block devices from. */
+void check_devices(struct check *check);
+
 /** Whether an image's entry and [disk] go together. */
 void check_disk_of_image(struct check *check, const struct image *image);
 
