@@ -23,6 +23,18 @@ void digest_submit(spank_t spank, const char *image);
 const char *digest_submitted(const char *image, char *digest);
 
 /**
+ * In a prolog that has prepared the job's machine on this node: where nothing
+ * was passed on, have the first of the job's nodes say what the others must have.
+ */
+void digest_announce(const struct job *job, const char *nodes);
+
+/**
+ * In srun off the job's nodes, once there is an allocation: have the step carry
+ * what the job's first node said, where the job has several.
+ */
+void digest_learn(spank_t spank);
+
+/**
  * In srun: where it runs on a node of the job, have its steps carry what that
  * node's machine was booted from.
  */
