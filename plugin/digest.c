@@ -90,14 +90,14 @@ void digest_carry(void)
 	kv_free(&state);
 }
 
-void digest_announce(const struct job *job, const char *nodes)
+void digest_announce(const struct job *job)
 {
 	struct kv state = {0};
 
 	if (load_state(job->run_dir, &state) < 0)
 		return;
 	if (kv_get(&state, "image_entry"))
-		first_node_write(job->id, nodes, job->node, digest_of(&state));
+		first_node_write(job->id, job->node, digest_of(&state));
 	kv_free(&state);
 }
 

@@ -23,10 +23,10 @@ void digest_submit(spank_t spank, const char *image);
 const char *digest_submitted(const char *image, char *digest);
 
 /**
- * In a prolog that has prepared the job's machine on this node: where nothing
- * was passed on, have the first of the job's nodes say what the others must have.
+ * In the prolog of the first of a job's nodes, where nothing was passed on and
+ * the machine is prepared: say what the others must have.
  */
-void digest_announce(const struct job *job, const char *nodes);
+void digest_announce(const struct job *job);
 
 /**
  * In srun off the job's nodes, once there is an allocation: have the step carry

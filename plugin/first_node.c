@@ -5,7 +5,6 @@
 #include <slurm/slurm.h>
 #include <slurm/slurm_errno.h>
 #include <slurm/spank.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +13,6 @@
 
 /* Not linked: these are there in srun and in the processes that run a prolog. */
 #pragma weak slurm_free_job_info_msg
-#pragma weak slurm_hostlist_count
-#pragma weak slurm_hostlist_create
-#pragma weak slurm_hostlist_destroy
-#pragma weak slurm_hostlist_find
 #pragma weak slurm_init_job_desc_msg
 #pragma weak slurm_load_job
 #pragma weak slurm_strerror
@@ -58,23 +53,6 @@ int first_node_take(const char *comment, char *node, char *digest)
 	return at[end] == 0 || at[end] == ' ' ? 0 : -1;
 }
 
-/* Whether node is the first of several. */
-static bool is_first(const char *nodes, const char *node)
-{
-	hostlist_t list;
-	bool first;
-
-	if (!nodes || !slurm_hostlist_create || !slurm_hostlist_find || !slurm_hostlist_count ||
-	    !slurm_hostlist_destroy)
-		return false;
-	list = slurm_hostlist_create(nodes);
-	if (!list)
-		return false;
-	first = slurm_hostlist_count(list) > 1 && slurm_hostlist_find(list, node) == 0;
-	slurm_hostlist_destroy(list);
-	return first;
-}
-
 /* The job at slurmctld; slurm_free_job_info_msg() then. NULL where it cannot be had. */
 static job_info_msg_t *load(uint32_t job)
 {
@@ -100,15 +78,11 @@ static int update(uint32_t job, char *comment)
 	return slurm_update_job(&change) == SLURM_SUCCESS ? 0 : -1;
 }
 
-void first_node_write(uint32_t job, const char *nodes, const char *node, const char *digest)
+void first_node_write(uint32_t job, const char *node, const char *digest)
 {
-	job_info_msg_t *jobs;
-	char *comment;
+	job_info_msg_t *jobs = load(job);
+	char *comment = jobs ? first_node_put(jobs->job_array[0].admin_comment, node, digest) : NULL;
 
-	if (!is_first(nodes, node))
-		return;
-	jobs = load(job);
-	comment = jobs ? first_node_put(jobs->job_array[0].admin_comment, node, digest) : NULL;
 	if (update(job, comment) < 0)
 		slurm_error("wnodes: job %u: slurmctld does not take the sha256 of its image (%s): its nodes are not "
 		            "compared",

@@ -11,11 +11,10 @@
 #include <stdint.h>
 
 /**
- * In a prolog, as root: where this node is the first of several in nodes,
- * Slurm's list, write the word beside what else the AdminComment says. Two
- * messages to slurmctld, bounded by its MessageTimeout; what fails is logged.
+ * In a prolog, as root: write the word beside what else the AdminComment says.
+ * Two messages to slurmctld, bounded by its MessageTimeout; what fails is logged.
  */
-void first_node_write(uint32_t job, const char *nodes, const char *node, const char *digest);
+void first_node_write(uint32_t job, const char *node, const char *digest);
 
 /**
  * In srun: what the first node wrote, into node[65] and digest[65]. One message

@@ -40,6 +40,12 @@ static int node_index(const char *nodes, const char *node)
 	return index;
 }
 
+/* Whether node is the first of several. */
+static bool is_first(const char *nodes, const char *node)
+{
+	return nodes && strpbrk(nodes, ",[") && node_index(nodes, node) == 0;
+}
+
 /* This node's number in SLURM_JOB_CPUS_PER_NODE's form, `2(x3),4`; 0: unknown. */
 static unsigned int cpus_of_node(const char *text, int index)
 {
@@ -156,8 +162,8 @@ int script_prolog(spank_t spank)
 		slurm_error("wnodes: job %u: its virtual machine could not be prepared", job.id);
 		return refuse(&job);
 	}
-	if (!digest)
-		digest_announce(&job, getenv("SLURM_NODELIST"));
+	if (!digest && is_first(getenv("SLURM_NODELIST"), job.node))
+		digest_announce(&job);
 	return 0;
 }
 
