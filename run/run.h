@@ -89,8 +89,8 @@ struct run {
 	sd_event_source *inotify, *timer, *signals;
 	struct run_wait wait;
 	bool shown_waiting;
-	uint64_t fetch_shown; /* when a line about the image's download was last shown; 0: not yet */
-	char image[65];       /* its name in messages; "" before the state told it */
+	uint64_t lasting_shown; /* when a line about what lasts (a download, a copy) was last shown; 0: not yet */
+	char image[65];         /* its name in messages; "" before the state told it */
 
 	int sock;
 	sd_event_source *io;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: plugin/site.o plugin/first_node.o plugin/console.o plugin/options.o */
-/* links: plugin/multiprog.o common/str.o common/mounts.o */
+/* links: plugin/multiprog.o common/str.o common/mounts.o common/disk_option.o */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -80,7 +80,9 @@ static void bad_options_name_themselves(void **state)
 	assert_int_equal(check((struct options){.image = "a", .console = ""}, "--vm-console"), EXIT_USAGE);
 	assert_int_equal(check((struct options){.image = "a", .boot_timeout = "0"}, "--vm-boot-timeout"), EXIT_USAGE);
 	assert_int_equal(check((struct options){.image = "a", .boot_timeout = "1m"}, "--vm-boot-timeout"), EXIT_USAGE);
-	assert_int_equal(check((struct options){.image = "a", .disk = "raw"}, "--vm-disk is not yet"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.image = "a", .disk = "row"}, "--vm-disk: 'row' is no mode"),
+	                 EXIT_USAGE);
+	assert_int_equal(check((struct options){.disk = "raw"}, "--vm-disk needs --vm"), EXIT_USAGE);
 	assert_int_equal(check((struct options){.network = "x"}, "--vm-network is not yet"), EXIT_USAGE);
 	assert_int_equal(check((struct options){.image = "a", .mount = "x"}, "--vm-mount: 'x' is not an absolute"),
 	                 EXIT_USAGE);
