@@ -41,6 +41,9 @@ void check_disks(struct check *check);
 /** Whether an image's entry and [disk] go together. */
 void check_disk_of_image(struct check *check, const struct image *image);
 
+/** Where disks of machines come from, besides a folder of files. */
+void check_pool(struct check *check);
+
 /** What fetching takes, where an image needs it. */
 void check_cache(struct check *check);
 

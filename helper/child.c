@@ -100,15 +100,14 @@ static int child_hide(const struct child *child)
 {
 	int from = open(child->program, O_RDONLY | O_CLOEXEC);
 	int to = from < 0 ? -1 : memfd_create("program", MFD_CLOEXEC);
+	char magic[4] = "";
 	struct stat st = {0};
-	char magic[2] = "";
 	off_t offset = 0;
-	ssize_t n;
+	ssize_t n = to < 0 || fstat(from, &st) < 0 || pread(from, magic, 4, 0) != 4 ? -1 : 1;
 
-	if (from >= 0 && pread(from, magic, 2, 0) == 2 && memcmp(magic, "#!", 2) == 0)
+	/* a script is read by who executes it */
+	if (n > 0 && memcmp(magic, "\177ELF", 4) != 0)
 		return -ENOEXEC;
-	n = to < 0 || fstat(from, &st) < 0 ? -1 : 1;
-
 	while (n > 0 && offset < st.st_size)
 		n = sendfile(to, from, &offset, (size_t)(st.st_size - offset));
 	return n <= 0 || fchmod(to, 0711) < 0 ? (errno ? -errno : -EIO) : to;

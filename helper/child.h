@@ -19,8 +19,8 @@ struct child {
 	gid_t gid;
 	const gid_t *groups; /* besides gid; NULL: none */
 	size_t group_count;
-	bool hidden;   /* its user's other processes may not look into the program, nor take its descriptors */
-	bool is_roots; /* a program of the system's that needs root: uid, gid and capabilities stay the caller's */
+	bool hidden;    /* its user's other processes may not look into the program, unless that is a script */
+	bool is_roots;  /* a program of the system's that needs root: uid, gid and capabilities stay the caller's */
 	const int *fds; /* stay open in it, under their numbers, besides 0 to 2 */
 	size_t fd_count;
 	int out, err;                  /* its standard output and error; -1: /dev/null */

@@ -115,6 +115,8 @@ static int state_put(struct kv *kv, const struct change *change)
 		rc = kv_set(kv, "message", why ? why->message : change->message);
 	if (rc == 0 && why)
 		rc = kv_setf(kv, "code", "%d", why->code);
+	if (rc == 0 && change->lasts && change->message)
+		rc = kv_setf(kv, "said", "%" PRIu64, clock_wall());
 	if (rc == 0 && change->timeout)
 		rc = kv_setf(kv, "timeout", "%" PRIu64, change->timeout);
 	else if (rc == 0 && change->is_state && !change->lasts)

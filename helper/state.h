@@ -3,7 +3,7 @@
  * The job's run folder, WNODES_RUNDIR/NODE/JOB: root's, and readable by the
  * job's user alone. Its file `state` (kv) is what tasks and wnodes(1) read:
  * `state` is prepared, allocated, starting, fetching and disk (while they last, with
- * `message`, how far it is, and `timeout` in seconds), booting, ready, failed (with
+ * `message`, how far it is, `said`, the time of that, and `timeout` in seconds), booting, ready, failed (with
  * `code` and `message`) or ended; `t.NAME` says when, in milliseconds since
  * the epoch. The helper writes it until it executes the monitor.
  */

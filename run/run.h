@@ -43,6 +43,8 @@ struct run_wait {
 	uint64_t started; /* microseconds of CLOCK_MONOTONIC */
 	uint64_t changed; /* when state was first seen */
 	uint64_t looked;  /* when it was last looked at; 0: not yet */
+	uint64_t said;    /* of a state that lasts: the last time that it said how far it is, by the state's clock */
+	uint64_t heard;   /* when that was first seen */
 };
 
 /* A message and an exit code, where the machine has failed. */

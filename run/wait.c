@@ -50,8 +50,30 @@ static enum run_verdict judge_failed(const struct kv *state, struct run_failure 
 	return fail(failure, (int)code, "%s", message ? message : "the VM failed, and nothing says why");
 }
 
+/* Of a state that takes its time: has it, or is there nobody any more who says how far it is? */
+static enum run_verdict judge_lasting(struct run_wait *wait, const struct kv *state, uint64_t now,
+                                      struct run_failure *failure)
+{
+	const char *what = strcmp(wait->state, "disk") == 0 ? "disk was not made" : "image was not fetched";
+	uint64_t timeout, said = 0;
+
+	if (kv_get_u64(state, "timeout", 1, LASTING_SECONDS_MAX, &timeout) < 0)
+		timeout = START_SECONDS - LASTING_EXTRA_SECONDS;
+	(void)kv_get_u64(state, "said", 1, UINT64_MAX, &said);
+	if (said != wait->said || wait->heard < wait->changed)
+		wait->heard = now;
+	wait->said = said;
+	if (now - wait->changed >= (timeout + LASTING_EXTRA_SECONDS) * RUN_SECOND)
+		return fail(failure, EXIT_NODE, "the VM's %s within %" PRIu64 " s, and nothing says why", what,
+		            timeout + LASTING_EXTRA_SECONDS);
+	if (said && kv_get(state, "message") && now - wait->heard >= START_SECONDS * RUN_SECOND)
+		return fail(failure, EXIT_NODE, "the VM's %s: for %u s nothing has said how far it is", what,
+		            START_SECONDS);
+	return RUN_WAIT;
+}
+
 /* The machine is on its way, or there: for how long may it stay so? */
-static enum run_verdict judge_progress(const struct run_wait *wait, const struct kv *state, uint64_t now,
+static enum run_verdict judge_progress(struct run_wait *wait, const struct kv *state, uint64_t now,
                                        struct run_failure *failure)
 {
 	uint64_t seconds = (now - wait->changed) / RUN_SECOND;
@@ -63,15 +85,8 @@ static enum run_verdict judge_progress(const struct run_wait *wait, const struct
 			            wait->state, START_SECONDS);
 		return RUN_WAIT;
 	}
-	if (strcmp(wait->state, "fetching") == 0 || strcmp(wait->state, "disk") == 0) {
-		if (kv_get_u64(state, "timeout", 1, LASTING_SECONDS_MAX, &timeout) < 0)
-			timeout = START_SECONDS - LASTING_EXTRA_SECONDS;
-		if (seconds >= timeout + LASTING_EXTRA_SECONDS)
-			return fail(failure, EXIT_NODE, "the VM's %s within %" PRIu64 " s, and nothing says why",
-			            strcmp(wait->state, "disk") == 0 ? "disk was not made" : "image was not fetched",
-			            timeout + LASTING_EXTRA_SECONDS);
-		return RUN_WAIT;
-	}
+	if (strcmp(wait->state, "fetching") == 0 || strcmp(wait->state, "disk") == 0)
+		return judge_lasting(wait, state, now, failure);
 	if (strcmp(wait->state, "booting") == 0) {
 		if (kv_get_u64(state, "boot_timeout", 1, BOOT_SECONDS_MAX, &timeout) < 0)
 			timeout = START_SECONDS;
@@ -124,6 +139,7 @@ void run_wait_skip(struct run_wait *wait, uint64_t now)
 	if (gap > FROZEN_USEC) {
 		wait->started += gap;
 		wait->changed += wait->changed ? gap : 0;
+		wait->heard += wait->heard ? gap : 0;
 	}
 	wait->looked = now;
 }

@@ -115,12 +115,20 @@ static void hear_err(struct heard *heard, int fd)
 			heard->err[heard->err_used++] = bytes[i] ? bytes[i] : ' ';
 }
 
+/* So many hundredths of a per cent of bytes, and not less. */
+static uint64_t copy_part(uint64_t bytes, int hundredths)
+{
+	uint64_t part = (uint64_t)((double)bytes / 10000 * hundredths);
+
+	return hundredths > 0 && part < bytes ? part + 1 : part;
+}
+
 static uint64_t copy_done(const struct copy *copy, const struct heard *heard)
 {
 	struct stat st = {0};
 
 	if (!copy->grows)
-		return copy->bytes / 10000 * (uint64_t)heard->hundredths;
+		return copy_part(copy->bytes, heard->hundredths);
 	return fstat(*copy->grows, &st) == 0 && (uint64_t)st.st_blocks * 512 < copy->bytes
 	               ? (uint64_t)st.st_blocks * 512
 	               : copy->bytes;

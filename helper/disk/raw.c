@@ -131,9 +131,9 @@ static int raw_open_base(struct raw *raw, struct failure *why)
 	const struct image *image = raw->request->image;
 
 	raw->base = image->own ? -1 : fs_open_file(image->source, NULL);
-	return raw->base < 0 && !image->own
-	               ? failure_set(why, EXIT_NODE, "image %s: %s: %s", image->name, image->source, strerror(-raw->base))
-	               : 0;
+	return raw->base < 0 && !image->own ? failure_set(why, EXIT_NODE, "image %s: %s: %s", image->name,
+	                                                  image->source, strerror(-raw->base))
+	                                    : 0;
 }
 
 static int raw_make(const struct disk_request *request, struct kv *machine, struct failure *why)
