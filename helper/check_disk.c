@@ -81,8 +81,8 @@ static void try_qcow2(struct check *check, int fd, const char *file)
 	char *const argv[] = {"qemu-img", "create", "-q", "-u",    "-f",         "qcow2", "-b", "/dev/null",
 	                      "-F",       "raw",    "-o", options, (char *)file, "1M",    NULL};
 
-	(void)snprintf(options, sizeof(options), "cluster_size=%" PRIu64 ",extended_l2=%s,preallocation=%s",
-	               disk->cluster_size, disk->extended_l2 ? "on" : "off", prealloc);
+	(void)snprintf(options, sizeof(options), "cluster_size=%" PRIu64 "%s,preallocation=%s", disk->cluster_size,
+	               disk->extended_l2 ? ",extended_l2=on" : "", prealloc);
 	(void)str_print(what, sizeof(what), "[disk] cluster_size, extended_l2, prealloc: %s does not work here",
 	                options);
 	try(check, argv, fd, what);

@@ -169,8 +169,8 @@ static void write_driver(struct xml *xml, const struct machine *machine)
 	xml_attribute(xml, "type", machine->disk_format);
 	xml_attribute(xml, "cache", machine->disk_cache);
 	xml_attribute(xml, "io", machine->disk_io);
-	/* a full overlay folder stops the guest and tells the monitor, instead of EIO in the guest's file system */
-	xml_attribute(xml, "error_policy", "enospace");
+	/* an error of the node's stops the guest and tells the monitor, instead of EIO in the guest's file system */
+	xml_attribute(xml, "error_policy", "stop");
 	xml_attribute(xml, "discard", machine->disk_discard);
 	if (machine->disk_iothread)
 		xml_attribute(xml, "iothread", "1");

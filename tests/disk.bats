@@ -245,7 +245,7 @@ refused()
 	printf '#!/bin/sh\nsleep 60\nexec qemu-img "$@"\n' > "$disks/slow"
 	chmod 0755 "$disks/slow"
 	sed -i "s|^\[site\]|&\nqemu_img = $disks/slow|" "$folder/wnodes.conf"
-	for what in "overlay kill" "snapshot kill" "overlay cancel" "snapshot boot"; do
+	for what in "overlay kill" "snapshot cancel" "snapshot boot"; do
 		read -r mode end <<< "$what"
 		site
 		job=$(submit --vm=disk --vm-disk="$mode" --wrap true)

@@ -97,8 +97,9 @@ static int run_qemu_img(const struct disk_request *request, uint64_t bytes, int 
 
 	(void)snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
 	(void)snprintf(size, sizeof(size), "%" PRIu64, bytes);
-	(void)snprintf(options, sizeof(options), "cluster_size=%" PRIu64 ",extended_l2=%s,preallocation=%s",
-	               cluster_of(request), is_extended(request) ? "on" : "off", request->prealloc);
+	/* before 5.2 QEMU does not know the word */
+	(void)snprintf(options, sizeof(options), "cluster_size=%" PRIu64 "%s,preallocation=%s", cluster_of(request),
+	               is_extended(request) ? ",extended_l2=on" : "", request->prealloc);
 	return run(request, bytes, fd, &child, why);
 }
 
