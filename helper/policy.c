@@ -122,6 +122,8 @@ int policy_memory(const struct config *config, const struct image *image, const 
 	if (job > limit)
 		job = limit;
 	*mib = job > reserve ? job - reserve : 0;
+	if (config->machine.hugepage_kib)
+		*mib -= *mib % (config->machine.hugepage_kib >> 10);
 	if (*mib >= need)
 		return 0;
 	return failure_set(why, EXIT_USAGE,

@@ -3,6 +3,7 @@
 /* links: helper/network/network.o helper/network/user.o helper/network/none.o helper/image/catalogue.o common/kv.o */
 /* links: helper/machine.o helper/state.o helper/record.o helper/journal.o */
 /* links: common/command_names.o helper/config_partition.o helper/image/access.o */
+/* links: helper/config_machine.o */
 /* libs: -linih */
 #include <errno.h>
 #include <fcntl.h>

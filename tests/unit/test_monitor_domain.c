@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: monitor/domain.o monitor/machine.o common/kv.o common/str.o common/mounts.o */
+/* links: monitor/domain_cpus.o monitor/domain_memory.o monitor/xml.o */
 /* libs: -lxml2 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,6 +28,9 @@ static const struct machine plain = {
         .emulator = "/usr/bin/qemu-system-x86_64",
         .machine = "q35",
         .vcpus = 3,
+        .sockets = 1,
+        .cores = 3,
+        .threads = 1,
         .memory_mib = 512,
         .tb_cache_mib = 64,
         .disk_path = "/o/disk.qcow2",
@@ -197,7 +201,7 @@ static void texts_are_escaped(void **state)
 	expect(&parsed, "/domain/devices/emulator", machine.emulator);
 	expect(&parsed, "/domain/devices/serial/source/@path", ROOT "/socket/console");
 	expect(&parsed, "count(/domain/os/boot)", "0");
-	expect(&parsed, "count(/domain/*)", "12");
+	expect(&parsed, "count(/domain/*)", "13");
 	done(&parsed);
 }
 
@@ -226,7 +230,7 @@ static void host_directories_have_a_device_each(void **state)
 	assert_int_equal(mounts_add(&machine.mounts, "/c", "/d", MOUNTS_READ_ONLY, why), 0);
 	parsed = parse(&machine);
 	expect(&parsed, "count(/domain/devices/filesystem[@type='mount'][@accessmode='squash'])", "2");
-	expect(&parsed, "count(/domain/memoryBacking)", "0");
+	expect(&parsed, "count(/domain/memoryBacking/source)", "0");
 	expect(&parsed, "/domain/devices/filesystem[1]/source/@dir", ROOT "/mount/0");
 	expect(&parsed, "/domain/devices/filesystem[1]/target/@dir", "wnodes0");
 	expect(&parsed, "count(/domain/devices/filesystem[1]/readonly)", "0");
@@ -245,7 +249,7 @@ static void virtiofs_shares_the_memory_and_has_sockets(void **state)
 	(void)state;
 	machine.virtiofsd = "/usr/libexec/virtiofsd";
 	parsed = parse(&machine);
-	expect(&parsed, "count(/domain/memoryBacking)", "0");
+	expect(&parsed, "count(/domain/memoryBacking/source)", "0");
 	done(&parsed);
 	assert_int_equal(mounts_add(&machine.mounts, "/a", "/b", 0, why), 0);
 	assert_int_equal(mounts_add(&machine.mounts, "/c", "/d", MOUNTS_READ_ONLY, why), 0);

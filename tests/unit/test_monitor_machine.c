@@ -18,6 +18,7 @@ static const char description[] =
         "home=/home/tester\nshell=/bin/sh\nhostname=n1\n"
         "groups=20001:tester,20002:domain users,0:\naccelerator=tcg\n"
         "emulator=/usr/bin/qemu-system-x86_64\nmachine=q35\nvirtio=modern\nvcpus=2\n"
+        "topology.sockets=1\ntopology.cores=2\ntopology.threads=1\nconsole_type=serial\n"
         "memory_mib=512\ntb_cache_mib=64\ndisk.kind=overlay\ndisk.path=/o/n1-17.qcow2\ndisk.format=qcow2\n"
         "disk.cache=unsafe\ndisk.base=/i/base.qcow2\ndisk.base_format=qcow2\n"
         "kernel=/i/kernel\ninitrd=/i/initrd\ncmdline=console=ttyS0 quiet\nnetwork=user\n"
