@@ -22,7 +22,7 @@ enum mount_transport { MOUNT_TRANSPORT_AUTO, MOUNT_TRANSPORT_9P, MOUNT_TRANSPORT
 
 enum config_answer { CONFIG_UNSAID, CONFIG_YES, CONFIG_NO };
 
-/* [machine]: enum config_answer, CONFIG_UNSAID is auto. */
+/* [machine]; of type enum config_answer but for the last. */
 struct config_machine {
 	uint64_t pinning, numa, numa_strict, prealloc, reporting;
 	uint64_t hugepage_kib; /* 0: ordinary pages */

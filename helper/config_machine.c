@@ -10,7 +10,6 @@ struct word {
 };
 
 static const struct word answers[] = {{"yes", CONFIG_YES}, {"no", CONFIG_NO}, {NULL, 0}};
-static const struct word autos[] = {{"auto", CONFIG_UNSAID}, {"yes", CONFIG_YES}, {"no", CONFIG_NO}, {NULL, 0}};
 static const struct word pages[] = {{"no", 0}, {"2M", 2048}, {"1G", 1048576}, {NULL, 0}};
 static const struct word modes[] = {{"preferred", CONFIG_NO}, {"strict", CONFIG_YES}, {NULL, 0}};
 
@@ -21,12 +20,12 @@ static const struct key {
 	const char *list;
 } keys[] = {
 #define AT(field) offsetof(struct config, machine.field)
-        {"pinning", AT(pinning), autos, "auto, yes or no"},
-        {"numa", AT(numa), autos, "auto, yes or no"},
+        {"pinning", AT(pinning), answers, "yes or no"},
+        {"numa", AT(numa), answers, "yes or no"},
         {"numa_mode", AT(numa_strict), modes, "preferred or strict"},
         {"hugepages", AT(hugepage_kib), pages, "no, 2M or 1G"},
         {"memory_prealloc", AT(prealloc), answers, "yes or no"},
-        {"free_page_reporting", AT(reporting), autos, "auto, yes or no"},
+        {"free_page_reporting", AT(reporting), answers, "yes or no"},
 #undef AT
 };
 
@@ -61,14 +60,6 @@ const char *config_machine_take(struct config *config, struct ini_file *file, co
 		return ini_file_error(file, "%s is %s", name, key->list);
 	}
 	return ini_file_error(file, "unknown key '%s' in [machine]", name);
-}
-
-bool config_machine_pins(const struct config *config, bool tcg)
-{
-	const struct config_machine *machine = &config->machine;
-
-	return machine->pinning == CONFIG_YES ||
-	       (machine->pinning == CONFIG_UNSAID && (!tcg || machine->numa == CONFIG_YES));
 }
 
 bool config_machine_reports(const struct config *config)

@@ -9,10 +9,7 @@
 /** Take a key of the section. NULL, or what is wrong with it, also together with what was taken before. */
 const char *config_machine_take(struct config *config, struct ini_file *file, const char *key, const char *value);
 
-/** Whether the vCPUs of a machine are pinned. */
-bool config_machine_pins(const struct config *config, bool tcg);
-
-/** Whether free pages are reported. */
+/** Whether free pages are reported: what is said, else where memory is not all allocated at once. */
 bool config_machine_reports(const struct config *config);
 
 #endif

@@ -131,7 +131,7 @@ static int put_cpus(const struct record *record, const struct config *config, bo
 	struct topology topology;
 	int rc;
 
-	if (!list || !config_machine_pins(config, tcg) || topology_read(&topology, TOPOLOGY_SYSFS, list) < 0)
+	if (!list || config->machine.pinning == CONFIG_NO || topology_read(&topology, TOPOLOGY_SYSFS, list) < 0)
 		return put_flat(record, machine);
 	if (!may_run(&topology)) {
 		topology_free(&topology);
