@@ -125,6 +125,16 @@ static int put_flat(const struct record *record, struct kv *machine)
 	return rc == 0 ? kv_set(machine, "topology.threads", "1") : rc;
 }
 
+int placement_cpus(const struct topology *topology, const struct record *record, const struct config *config, bool tcg,
+                   struct kv *machine)
+{
+	int rc = put_pins(topology, machine);
+
+	if (rc == 0)
+		rc = put_shape(topology, tcg, machine);
+	return rc == 0 ? put_cells(topology, record, config, machine) : rc;
+}
+
 static int put_cpus(const struct record *record, const struct config *config, bool tcg, struct kv *machine)
 {
 	const char *list = kv_get(&record->kv, "cpuset");
@@ -137,11 +147,7 @@ static int put_cpus(const struct record *record, const struct config *config, bo
 		topology_free(&topology);
 		return put_flat(record, machine);
 	}
-	rc = put_pins(&topology, machine);
-	if (rc == 0)
-		rc = put_shape(&topology, tcg, machine);
-	if (rc == 0)
-		rc = put_cells(&topology, record, config, machine);
+	rc = placement_cpus(&topology, record, config, tcg, machine);
 	topology_free(&topology);
 	return rc;
 }

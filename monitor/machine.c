@@ -227,7 +227,8 @@ static void read_cpus(struct reader *reader, struct machine *machine)
 	machine->threads = (unsigned int)read_number(reader, "topology.threads", 1, MACHINE_VCPUS_MAX);
 	machine->topoext = read_optional(reader, "topoext") != NULL;
 	if (machine->sockets * machine->cores * machine->threads != machine->vcpus)
-		reader_fail(reader, "topology", "is not the number of vCPUs");
+		reader_fail(reader, "topology.sockets by topology.cores by topology.threads",
+		            "is not the number of vCPUs");
 	read_pins(reader, machine);
 }
 
