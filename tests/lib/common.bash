@@ -263,10 +263,10 @@ mem_per_cpu()
 	sed -n 's/^DefMemPerCPU=//p' "$(cluster_folder)/etc/slurm.conf"
 }
 
-# MiB that a machine's memory is less than its job's: wnodes.conf(5), under tcg
+# reserve CPUS MIB [DIRECTORIES]: MiB that a machine's memory is less than its job's: wnodes.conf(5), under tcg, over 9p
 reserve()
 {
-	echo $((256 + 64))
+	echo $((256 + 64 + $1 * (4 + 16) + ($2 + 127) / 128 + ${3:-0} * 2))
 }
 
 plugstack_file()

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/disk/qcow2.o helper/disk/file.o helper/disk/disk.o helper/disk/overlay.o helper/disk/snapshot.o */
+/* links: helper/disk/block.o helper/disk/device.o helper/disk/device_held.o helper/disk/lvm.o helper/disk/pool.o */
+/* links: helper/disk/thin.o helper/image/fetcher.o helper/image/cache_folder.o */
 /* links: helper/disk/raw.o helper/disk/copy.o helper/disk/base.o helper/limits.o helper/image/own.o */
 /* links: helper/image/catalogue.o helper/image/access.o helper/child.o helper/harden.o helper/fs.o helper/journal.o */
 /* links: helper/record.o helper/state.o helper/failure.o helper/ini_file.o helper/list.o helper/config_disk.o */
@@ -66,7 +68,7 @@ static void the_most_of_a_qcow2_is_qemus(void **state)
 
 static void kinds_have_their_names(void **state)
 {
-	static const char *const names[] = {"overlay", "snapshot", "raw"};
+	static const char *const names[] = {"overlay", "snapshot", "raw", "block"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
