@@ -35,7 +35,11 @@ struct machine {
 	bool transitional; /* virtio devices that drivers before virtio 1.0 know, too */
 	unsigned int vcpus;
 	uint64_t memory_mib, tb_cache_mib;
-	const char *disk_path, *disk_format, *disk_cache, *disk_base, *disk_base_format;
+	const char *disk_path, *disk_format, *disk_cache, *disk_io, *disk_discard; /* QEMU's words */
+	bool disk_unnamed;                        /* the file is to have no name once it is in the namespace */
+	bool disk_block;                          /* a block device; else a file */
+	bool disk_iothread;                       /* it has a thread of its own in QEMU */
+	const char *disk_base, *disk_base_format; /* NULL: the disk is whole */
 	bool disk_base_own;                    /* the base is a file of the job's user, to be found with his rights */
 	const char *kernel, *initrd, *cmdline; /* NULL: boot from the disk */
 	const char *seed;                      /* a second disk, read-only: an ISO 9660; NULL: none */

@@ -21,6 +21,7 @@
 #include "common/str.h"
 #include "common/wire.h"
 #include "monitor/capabilities.h"
+#include "monitor/disk.h"
 #include "monitor/driver.h"
 #include "monitor/emulator.h"
 #include "monitor/filter.h"
@@ -189,6 +190,15 @@ static void owner_find_shares(struct owner *owner)
 	owner_exit(owner);
 }
 
+/* From here on only this namespace has the file: it goes with QEMU, whatever happens. */
+static void owner_unlink_disk(struct owner *owner, int folder)
+{
+	int rc = folder < 0 ? folder : disk_unlink(owner->machine, folder);
+
+	if (rc < 0)
+		owner_fail(owner, "the name of the machine's disk cannot be removed", strerror(-rc));
+}
+
 /* What must come before libvirt's threads: relay, namespace, capabilities. */
 static void owner_prepare(struct owner *owner, struct capabilities *capabilities)
 {
@@ -197,6 +207,7 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 	const char *step = "";
 	bool readable, readable_virtiofsd;
 	int rc = relay_spawn(machine, &owner->relay, &step);
+	int folder;
 
 	if (rc < 0)
 		owner_fail(owner, step, strerror(-rc));
@@ -210,12 +221,15 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 	pause_open(owner);
 	readable = owner_copy(owner, machine->emulator, EMULATOR_FOLDER);
 	readable_virtiofsd = !machine->virtiofsd || owner_copy(owner, machine->virtiofsd, VIRTIOFS_FOLDER);
+	folder = disk_open_folder(machine);
 	if (namespace_unshare(why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
 	owner_find_shares(owner);
 	if (namespace_enter(machine->kvm, why) < 0 || namespace_files(machine, owner->shares.base, why) < 0 ||
 	    shares_bind(&owner->shares, &machine->mounts, why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
+	if (machine->disk_unnamed)
+		owner_unlink_disk(owner, folder);
 	if (!readable)
 		owner_cover(owner, machine->emulator, EMULATOR_FOLDER);
 	if (!readable_virtiofsd)

@@ -70,7 +70,7 @@ static bool wants_machine(const struct options *options)
 {
 	const char *partition = getenv("SLURM_JOB_PARTITION");
 
-	return options_image(options) || options_needing_machine(options) || options->disk || options->network ||
+	return options_image(options) || options_needing_machine(options) || options->network ||
 	       (partition && site_has_partition(partition));
 }
 
@@ -128,6 +128,7 @@ int script_prolog(spank_t spank)
 	helper_add(&call, "--image", options.image);
 	helper_add(&call, "--boot-timeout", options.boot_timeout);
 	helper_add(&call, "--mount", why[0] ? NULL : options.mount);
+	helper_add(&call, "--disk", why[0] ? NULL : options.disk);
 	helper_add(&call, "--option-error", why[0] ? why : NULL);
 	if (helper_run(&call, PREPARE_SECONDS) == 0)
 		return 0;

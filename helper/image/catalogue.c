@@ -15,6 +15,7 @@
 #include "helper/fs.h"
 #include "helper/image/access.h"
 #include "helper/ini_file.h"
+#include "helper/list.h"
 
 bool image_is_name(const char *text)
 {
@@ -109,6 +110,21 @@ static const char *image_guest(struct image *image, const char *key, const char 
 	return image->transitional || strcmp(value, "modern") == 0 ? NULL : "virtio is modern or transitional";
 }
 
+/* The disks of its machines. */
+static const char *image_disk(struct image *image, struct ini_file *file, const char *key, const char *value)
+{
+	if (strcmp(key, "disk_size") == 0)
+		return image_size(file, key, &image->disk_size, value);
+	if (strcmp(key, "disk_modes") == 0)
+		return config_disk_modes(file, key, image->disk_modes, value);
+	if (strcmp(key, "disk_mode") != 0)
+		return ini_file_error(file, "unknown key '%s' in [image]", key);
+	if (!disk_is_mode(value))
+		return "disk_mode is overlay, snapshot, raw or block";
+	(void)str_print(image->disk_mode, sizeof(image->disk_mode), "%s", value);
+	return NULL;
+}
+
 static const char *image_take(void *context, struct ini_file *file, const char *section, const char *key,
                               const char *value)
 {
@@ -148,7 +164,7 @@ static const char *image_take(void *context, struct ini_file *file, const char *
 		return command_names_parse(value, image->commands) < 0
 		               ? "slurm_commands is yes, no, or a list of commands"
 		               : NULL;
-	return ini_file_error(file, "unknown key '%s' in [image]", key);
+	return image_disk(image, file, key, value);
 }
 
 static const char *image_section(void *context, struct ini_file *file, const char *section)
@@ -205,6 +221,10 @@ int image_read(struct image *image, FILE *stream, const char *name, struct failu
 		return rc;
 	if (!image->kernel[0] && (image->initrd[0] || image->cmdline[0]))
 		return failure_set(why, EXIT_NODE, "%s: initrd and cmdline need a kernel", name);
+	if (image->disk_mode[0] && image->disk_modes[0] &&
+	    !list_has(image->disk_modes, image->disk_mode, strlen(image->disk_mode)))
+		return failure_set(why, EXIT_NODE, "%s: disk_mode = %s is not one of disk_modes, %s", name,
+		                   image->disk_mode, image->disk_modes);
 	return 0;
 }
 

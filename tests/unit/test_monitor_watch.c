@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: monitor/disk.o */
 /* links: monitor/watch.o monitor/packet.o monitor/counters.o common/str.o */
 /* links: monitor/pause.o monitor/driver.o monitor/domain.o monitor/namespace.o */
 /* libs: -lvirt -lxml2 */

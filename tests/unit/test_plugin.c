@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: common/disk_option.o */
 /* links: plugin/site.o plugin/console.o plugin/options.o plugin/multiprog.o common/str.o common/mounts.o */
 #include <errno.h>
 #include <setjmp.h>
@@ -78,7 +79,9 @@ static void bad_options_name_themselves(void **state)
 	assert_int_equal(check((struct options){.image = "a", .console = ""}, "--vm-console"), EXIT_USAGE);
 	assert_int_equal(check((struct options){.image = "a", .boot_timeout = "0"}, "--vm-boot-timeout"), EXIT_USAGE);
 	assert_int_equal(check((struct options){.image = "a", .boot_timeout = "1m"}, "--vm-boot-timeout"), EXIT_USAGE);
-	assert_int_equal(check((struct options){.image = "a", .disk = "raw"}, "--vm-disk is not yet"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.image = "a", .disk = "row"}, "--vm-disk: 'row' is no mode"),
+	                 EXIT_USAGE);
+	assert_int_equal(check((struct options){.disk = "raw"}, "--vm-disk needs --vm"), EXIT_USAGE);
 	assert_int_equal(check((struct options){.network = "x"}, "--vm-network is not yet"), EXIT_USAGE);
 	assert_int_equal(check((struct options){.image = "a", .mount = "x"}, "--vm-mount: 'x' is not an absolute"),
 	                 EXIT_USAGE);
