@@ -71,7 +71,11 @@ class Cluster:
         return next((row for row in rows if row["job"] == job), {})
 
     def state(self, job):
-        return self.call("squeue", "-h", "-j", str(job), "-o", "%T").strip()
+        """Slurm's word for it, "" once it is gone."""
+        try:
+            return self.call("squeue", "-h", "-j", str(job), "-o", "%T").strip()
+        except Failed:  # it has forgotten it
+            return ""
 
     def submit(self, image, memory_mib, option):
         path = "%s/%s" % (self.output, time.monotonic_ns())
@@ -95,10 +99,7 @@ class Cluster:
         raise Failed("the machine has no %s within %d s" % (phase, seconds))
 
     def is_alive(self, job):
-        try:
-            return self.state(job) in ("PENDING", "CONFIGURING", "RUNNING")
-        except Failed:
-            return False
+        return self.state(job) in ("PENDING", "CONFIGURING", "RUNNING")
 
     def last_words(self, job):
         end = time.monotonic() + 30
@@ -122,5 +123,5 @@ class Cluster:
             return
         self.call("scancel", *map(str, jobs))
         end = time.monotonic() + 120
-        while self.call("squeue", "-h", "-o", "%i").strip() and time.monotonic() < end:
+        while any(map(self.state, jobs)) and time.monotonic() < end:
             time.sleep(0.1)
