@@ -34,6 +34,9 @@ void check_base(struct check *check, const struct image *image);
 /** Programs, folders and devices of this node. */
 void check_node(struct check *check);
 
+/** Where disks of machines come from, besides a folder of files. */
+void check_disks(struct check *check);
+
 /** What fetching takes, where an image needs it. */
 void check_cache(struct check *check);
 

@@ -11,6 +11,7 @@
 
 #define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
+#define COPY_TIMEOUT_MAX 86400U
 #define EXTENDED_CLUSTER (16 * KIB)
 
 enum key {
@@ -26,6 +27,7 @@ enum key {
 	KEY_SIZE_MAX,
 	KEY_DEVICES,
 	KEY_THIN_POOL,
+	KEY_COPY_TIMEOUT,
 	KEYS
 };
 
@@ -44,6 +46,7 @@ static const char *const names[KEYS] = {
         [KEY_SIZE_MAX] = "size_max",
         [KEY_DEVICES] = "devices",
         [KEY_THIN_POOL] = "thin_pool",
+        [KEY_COPY_TIMEOUT] = "copy_timeout",
 };
 
 /* The keys whose value is one of some words; what the field holds is the word. */
@@ -78,6 +81,7 @@ void config_disk_default(struct config_disk *disk)
 	        .io = "threads",
 	        .discard = "unmap",
 	        .cluster_size = 64 * KIB,
+	        .copy_timeout = 3600,
 	};
 }
 
@@ -181,6 +185,14 @@ static const char *take_thin_pool(struct config_disk *disk, struct ini_file *fil
 	return NULL;
 }
 
+static const char *take_copy_timeout(struct config_disk *disk, struct ini_file *file, const char *value)
+{
+	return str_u64(value, 1, COPY_TIMEOUT_MAX, &disk->copy_timeout) == 0
+	               ? NULL
+	               : ini_file_error(file, "copy_timeout: '%.64s' is not a number of seconds from 1 to %u", value,
+	                                COPY_TIMEOUT_MAX);
+}
+
 static const char *take(struct config_disk *disk, struct ini_file *file, enum key key, const char *value)
 {
 	switch (key) {
@@ -198,6 +210,8 @@ static const char *take(struct config_disk *disk, struct ini_file *file, enum ke
 		return take_devices(disk, file, value);
 	case KEY_THIN_POOL:
 		return take_thin_pool(disk, file, value);
+	case KEY_COPY_TIMEOUT:
+		return take_copy_timeout(disk, file, value);
 	default:
 		return take_choice(disk, file, key, value);
 	}

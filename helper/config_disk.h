@@ -12,7 +12,7 @@
 
 #define CONFIG_DISK_MODES 64U     /* bytes of a list of modes */
 #define CONFIG_DISK_DEVICES 4096U /* bytes of a list of paths */
-#define CONFIG_DISK_KEYS 12U
+#define CONFIG_DISK_KEYS 13U
 
 /* Sizes are in bytes. Flat: nothing to free. */
 struct config_disk {
@@ -25,6 +25,7 @@ struct config_disk {
 	uint64_t size_max;                 /* of a job's disk; 0: no limit */
 	char devices[CONFIG_DISK_DEVICES]; /* paths, separated by commas; "" where not given */
 	char thin_pool[132];               /* VG/POOL; "" where not given */
+	uint64_t copy_timeout;             /* seconds that filling a disk may take */
 	int lines[CONFIG_DISK_KEYS];       /* where each key was given; 0: not */
 };
 

@@ -58,7 +58,7 @@ static int launch_say_progress(void *context, const struct cache_progress *progr
 	char message[256];
 
 	cache_progress_text(progress, waiting->image->name, message, sizeof(message));
-	(void)state_fetching(waiting->record, message, waiting->config->fetch_timeout);
+	(void)state_progress(waiting->record, "fetching", message, waiting->config->fetch_timeout);
 	return record_is_cancelled(waiting->record) ? -ECANCELED : 0;
 }
 
@@ -122,6 +122,8 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 	rc = network->set_up(record->dirfd, machine, why);
 	if (rc == 0)
 		rc = disk->make(&request, machine, why);
+	if (rc == 0)
+		(void)state_progress(record, "disk", NULL, 0);
 	if (rc == 0)
 		rc = machine_describe(record, &config, &image, machine, why);
 	return rc == 0 ? seed_make(&request, machine, why) : rc;

@@ -20,6 +20,17 @@ int disk_open_folder(const struct machine *machine);
 int disk_bind(const struct machine *machine, char *why);
 
 /**
+ * Where the disk is a device, claim it on the host: while the descriptor is
+ * open nothing mounts the device, and neither LVM, md nor udev takes what a
+ * guest writes to it for the host's. Returns it, -1 where there is nothing to
+ * claim, or another negative errno.
+ */
+int disk_claim(const struct machine *machine);
+
+/** Once QEMU has the disk open: its node, where it is a device, is in no folder any more. */
+void disk_hide(const struct machine *machine);
+
+/**
  * Take the name of the disk, which is bound, out of its folder, and close
  * that. Returns 0 or a negative errno.
  */

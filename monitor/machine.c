@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libxml/xmlstring.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "common/str.h"
 
@@ -237,6 +239,18 @@ static void read_disk_driver(struct reader *reader, struct machine *machine)
 	machine->disk_iothread = read_answer(reader, "disk.iothread");
 }
 
+/* MAJOR:MINOR */
+static dev_t read_device(struct reader *reader, const char *key)
+{
+	const char *value = read_text(reader, key);
+	unsigned int major = 0, minor = 0;
+	char end;
+
+	if (value && sscanf(value, "%u:%u%c", &major, &minor, &end) != 2)
+		reader_fail(reader, key, "is not MAJOR:MINOR");
+	return makedev(major, minor);
+}
+
 static void read_disk(struct reader *reader, struct machine *machine)
 {
 	static const char *const kinds[] = {"overlay", "snapshot", "raw", "block", NULL};
@@ -248,6 +262,8 @@ static void read_disk(struct reader *reader, struct machine *machine)
 	machine->disk_path = read_path(reader, "disk.path", false);
 	machine->disk_unnamed = kind && strcmp(kind, "snapshot") == 0;
 	machine->disk_block = type && strcmp(type, "block") == 0;
+	if (machine->disk_block)
+		machine->disk_device = read_device(reader, "disk.device");
 	read_disk_driver(reader, machine);
 	if (kind && (machine->disk_unnamed || strcmp(kind, "overlay") == 0)) {
 		machine->disk_base = read_path(reader, "disk.base", false);

@@ -339,6 +339,7 @@ _Noreturn void owner_run(const struct machine *machine, const struct counters *c
 	owner.domain = owner_create(&owner);
 	capabilities_close(&capabilities);
 	virtiofs_hide(&owner);
+	disk_hide(&own);
 	owner_hand_over(&owner);
 	owner_open_log(&owner);
 	owner.log_start = owner.log < 0 ? 0 : lseek(owner.log, 0, SEEK_END);

@@ -17,7 +17,7 @@
 
 const struct disk_ops *disk_find(const char *kind)
 {
-	static const struct disk_ops *const kinds[] = {&disk_overlay, &disk_snapshot};
+	static const struct disk_ops *const kinds[] = {&disk_overlay, &disk_snapshot, &disk_raw, &disk_block};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(kinds[i]->kind, kind) == 0)

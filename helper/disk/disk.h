@@ -50,7 +50,7 @@ struct disk_ops {
 	int (*remove)(const char *argument);
 };
 
-extern const struct disk_ops disk_overlay, disk_snapshot;
+extern const struct disk_ops disk_overlay, disk_snapshot, disk_raw, disk_block;
 
 /** The kind of that name, NULL where there is none. */
 const struct disk_ops *disk_find(const char *kind);

@@ -227,6 +227,10 @@ static void a_raw_disk_has_no_base(void **state)
 	assert_int_equal(kv_parse(&machine.kv, description, sizeof(description) - 1), 0);
 	assert_int_equal(kv_set(&machine.kv, "disk.kind", "block"), 0);
 	assert_int_equal(kv_set(&machine.kv, "disk.type", "block"), 0);
+	assert_int_equal(kv_set(&machine.kv, "disk.device", "7:x"), 0);
+	assert_int_equal(machine_check(&machine, why), -EINVAL);
+	free(machine.group_ids);
+	assert_int_equal(kv_set(&machine.kv, "disk.device", "7:3"), 0);
 	assert_int_equal(kv_set(&machine.kv, "disk.format", "raw"), 0);
 	assert_int_equal(machine_check(&machine, why), 0);
 	assert_null(machine.disk_base);
