@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,14 +102,23 @@ void digest_announce(const struct job *job)
 	kv_free(&state);
 }
 
+/* Of the step, or of the allocation that it is one of. */
+static bool has_several_nodes(spank_t spank)
+{
+	const char *list = getenv("SLURM_NODELIST");
+	uint32_t nodes;
+
+	return (spank_get_item(spank, S_JOB_NNODES, &nodes) == ESPANK_SUCCESS && nodes > 1) ||
+	       (list && strpbrk(list, ",["));
+}
+
 void digest_learn(spank_t spank)
 {
 	char node[65], digest[SITE_DIGEST_SIZE], value[CARRIED_MAX];
-	uint32_t job, nodes;
+	uint32_t job;
 
 	if (getenv(TASKENV_DIGEST) || spank_get_item(spank, S_JOB_ID, &job) != ESPANK_SUCCESS ||
-	    spank_get_item(spank, S_JOB_NNODES, &nodes) != ESPANK_SUCCESS || nodes < 2 ||
-	    first_node_read(job, node, digest) < 0)
+	    !has_several_nodes(spank) || first_node_read(job, node, digest) < 0)
 		return;
 	if (str_print(value, sizeof(value), "%" PRIu32 " %s %s", job, node, digest) == 0)
 		(void)setenv(TASKENV_DIGEST, value, 1);
