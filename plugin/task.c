@@ -20,6 +20,7 @@
 #include "plugin/loader.h"
 #include "plugin/multiprog.h"
 #include "plugin/options.h"
+#include "plugin/site.h"
 
 /* From Slurm 23.11 on. */
 #pragma weak spank_prepend_task_argv
@@ -72,17 +73,27 @@ static bool is_batch(spank_t spank)
 	return spank_get_item(spank, S_JOB_STEPID, &step) == ESPANK_SUCCESS && step == SLURM_BATCH_SCRIPT;
 }
 
+/* Whether the job's partition gives it a machine: its batch script begins when the prolog has just made one. */
+static bool is_given_machine(spank_t spank)
+{
+	char partition[256];
+
+	return !options_given()->image &&
+	       spank_getenv(spank, "SLURM_JOB_PARTITION", partition, sizeof(partition)) == ESPANK_SUCCESS &&
+	       site_has_partition(partition);
+}
+
 /* What a step may say of the machine: nothing, or what its job said. */
 static void check_step_options(spank_t spank, const struct job *job, bool has_machine, bool batch)
 {
 	const struct options *options = options_given();
 	char *image;
 
-	if (!options->image || (!has_machine && !options_image(options)))
-		return;
-	if (!has_machine && batch)
+	if (!has_machine && batch && (options_image(options) || is_given_machine(spank)))
 		refuse(spank, EXIT_NODE, "job %u has no virtual machine on %s: slurmd has not run its prolog", job->id,
 		       job->node);
+	if (!options->image || (!has_machine && !options_image(options)))
+		return;
 	if (!has_machine)
 		refuse(spank, EXIT_USAGE,
 		       "job %u has no virtual machine on %s: give --vm to the salloc, sbatch or srun that makes the "
