@@ -145,7 +145,7 @@ static int replace_program(spank_t spank, char **argv)
 int task_init(spank_t spank)
 {
 	struct job job;
-	char step[64], why[300];
+	char step[64], why[300], other[65];
 	char **argv = NULL;
 	uint32_t rank = 0;
 	int argc = 0;
@@ -156,6 +156,11 @@ int task_init(spank_t spank)
 	has_machine = job_has_machine(&job);
 	batch = is_batch(spank);
 	check_step_options(spank, &job, has_machine, batch);
+	if (!has_machine && digest_is_elsewhere(spank, &job, other))
+		refuse(spank, EXIT_NODE,
+		       "node %s has a virtual machine for job %u, node %s has none: wnodes.conf of the nodes must "
+		       "agree",
+		       other, job.id, job.node);
 	if (!has_machine)
 		return 0;
 	if (spank_get_item(spank, S_JOB_ARGV, &argc, &argv) != ESPANK_SUCCESS || argc < 1 || !argv || !argv[0] ||
