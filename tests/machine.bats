@@ -27,7 +27,8 @@ teardown_file()
 	cp "$folder/wnodes.conf" "$wnodes/wnodes.conf"
 	rm -f "$wnodes/images.d/tiny-virtio.conf"
 	cat "$folder/nr_hugepages" > $hugepages/nr_hugepages || true
-	release_machine
+	as_user scancel -u "$test_user"
+	wait_for_nothing
 	rm -rf "$folder"
 }
 
