@@ -251,7 +251,7 @@ static const struct slurm_option sbatch_options[] = {
         {"vm", 0, SLURM_REQUIRED, SLURM_IMAGE},
         {"vm-boot-timeout", 0, SLURM_REQUIRED, SLURM_OK},
         {"vm-console", 0, SLURM_REQUIRED, SLURM_NO},
-        {"vm-disk", 0, SLURM_REQUIRED, SLURM_NO},
+        {"vm-disk", 0, SLURM_REQUIRED, SLURM_PLAIN},
         {"vm-mount", 0, SLURM_REQUIRED, SLURM_MOUNT},
         {"vm-network", 0, SLURM_REQUIRED, SLURM_NO},
         {"wait", 'W', SLURM_NONE, SLURM_OK},

@@ -27,6 +27,7 @@ static const char *const arg_names[ARGS] = {
         [ARG_ALL] = "--all",
         [ARG_ACCOUNT] = "--account",
         [ARG_DIGEST] = "--digest",
+        [ARG_DISK] = "--disk",
 };
 
 static int args_find(const char *name, uint32_t allowed)

@@ -29,6 +29,7 @@ enum arg {
 	ARG_ALL,
 	ARG_ACCOUNT,
 	ARG_DIGEST,
+	ARG_DISK,
 	ARGS
 };
 

@@ -9,8 +9,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,17 +59,28 @@ static bool child_drop_capabilities(void)
 	       memcmp(is, none, sizeof(none)) == 0;
 }
 
+/* To be killed with the parent, which still lives. */
+static bool child_bind(pid_t parent)
+{
+	return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent;
+}
+
+static bool child_set_groups(const struct child *child)
+{
+	return child->groups ? setgroups(child->group_count, child->groups) == 0 : setgroups(1, &child->gid) == 0;
+}
+
 static bool child_become(const struct child *child, pid_t parent)
 {
 	uid_t uids[3];
 	gid_t gids[3];
 
-	if (child->uid == 0 || setgroups(1, &child->gid) < 0 || setresgid(child->gid, child->gid, child->gid) < 0 ||
+	if (child->uid == 0 || !child_set_groups(child) || setresgid(child->gid, child->gid, child->gid) < 0 ||
 	    setresuid(child->uid, child->uid, child->uid) < 0 || !child_drop_capabilities() ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return false;
 	/* a change of ids clears it */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+	if (!child_bind(parent))
 		return false;
 	if (setresuid((uid_t)-1, 0, (uid_t)-1) == 0 || setuid(0) == 0 || getresuid(&uids[0], &uids[1], &uids[2]) < 0 ||
 	    getresgid(&gids[0], &gids[1], &gids[2]) < 0)
@@ -77,22 +91,49 @@ static bool child_become(const struct child *child, pid_t parent)
 	return true;
 }
 
+/*
+ * A copy of the program that nobody may read: of who executes one, the kernel
+ * lets no other process see anything. Its descriptor, or a negative errno:
+ * -ENOEXEC for a script, which its interpreter must read.
+ */
+static int child_hide(const struct child *child)
+{
+	int from = open(child->program, O_RDONLY | O_CLOEXEC);
+	int to = from < 0 ? -1 : memfd_create("program", MFD_CLOEXEC);
+	char magic[4] = "";
+	struct stat st = {0};
+	off_t offset = 0;
+	ssize_t n = to < 0 || fstat(from, &st) < 0 || pread(from, magic, 4, 0) != 4 ? -1 : 1;
+
+	/* a script is read by who executes it */
+	if (n > 0 && memcmp(magic, "\177ELF", 4) != 0)
+		return -ENOEXEC;
+	while (n > 0 && offset < st.st_size)
+		n = sendfile(to, from, &offset, (size_t)(st.st_size - offset));
+	return n <= 0 || fchmod(to, 0711) < 0 ? (errno ? -errno : -EIO) : to;
+}
+
 static _Noreturn void child_exec(const struct child *child, pid_t parent)
 {
 	char *const envp[] = {NULL};
+	int copy = child->hidden ? child_hide(child) : -1;
 
 	if (!child_descriptors(child))
 		_exit(126);
 	child_limit(RLIMIT_FSIZE, child->file_max);
 	child_limit(RLIMIT_AS, child->memory_max);
-	if (!child_become(child, parent)) {
+	if (child->is_roots ? !child_bind(parent) : !child_become(child, parent)) {
 		dprintf(STDERR_FILENO, "cannot become the user %u", child->uid);
 		_exit(126);
 	}
 	harden_reset_signals();
 	if (!child->program)
 		_exit(child->work(child->context));
-	(void)execve(child->program, child->argv, envp);
+	errno = copy < 0 ? -copy : 0;
+	if (copy >= 0)
+		(void)execveat(copy, "", child->argv, envp, AT_EMPTY_PATH);
+	else if (!child->hidden || copy == -ENOEXEC)
+		(void)execve(child->program, child->argv, envp);
 	dprintf(STDERR_FILENO, "cannot execute %s: %s", child->program, strerror(errno));
 	_exit(127);
 }
@@ -134,7 +175,7 @@ static void child_one_line(char *text)
 		*newline = ' ';
 }
 
-static int child_failed(const char *task, int status, char *said, struct failure *why)
+int child_failed(const char *task, int status, char *said, struct failure *why)
 {
 	child_one_line(said);
 	if (status < 0)

@@ -3,6 +3,7 @@
 #ifndef WNODES_HELPER_CHILD_H
 #define WNODES_HELPER_CHILD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -16,6 +17,10 @@ struct child {
 	void *context;
 	uid_t uid; /* not root */
 	gid_t gid;
+	const gid_t *groups; /* besides gid; NULL: none */
+	size_t group_count;
+	bool hidden;    /* its user's other processes may not look into the program, unless that is a script */
+	bool is_roots;  /* a program of the system's that needs root: uid, gid and capabilities stay the caller's */
 	const int *fds; /* stay open in it, under their numbers, besides 0 to 2 */
 	size_t fd_count;
 	int out, err;                  /* its standard output and error; -1: /dev/null */
@@ -34,6 +39,13 @@ pid_t child_start(const struct child *child);
 
 /** Wait for it, ms at most, then kill it; its wait status, or -ETIMEDOUT. */
 int child_wait(pid_t pid, unsigned int ms);
+
+/**
+ * Set why (EXIT_NODE) to "TASK: " and how the child ended: said[], what it
+ * wrote on its standard error, as one line, or its wait status, or a negative
+ * errno. Returns -EIO.
+ */
+int child_failed(const char *task, int status, char *said, struct failure *why);
 
 /**
  * Start it and wait for its end, ms at most. Returns 0 where it ended with 0,

@@ -22,6 +22,8 @@ static const char *asks(const struct args *args)
 		return "--vm-console";
 	if (args->value[ARG_MOUNT])
 		return "--vm-mount";
+	if (args->value[ARG_DISK])
+		return "--vm-disk";
 	return args->value[ARG_BOOT_TIMEOUT] ? "--vm-boot-timeout" : NULL;
 }
 

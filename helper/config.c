@@ -231,6 +231,7 @@ void config_default(struct config *config)
 	        .fetch_virtual_size_max = UINT64_C(2) << 40,
 	        .commands = COMMAND_NAMES,
 	};
+	config_disk_default(&config->disk);
 }
 
 static const char *config_take_network(struct config *config, struct ini_file *file, const char *key, const char *value)
@@ -299,6 +300,8 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 		return config_take_network(config, file, name, value);
 	if (strcmp(section, "mounts") == 0)
 		return config_take_mount(config, file, name, value);
+	if (strcmp(section, "disk") == 0)
+		return config_disk_take(&config->disk, file, name, value);
 	if (strcmp(section, "machine") == 0)
 		return config_machine_take(config, file, name, value);
 	if (config_partition_section(section))
@@ -322,7 +325,8 @@ static const char *config_take_section(void *context, struct ini_file *file, con
 	if (config_partition_section(section))
 		return config_partition_begin(config, file, config_partition_section(section));
 	if (strcmp(section, "site") == 0 || strcmp(section, "policy") == 0 || strcmp(section, "mounts") == 0 ||
-	    strcmp(section, "cache") == 0 || strcmp(section, "fetch") == 0 || strcmp(section, "machine") == 0)
+	    strcmp(section, "cache") == 0 || strcmp(section, "fetch") == 0 || strcmp(section, "disk") == 0 ||
+	    strcmp(section, "machine") == 0)
 		return NULL;
 	if (strncmp(section, "network ", 8) != 0)
 		return ini_file_error(file, "unknown section [%s]", section);
@@ -356,7 +360,7 @@ int config_read(struct config *config, FILE *stream, const char *name, struct fa
 		                   config->network, config->network);
 	if (config->boot_timeout > config->boot_timeout_max)
 		return failure_set(why, EXIT_NODE, "%s: boot_timeout is more than boot_timeout_max", name);
-	return 0;
+	return config_disk_check(&config->disk, name, why);
 }
 
 int config_load(struct config *config, struct failure *why)

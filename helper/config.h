@@ -10,6 +10,7 @@
 
 #include "common/mounts.h"
 #include "common/command_names.h"
+#include "helper/config_disk.h"
 #include "helper/failure.h"
 
 enum accelerator { ACCELERATOR_AUTO, ACCELERATOR_KVM, ACCELERATOR_TCG };
@@ -65,6 +66,7 @@ struct config {
 	struct config_network networks[CONFIG_NETWORKS];
 	unsigned int network_count;
 	struct mounts mounts; /* [mounts] */
+	struct config_disk disk;
 
 	char allow_accounts[CONFIG_LIST], allow_partitions[CONFIG_LIST]; /* "" allows all */
 	uint64_t allow_none;                                             /* enum config_answer */

@@ -45,6 +45,11 @@ const char *ini_file_error(struct ini_file *file, const char *format, ...)
 	return file->text;
 }
 
+int ini_file_line(const struct ini_file *file)
+{
+	return file->value_line;
+}
+
 static struct {
 	void (*report)(void *context, const char *message);
 	void *context;

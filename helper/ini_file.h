@@ -26,6 +26,9 @@ typedef const char *ini_file_section(void *context, struct ini_file *file, const
 /** Format an error text that lives as long as file. */
 const char *ini_file_error(struct ini_file *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/** The line of the value that is being taken. */
+int ini_file_line(const struct ini_file *file);
+
 /**
  * From now on hand each error of a file to report and read on, so that all of
  * them are found; NULL: the first one ends the reading, as it does at first.

@@ -59,7 +59,7 @@ static int launch_say_progress(void *context, const struct cache_progress *progr
 	char message[256];
 
 	cache_progress_text(progress, waiting->image->name, message, sizeof(message));
-	(void)state_fetching(waiting->record, message, waiting->config->fetch_timeout);
+	(void)state_progress(waiting->record, "fetching", message, waiting->config->fetch_timeout);
 	return record_is_cancelled(waiting->record) ? -ECANCELED : 0;
 }
 
@@ -83,6 +83,16 @@ static int launch_wait_for_image(struct record *record, const struct config *con
 	return rc;
 }
 
+/* The disk that the record has; NULL where it is broken. */
+static const struct disk_ops *launch_disk(const struct kv *record, struct disk_request *request)
+{
+	const char *mode = kv_get(record, "disk.mode");
+	int rc = kv_get_u64(record, "disk.size", 1, UINT64_MAX, &request->size);
+
+	request->prealloc = kv_get(record, "disk.prealloc");
+	return mode && request->prealloc && (rc == 0 || rc == -ENOENT) ? disk_find(mode) : NULL;
+}
+
 static int launch_make(struct record *record, struct kv *machine, struct failure *why)
 {
 	static struct config config;
@@ -90,6 +100,7 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 	struct disk_request request = {.config = &config, .image = &image, .record = record};
 	const char *type = kv_get(&record->kv, "network");
 	const struct network_ops *network = type ? network_find(type) : NULL;
+	const struct disk_ops *disk = launch_disk(&record->kv, &request);
 	uint64_t uid = 0, gid = 0;
 	int rc = config_load(&config, why);
 
@@ -106,14 +117,16 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 	if (rc < 0)
 		return rc;
 	(void)state_set(record, "disk", NULL);
-	if (!network || kv_get_u64(&record->kv, "uid", 1, UINT32_MAX - 1, &uid) < 0 ||
+	if (!network || !disk || kv_get_u64(&record->kv, "uid", 1, UINT32_MAX - 1, &uid) < 0 ||
 	    kv_get_u64(&record->kv, "gid", 0, UINT32_MAX - 1, &gid) < 0)
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
 	request.uid = (uid_t)uid;
 	request.gid = (gid_t)gid;
 	rc = network->set_up(record->dirfd, machine, why);
 	if (rc == 0)
-		rc = disk_overlay.make(&request, machine, why);
+		rc = disk->make(&request, machine, why);
+	if (rc == 0)
+		(void)state_progress(record, "disk", NULL, 0);
 	if (rc == 0)
 		rc = machine_describe(record, &config, &image, machine, why);
 	if (rc == 0)

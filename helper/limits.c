@@ -112,16 +112,8 @@ int limits_check_sizes(const struct config *config, const struct image *image, u
 	return 0;
 }
 
-uint64_t limits_overlay(uint64_t disk)
+int limits_claim_disk(const struct config *config, struct record *record, uint64_t bytes, struct failure *why)
 {
-	/* qcow2 with clusters of 64 KiB: 8 bytes of L2 table and 2 of reference count each; header, L1, their rounding
-	 */
-	return disk + disk / 4096 + MIB;
-}
-
-int limits_claim_overlay(const struct config *config, struct record *record, uint64_t disk, struct failure *why)
-{
-	uint64_t bytes = limits_overlay(disk);
 	struct count count = {0};
 	int lock, rc;
 

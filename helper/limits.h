@@ -29,15 +29,12 @@ int limits_claim_machine(const struct config *config, struct record *record, str
 int limits_check_sizes(const struct config *config, const struct image *image, uint64_t file, uint64_t disk,
                        struct failure *why);
 
-/** The most bytes that an overlay over a disk of so many bytes can come to. */
-uint64_t limits_overlay(uint64_t disk);
-
 /**
- * Claim an overlay over a disk of so many bytes, the record's `overlay_bytes`,
- * if all machines' together stay within [policy] overlay_max; where that is no
- * limit, too, so that it can become one while machines run. Returns 0, or
- * -EIO with why (EXIT_NODE).
+ * Claim so many bytes for the machine's disk, the most that it can come to, as
+ * the record's `overlay_bytes`, if all machines' together stay within [policy]
+ * overlay_max; where that is no limit, too, so that it can become one while
+ * machines run. Returns 0, or -EIO with why (EXIT_NODE).
  */
-int limits_claim_overlay(const struct config *config, struct record *record, uint64_t disk, struct failure *why);
+int limits_claim_disk(const struct config *config, struct record *record, uint64_t bytes, struct failure *why);
 
 #endif

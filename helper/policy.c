@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "helper/policy.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -104,6 +105,73 @@ int policy_boot_timeout(const struct config *config, const char *text, uint64_t 
 		                   "--vm-boot-timeout: '%.64s' is not a number of seconds from 1 to %llu", text,
 		                   (unsigned long long)config->boot_timeout_max);
 	return 0;
+}
+
+/* The modes that the site and the image allow, "overlay, raw" and so on. */
+static void disk_modes(const struct config *config, const struct image *image, char *modes)
+{
+	static const char *const all[] = {"overlay", "snapshot", "raw", "block"};
+	size_t used = 0;
+
+	modes[0] = 0;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		size_t length = strlen(all[i]);
+
+		if (!list_has(config->disk.modes, all[i], length) ||
+		    (image->disk_modes[0] && !list_has(image->disk_modes, all[i], length)))
+			continue;
+		(void)str_print(modes + used, CONFIG_DISK_MODES - used, "%s%s", used ? ", " : "", all[i]);
+		used += strlen(modes + used);
+	}
+}
+
+/* The mode of a job that says none: the image's, the site's, or the first that there is. */
+static int disk_default(const struct config *config, const struct image *image, const char *modes,
+                        struct disk_option *disk, struct failure *why)
+{
+	const char *mode = image->disk_mode[0] ? image->disk_mode : config->disk.mode;
+
+	if (list_has(modes, mode, strlen(mode)))
+		return str_print(disk->mode, sizeof(disk->mode), "%s", mode);
+	if (!modes[0] || image->disk_mode[0])
+		return failure_set(why, EXIT_NODE, "image %s: its %s has %s, and modes of [disk] in wnodes.conf are %s",
+		                   image->name, image->disk_mode[0] ? "disk_mode" : "disk_modes",
+		                   image->disk_mode[0] ? image->disk_mode : image->disk_modes, config->disk.modes);
+	return str_print(disk->mode, sizeof(disk->mode), "%.*s", (int)strcspn(modes, ","), modes);
+}
+
+static int disk_prealloc(const struct config *config, struct disk_option *disk, struct failure *why)
+{
+	const char *site = config->disk.prealloc;
+
+	if (!disk->prealloc[0])
+		return str_print(disk->prealloc, sizeof(disk->prealloc), "%s",
+		                 disk_mode_takes_prealloc(disk->mode, site) ? site : "off");
+	return disk_mode_takes_prealloc(disk->mode, disk->prealloc)
+	               ? 0
+	               : failure_set(why, EXIT_USAGE, "--vm-disk: %s, the mode of this job, cannot have prealloc=%s",
+	                             disk->mode, disk->prealloc);
+}
+
+int policy_disk(const struct config *config, const struct image *image, const char *text, struct disk_option *disk,
+                struct failure *why)
+{
+	uint64_t max = config->disk.size_max;
+	char modes[CONFIG_DISK_MODES], problem[128];
+
+	*disk = (struct disk_option){0};
+	if (text && disk_option_parse(disk, text, problem, sizeof(problem)) < 0)
+		return failure_set(why, EXIT_USAGE, "--vm-disk: %s", problem);
+	disk_modes(config, image, modes);
+	if (disk->mode[0] && !list_has(modes, disk->mode, strlen(disk->mode)))
+		return failure_set(why, EXIT_DENIED, "--vm-disk: mode %s is not allowed; image %s has %s here",
+		                   disk->mode, image->name, modes[0] ? modes : "none");
+	if (!disk->mode[0] && disk_default(config, image, modes, disk, why) < 0)
+		return -EIO;
+	if (max && disk->size > max)
+		return failure_set(why, EXIT_DENIED, "--vm-disk: size: the site allows %llu MiB (size_max), not %llu",
+		                   (unsigned long long)(max >> 20), (unsigned long long)(disk->size >> 20));
+	return disk_prealloc(config, disk, why);
 }
 
 /*

@@ -35,6 +35,15 @@ int policy_own_image(const struct config *config, const char *groups, struct fai
  */
 int policy_boot_timeout(const struct config *config, const char *text, uint64_t *seconds, struct failure *why);
 
+/**
+ * The disk of a job that says --vm-disk=text (NULL: nothing), as site and
+ * image allow and default it: mode and prealloc are set, size is what the job
+ * asks for or 0. Returns 0, or with why -EINVAL (EXIT_USAGE), -EACCES
+ * (EXIT_DENIED) or -EIO (EXIT_NODE: site and image contradict each other).
+ */
+int policy_disk(const struct config *config, const struct image *image, const char *text, struct disk_option *disk,
+                struct failure *why);
+
 struct policy_memory {
 	uint64_t job_mib; /* what Slurm allocated; 0 where it allocates no memory */
 	uint64_t limit;   /* bytes the job's cgroup allows; UINT64_MAX is no limit */

@@ -104,6 +104,20 @@ static int prepare_console(struct record *record, const char *console, struct fa
 	return 0;
 }
 
+static int prepare_disk(const struct config *config, const struct image *image, const struct args *args, struct kv *kv,
+                        struct failure *why)
+{
+	struct disk_option disk;
+	int rc = policy_disk(config, image, args->value[ARG_DISK], &disk, why);
+
+	if (rc < 0)
+		return rc;
+	if (kv_set(kv, "disk.mode", disk.mode) < 0 || kv_set(kv, "disk.prealloc", disk.prealloc) < 0 ||
+	    (disk.size && kv_setf(kv, "disk.size", "%" PRIu64, disk.size) < 0))
+		return failure_set(why, EXIT_NODE, "out of memory");
+	return 0;
+}
+
 /* What a job that this one submits is to have, too. */
 static int prepare_inherited(struct kv *kv, const struct args *args, struct failure *why)
 {
@@ -111,7 +125,8 @@ static int prepare_inherited(struct kv *kv, const struct args *args, struct fail
 
 	if (mount && strlen(mount) > KV_VALUE_MAX)
 		return failure_set(why, EXIT_USAGE, "--vm-mount: more than %u bytes", KV_VALUE_MAX);
-	if (kv_set(kv, "vm_mount", mount) < 0 || kv_set(kv, "vm_boot_timeout", args->value[ARG_BOOT_TIMEOUT]) < 0)
+	if (kv_set(kv, "vm_mount", mount) < 0 || kv_set(kv, "vm_boot_timeout", args->value[ARG_BOOT_TIMEOUT]) < 0 ||
+	    kv_set(kv, "vm_disk", args->value[ARG_DISK]) < 0)
 		return failure_set(why, EXIT_NODE, "out of memory");
 	return 0;
 }
@@ -137,6 +152,8 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 		rc = prepare_console(record, args->value[ARG_CONSOLE], why);
 	if (rc == 0)
 		rc = mounts_record(&config, args->value[ARG_MOUNT], kv, why);
+	if (rc == 0)
+		rc = prepare_disk(&config, &image, args, kv, why);
 	if (rc == 0)
 		rc = prepare_inherited(kv, args, why);
 	if (rc == 0)

@@ -80,7 +80,8 @@ static int state_copy(const struct record *record, struct kv *kv)
 	                                   "boot_timeout",   "t.prepared",
 	                                   "slurm_commands", "slurm_images",
 	                                   "vm_mount",       "vm_boot_timeout",
-	                                   "image_entry",    "digest"};
+	                                   "image_entry",    "digest",
+	                                   "vm_disk"};
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -98,7 +99,8 @@ struct change {
 	bool is_state;
 	const struct failure *why; /* NULL where nothing failed */
 	const char *message;       /* of a state that lasts; NULL: none */
-	uint64_t fetch_timeout;
+	bool lasts;                /* its time stays that of its beginning */
+	uint64_t timeout;
 };
 
 static int state_put(struct kv *kv, const struct change *change)
@@ -113,10 +115,13 @@ static int state_put(struct kv *kv, const struct change *change)
 		rc = kv_set(kv, "message", why ? why->message : change->message);
 	if (rc == 0 && why)
 		rc = kv_setf(kv, "code", "%d", why->code);
-	if (rc == 0 && change->fetch_timeout)
-		rc = kv_setf(kv, "fetch_timeout", "%" PRIu64, change->fetch_timeout);
-	/* when it began */
-	if (rc == 0 && !(change->message && kv_get(kv, key)))
+	if (rc == 0 && change->lasts && change->message)
+		rc = kv_setf(kv, "said", "%" PRIu64, clock_wall());
+	if (rc == 0 && change->timeout)
+		rc = kv_setf(kv, "timeout", "%" PRIu64, change->timeout);
+	else if (rc == 0 && change->is_state && !change->lasts)
+		rc = kv_set(kv, "timeout", NULL);
+	if (rc == 0 && !(change->lasts && kv_get(kv, key)))
 		rc = kv_setf(kv, key, "%" PRIu64, clock_wall());
 	return rc;
 }
@@ -150,10 +155,10 @@ int state_set(const struct record *record, const char *state, const struct failu
 	return state_update(record, &change);
 }
 
-int state_fetching(const struct record *record, const char *message, uint64_t timeout)
+int state_progress(const struct record *record, const char *state, const char *message, uint64_t timeout)
 {
 	const struct change change = {
-	        .event = "fetching", .is_state = true, .message = message, .fetch_timeout = timeout};
+	        .event = state, .is_state = true, .message = message, .lasts = true, .timeout = timeout};
 
 	return state_update(record, &change);
 }

@@ -2,8 +2,8 @@
 /*
  * The job's run folder, WNODES_RUNDIR/NODE/JOB: root's, and readable by the
  * job's user alone. Its file `state` (kv) is what tasks and wnodes(1) read:
- * `state` is prepared, allocated, starting, fetching (with
- * `message`, how far it is, and `fetch_timeout` in seconds), disk, booting, ready, failed (with
+ * `state` is prepared, allocated, starting, fetching and disk (while they last, with
+ * `message`, how far it is, `said`, the time of that, and `timeout` in seconds), booting, ready, failed (with
  * `code` and `message`) or ended; `t.NAME` says when, in milliseconds since
  * the epoch. The helper writes it until it executes the monitor.
  */
@@ -30,8 +30,12 @@ int state_make_folder(const struct record *record, uid_t uid, struct failure *wh
  */
 int state_set(const struct record *record, const char *state, const struct failure *why);
 
-/** Say that the job waits for its image, how far that is, and for how many seconds it may. 0 or a negative errno. */
-int state_fetching(const struct record *record, const char *message, uint64_t timeout);
+/**
+ * Say how far the job is in a state that takes its time (fetching, disk), and
+ * for how many seconds it may; message NULL: nothing more to say. Returns 0 or
+ * a negative errno.
+ */
+int state_progress(const struct record *record, const char *state, const char *message, uint64_t timeout);
 
 /** Note the time of an event that is not a state. Returns 0 or a negative errno. */
 int state_mark(const struct record *record, const char *event);

@@ -81,35 +81,44 @@ static void write_lifecycle(struct xml *xml)
 
 static void write_driver(struct xml *xml, const struct machine *machine)
 {
-	bool direct = strcmp(machine->disk_cache, "none") == 0 || strcmp(machine->disk_cache, "directsync") == 0;
-
 	xml_open(xml, "driver");
 	xml_attribute(xml, "name", "qemu");
 	xml_attribute(xml, "type", machine->disk_format);
 	xml_attribute(xml, "cache", machine->disk_cache);
-	/* QEMU refuses native AIO without O_DIRECT */
-	xml_attribute(xml, "io", direct ? "native" : "threads");
-	/* a full overlay folder stops the guest and tells the monitor, instead of EIO in the guest's file system */
-	xml_attribute(xml, "error_policy", "enospace");
-	xml_attribute(xml, "discard", "unmap");
+	xml_attribute(xml, "io", machine->disk_io);
+	/* an error of the node's stops the guest and tells the monitor, instead of EIO in the guest's file system */
+	xml_attribute(xml, "error_policy", "stop");
+	xml_attribute(xml, "discard", machine->disk_discard);
+	if (machine->disk_iothread)
+		xml_attribute(xml, "iothread", "1");
+	xml_close(xml);
+}
+
+static void write_base(struct xml *xml, const struct machine *machine, const char *root)
+{
+	xml_open(xml, "backingStore");
+	if (machine->disk_base) {
+		xml_attribute(xml, "type", "file");
+		xml_leaf(xml, "format", "type", machine->disk_base_format);
+		xml_path(xml, "source", "file", root, NAMESPACE_BASE);
+		/* the terminator: nobody looks into the base for a backing file of its own */
+		xml_leaf(xml, "backingStore", NULL, NULL);
+	}
 	xml_close(xml);
 }
 
 static void write_disk(struct xml *xml, const struct machine *machine, const char *root)
 {
 	xml_open(xml, "disk");
-	xml_attribute(xml, "type", "file");
+	xml_attribute(xml, "type", machine->disk_block ? "block" : "file");
 	xml_attribute(xml, "device", "disk");
 	xml_attribute(xml, "model", virtio_model(machine));
 	write_driver(xml, machine);
-	xml_path(xml, "source", "file", root, NAMESPACE_OVERLAY);
-	xml_open(xml, "backingStore");
-	xml_attribute(xml, "type", "file");
-	xml_leaf(xml, "format", "type", machine->disk_base_format);
-	xml_path(xml, "source", "file", root, NAMESPACE_BASE);
-	/* the terminator: nobody looks into the base for a backing file of its own */
-	xml_leaf(xml, "backingStore", NULL, NULL);
-	xml_close(xml);
+	if (machine->disk_block)
+		xml_path(xml, "source", "dev", root, NAMESPACE_DEVICE);
+	else
+		xml_path(xml, "source", "file", root, NAMESPACE_DISK);
+	write_base(xml, machine, root);
 	xml_open(xml, "target");
 	xml_attribute(xml, "dev", "vda");
 	xml_attribute(xml, "bus", "virtio");
@@ -277,6 +286,8 @@ static void write_domain(struct xml *xml, const struct machine *machine, const c
 	xml_text(xml, "uuid", machine->uuid);
 	domain_write_memory(xml, machine);
 	domain_write_cpus(xml, machine);
+	if (machine->disk_iothread)
+		xml_number(xml, "iothreads", NULL, 1);
 	write_boot(xml, machine, root);
 	write_features(xml, machine);
 	xml_leaf(xml, "clock", "offset", "utc");

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libxml/xmlstring.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "common/str.h"
 
@@ -105,6 +107,14 @@ static const char *read_choice(struct reader *reader, const char *key, const cha
 	if (value)
 		reader_fail(reader, key, "has an unknown value");
 	return value;
+}
+
+static bool read_answer(struct reader *reader, const char *key)
+{
+	static const char *const answers[] = {"yes", "no", NULL};
+	const char *answer = read_choice(reader, key, answers);
+
+	return answer && strcmp(answer, "yes") == 0;
 }
 
 static const char *read_uuid(struct reader *reader)
@@ -299,20 +309,56 @@ static void read_hardware(struct reader *reader, struct machine *machine)
 	read_memory(reader, machine);
 }
 
+/* How QEMU is to use the disk. */
+static void read_disk_driver(struct reader *reader, struct machine *machine)
+{
+	static const char *const formats[] = {"qcow2", "raw", NULL};
+	static const char *const caches[] = {"unsafe", "writeback", "none", "writethrough", "directsync", NULL};
+	static const char *const ios[] = {"threads", "native", "io_uring", NULL};
+	static const char *const discards[] = {"unmap", "ignore", NULL};
+
+	machine->disk_format = read_choice(reader, "disk.format", formats);
+	machine->disk_cache = read_choice(reader, "disk.cache", caches);
+	machine->disk_io = read_choice(reader, "disk.io", ios);
+	machine->disk_discard = read_choice(reader, "disk.discard", discards);
+	machine->disk_iothread = read_answer(reader, "disk.iothread");
+}
+
+/* MAJOR:MINOR */
+static dev_t read_device(struct reader *reader, const char *key)
+{
+	const char *value = read_text(reader, key);
+	unsigned int major = 0, minor = 0;
+	char end;
+
+	if (value && sscanf(value, "%u:%u%c", &major, &minor, &end) != 2)
+		reader_fail(reader, key, "is not MAJOR:MINOR");
+	return makedev(major, minor);
+}
+
 static void read_disk(struct reader *reader, struct machine *machine)
 {
-	static const char *const kinds[] = {"overlay", NULL};
-	static const char *const overlays[] = {"qcow2", NULL};
+	static const char *const kinds[] = {"overlay", "snapshot", "raw", "block", NULL};
+	static const char *const types[] = {"file", "block", NULL};
 	static const char *const bases[] = {"qcow2", "raw", NULL};
-	static const char *const caches[] = {"unsafe", "writeback", "none", "writethrough", "directsync", NULL};
+	const char *kind = read_choice(reader, "disk.kind", kinds);
+	const char *type = read_choice(reader, "disk.type", types);
 
-	(void)read_choice(reader, "disk.kind", kinds);
 	machine->disk_path = read_path(reader, "disk.path", false);
-	machine->disk_format = read_choice(reader, "disk.format", overlays);
-	machine->disk_cache = read_choice(reader, "disk.cache", caches);
-	machine->disk_base = read_path(reader, "disk.base", false);
-	machine->disk_base_format = read_choice(reader, "disk.base_format", bases);
-	machine->disk_base_own = read_optional(reader, "disk.base_own") != NULL;
+	machine->disk_unnamed = kind && strcmp(kind, "snapshot") == 0;
+	machine->disk_block = type && strcmp(type, "block") == 0;
+	if (machine->disk_block)
+		machine->disk_device = read_device(reader, "disk.device");
+	read_disk_driver(reader, machine);
+	if (kind && (machine->disk_unnamed || strcmp(kind, "overlay") == 0)) {
+		machine->disk_base = read_path(reader, "disk.base", false);
+		machine->disk_base_format = read_choice(reader, "disk.base_format", bases);
+		machine->disk_base_own = read_optional(reader, "disk.base_own") != NULL;
+	}
+}
+
+static void read_boot(struct reader *reader, struct machine *machine)
+{
 	machine->seed = read_path(reader, "seed", true);
 	machine->kernel = read_path(reader, "kernel", true);
 	machine->initrd = read_path(reader, "initrd", true);
@@ -405,6 +451,7 @@ int machine_check(struct machine *machine, char *why)
 	read_identity(&reader, machine);
 	read_hardware(&reader, machine);
 	read_disk(&reader, machine);
+	read_boot(&reader, machine);
 	read_place(&reader, machine);
 	machine->virtiofsd = read_path(&reader, "virtiofsd", true);
 	read_mounts(&reader, machine);

@@ -52,7 +52,12 @@ struct machine {
 	uint64_t hugepage_kib; /* 0: ordinary pages */
 	bool memory_prealloc, free_page_reporting;
 	bool console_virtio; /* hvc0; else a UART, ttyS0 */
-	const char *disk_path, *disk_format, *disk_cache, *disk_base, *disk_base_format;
+	const char *disk_path, *disk_format, *disk_cache, *disk_io, *disk_discard; /* QEMU's words */
+	bool disk_unnamed;                        /* the file is to have no name once it is in the namespace */
+	bool disk_block;                          /* a block device; else a file */
+	dev_t disk_device;                        /* its number */
+	bool disk_iothread;                       /* it has a thread of its own in QEMU */
+	const char *disk_base, *disk_base_format; /* NULL: the disk is whole */
 	bool disk_base_own;                    /* the base is a file of the job's user, to be found with his rights */
 	const char *kernel, *initrd, *cmdline; /* NULL: boot from the disk */
 	const char *seed;                      /* a second disk, read-only: an ISO 9660; NULL: none */

@@ -14,6 +14,7 @@
 
 #include "common/str.h"
 #include "monitor/compat.h"
+#include "monitor/disk.h"
 
 #define HARMLESS (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 #define ROOT_OPTIONS "mode=0711,size=32m,nr_inodes=8192"
@@ -280,8 +281,7 @@ static int make_file(const char *part)
 	return 0;
 }
 
-/* Bind a regular file; owner, where it is not -1, must own it. */
-static int bind_file(const char *source, const char *part, bool writable, uid_t owner, char *why)
+int namespace_file(const char *source, const char *part, bool writable, uid_t owner, char *why)
 {
 	char path[PATH_MAX];
 	struct stat st = {0};
@@ -316,17 +316,17 @@ static int bind_own_base(int fd, char *why)
 
 int namespace_files(const struct machine *machine, int base, char *why)
 {
-	int rc = bind_file(machine->disk_path, NAMESPACE_OVERLAY, true, machine->uid, why);
+	int rc = disk_bind(machine, why);
 
 	if (rc == 0 && machine->disk_base_own)
 		rc = bind_own_base(base, why);
-	else if (rc == 0)
-		rc = bind_file(machine->disk_base, NAMESPACE_BASE, false, (uid_t)-1, why);
+	else if (rc == 0 && machine->disk_base)
+		rc = namespace_file(machine->disk_base, NAMESPACE_BASE, false, (uid_t)-1, why);
 	if (rc == 0 && machine->seed)
-		rc = bind_file(machine->seed, NAMESPACE_SEED, false, 0, why);
+		rc = namespace_file(machine->seed, NAMESPACE_SEED, false, 0, why);
 	if (rc == 0 && machine->kernel)
-		rc = bind_file(machine->kernel, NAMESPACE_KERNEL, false, (uid_t)-1, why);
+		rc = namespace_file(machine->kernel, NAMESPACE_KERNEL, false, (uid_t)-1, why);
 	if (rc == 0 && machine->initrd)
-		rc = bind_file(machine->initrd, NAMESPACE_INITRD, false, (uid_t)-1, why);
+		rc = namespace_file(machine->initrd, NAMESPACE_INITRD, false, (uid_t)-1, why);
 	return rc;
 }

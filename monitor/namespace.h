@@ -13,7 +13,9 @@
 
 /* The tmpfs, over the folder of all jobs' sockets: it is short, exists, and hides them. */
 #define NAMESPACE_ROOT WNODES_RUNDIR
-#define NAMESPACE_OVERLAY "disk/overlay"
+#define NAMESPACE_DISK "disk/disk"
+#define NAMESPACE_DEVICES "disk/devices" /* a folder that may have devices, where the disk is one: */
+#define NAMESPACE_DEVICE "disk/devices/disk"
 #define NAMESPACE_BASE "disk/base"
 #define NAMESPACE_SEED "disk/seed"
 #define NAMESPACE_KERNEL "disk/kernel"
@@ -44,10 +46,17 @@ int namespace_root(char *why);
 
 /**
  * Bind the machine's files into NAMESPACE_ROOT, all read-only but the
- * overlay; base is what the disk's base is open on where it is its user's own,
+ * disk; base is what the disk's base is open on where it is its user's own,
  * and is closed. As namespace_enter().
  */
 int namespace_files(const struct machine *machine, int base, char *why);
+
+/**
+ * Bind the regular file at source, whose last part is no symlink, to
+ * NAMESPACE_ROOT/part, which is made; owner, where it is not -1, must own it.
+ * As namespace_enter().
+ */
+int namespace_file(const char *source, const char *part, bool writable, uid_t owner, char *why);
 
 /**
  * Bind the file or folder source, which must not be a symlink, to

@@ -21,6 +21,7 @@
 #include "common/str.h"
 #include "common/wire.h"
 #include "monitor/capabilities.h"
+#include "monitor/disk.h"
 #include "monitor/driver.h"
 #include "monitor/emulator.h"
 #include "monitor/filter.h"
@@ -29,6 +30,7 @@
 #include "monitor/pause.h"
 #include "monitor/privilege.h"
 #include "monitor/relay.h"
+#include "monitor/space.h"
 #include "monitor/virtiofs.h"
 #include "monitor/watch.h"
 
@@ -189,6 +191,15 @@ static void owner_find_shares(struct owner *owner)
 	owner_exit(owner);
 }
 
+/* From here on only this namespace has the file: it goes with QEMU, whatever happens. */
+static void owner_unlink_disk(struct owner *owner, int folder)
+{
+	int rc = folder < 0 ? folder : disk_unlink(owner->machine, folder);
+
+	if (rc < 0)
+		owner_fail(owner, "the name of the machine's disk cannot be removed", strerror(-rc));
+}
+
 /* What must come before libvirt's threads: relay, namespace, capabilities. */
 static void owner_prepare(struct owner *owner, struct capabilities *capabilities)
 {
@@ -197,6 +208,7 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 	const char *step = "";
 	bool readable, readable_virtiofsd;
 	int rc = relay_spawn(machine, &owner->relay, &step);
+	int folder;
 
 	if (rc < 0)
 		owner_fail(owner, step, strerror(-rc));
@@ -210,12 +222,16 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 	pause_open(owner);
 	readable = owner_copy(owner, machine->emulator, EMULATOR_FOLDER);
 	readable_virtiofsd = !machine->virtiofsd || owner_copy(owner, machine->virtiofsd, VIRTIOFS_FOLDER);
+	folder = disk_open_folder(machine);
 	if (namespace_unshare(why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
 	owner_find_shares(owner);
 	if (namespace_enter(machine->kvm, why) < 0 || namespace_files(machine, owner->shares.base, why) < 0 ||
 	    shares_bind(&owner->shares, &machine->mounts, why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
+	space_open(owner);
+	if (machine->disk_unnamed)
+		owner_unlink_disk(owner, folder);
 	if (!readable)
 		owner_cover(owner, machine->emulator, EMULATOR_FOLDER);
 	if (!readable_virtiofsd)
@@ -313,9 +329,11 @@ _Noreturn void owner_run(const struct machine *machine, const struct counters *c
 	        .relay = -1,
 	        .log = -1,
 	        .freezer = -1,
+	        .disk = -1,
 	        .boot_timer = -1,
 	        .end_timer = -1,
 	        .panic_timer = -1,
+	        .space_timer = -1,
 	};
 	struct capabilities capabilities;
 	int rc;
@@ -325,6 +343,7 @@ _Noreturn void owner_run(const struct machine *machine, const struct counters *c
 	owner.domain = owner_create(&owner);
 	capabilities_close(&capabilities);
 	virtiofs_hide(&owner);
+	disk_hide(&own);
 	owner_hand_over(&owner);
 	owner_open_log(&owner);
 	owner.log_start = owner.log < 0 ? 0 : lseek(owner.log, 0, SEEK_END);

@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "monitor/cgroup.h"
 #include "monitor/counters.h"
+#include "monitor/disk.h"
 #include "monitor/owner.h"
 #include "monitor/packet.h"
 #include "monitor/state.h"
@@ -31,6 +32,7 @@ struct reaper {
 	const struct machine *machine;
 	struct counters counters;
 	int owner_socket, signals;
+	int disk;            /* the claim on the machine's block device; -1: none */
 	pid_t owner;         /* 0: it has exited */
 	bool ended;          /* why the machine has ended is written down */
 	bool running;        /* the guest has been started */
@@ -250,6 +252,8 @@ static int reaper_fork(struct reaper *reaper, int lock)
 		close(pair[0]);
 		close(reaper->signals);
 		close(lock);
+		if (reaper->disk >= 0)
+			close(reaper->disk);
 		owner_run(reaper->machine, &reaper->counters, pair[1], self);
 	}
 	close(pair[1]);
@@ -276,11 +280,16 @@ static int reaper_kill(const struct reaper *reaper)
 
 int reaper_run(const struct machine *machine, int lock)
 {
-	struct reaper reaper = {.machine = machine, .owner_socket = -1};
+	struct reaper reaper = {.machine = machine, .owner_socket = -1, .disk = disk_claim(machine)};
 	int rc = 0;
 
 	reaper_mark(&reaper, NULL, "monitor");
 	counters_open(&reaper.counters, machine);
+	if (machine->disk_block && reaper.disk < 0) {
+		reaper_failed(&reaper, EXIT_NODE,
+		              "the machine's block device is gone, or something on the node holds it");
+		return reaper.disk;
+	}
 	reaper.signals = reaper_signals();
 	if (reaper.signals < 0)
 		rc = reaper.signals;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/disk_option.h"
 #include "common/exitcode.h"
 #include "common/mounts.h"
 #include "common/str.h"
@@ -31,7 +32,10 @@ static struct spank_option table[OPTIONS] = {
         [OPTION_BOOT_TIMEOUT] = {"vm-boot-timeout", "SECONDS",
                                  "give up when the virtual machine is not ready SECONDS after its start", 1,
                                  OPTION_BOOT_TIMEOUT, on_option},
-        [OPTION_DISK] = {"vm-disk", "MODE", "not yet available", 1, OPTION_DISK, on_option},
+        [OPTION_DISK] = {"vm-disk", "[MODE][,KEY=VALUE...]",
+                         "the virtual machine's disk: overlay, snapshot, raw or block, with size=SIZE and "
+                         "prealloc=off|metadata|falloc|full",
+                         1, OPTION_DISK, on_option},
         [OPTION_NETWORK] = {"vm-network", "NAME", "not yet available", 1, OPTION_NETWORK, on_option},
         [OPTION_MOUNT] = {"vm-mount", "SRC[:DST][:ro],...",
                           "show the host's directory SRC in the virtual machine, as DST; ro: read only", 1,
@@ -96,7 +100,7 @@ void options_of_job(spank_t spank, struct options *options)
 
 static const char *unavailable(const struct options *options)
 {
-	return options->disk ? "vm-disk" : options->network ? "vm-network" : NULL;
+	return options->network ? "vm-network" : NULL;
 }
 
 const char *options_image(const struct options *options)
@@ -106,7 +110,11 @@ const char *options_image(const struct options *options)
 
 const char *options_needing_machine(const struct options *options)
 {
-	return options->console ? "console" : options->boot_timeout ? "boot-timeout" : options->mount ? "mount" : NULL;
+	if (options->console)
+		return "console";
+	if (options->boot_timeout)
+		return "boot-timeout";
+	return options->mount ? "mount" : options->disk ? "disk" : NULL;
 }
 
 /* A name, or a file's path as the nodes see it. */
@@ -121,6 +129,13 @@ static bool mount_is_wrong(const char *text, char *problem)
 
 	mounts.count = 0;
 	return mounts_parse(&mounts, text, 0, problem) < 0;
+}
+
+static bool disk_is_wrong(const char *text, char *problem, size_t size)
+{
+	struct disk_option option;
+
+	return disk_option_parse(&option, text, problem, size) < 0;
 }
 
 int options_check(const struct options *options, bool has_default, char *why, size_t size)
@@ -147,6 +162,8 @@ int options_check(const struct options *options, bool has_default, char *why, si
 		         BOOT_TIMEOUT_MAX);
 	else if (options->mount && mount_is_wrong(options->mount, problem))
 		snprintf(why, size, "--vm-mount: %.240s", problem);
+	else if (options->disk && disk_is_wrong(options->disk, problem, sizeof(problem)))
+		snprintf(why, size, "--vm-disk: %.240s", problem);
 	str_printable(why);
 	return why[0] ? EXIT_USAGE : 0;
 }

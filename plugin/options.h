@@ -9,11 +9,12 @@
 
 /* What was given; NULL where an option was not. The strings are the plugin's. */
 struct options {
-	const char *image;          /* --vm; `none` for no machine */
-	const char *console;        /* --vm-console, as given, maybe relative */
-	const char *boot_timeout;   /* --vm-boot-timeout, seconds */
-	const char *mount;          /* --vm-mount, SRC[:DST][:ro],… */
-	const char *disk, *network; /* not yet available */
+	const char *image;        /* --vm; `none` for no machine */
+	const char *console;      /* --vm-console, as given, maybe relative */
+	const char *boot_timeout; /* --vm-boot-timeout, seconds */
+	const char *mount;        /* --vm-mount, SRC[:DST][:ro],… */
+	const char *disk;         /* --vm-disk, [MODE][,KEY=VALUE…] */
+	const char *network;      /* not yet available */
 };
 
 /**

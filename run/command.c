@@ -467,6 +467,7 @@ static int make_context(struct run *run, struct kv *state, struct command_contex
 	                                    .image = rc == 0 ? kv_get(state, "image") : NULL,
 	                                    .mount = rc == 0 ? kv_get(state, "vm_mount") : NULL,
 	                                    .boot_timeout = rc == 0 ? kv_get(state, "vm_boot_timeout") : NULL,
+	                                    .disk = rc == 0 ? kv_get(state, "vm_disk") : NULL,
 	                                    .other_images = rc == 0 && kv_get(state, "slurm_images") != NULL};
 	return rc < 0 ? rc : context->job && context->image ? 0 : -ENOENT;
 }

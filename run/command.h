@@ -55,6 +55,7 @@ struct command_context {
 	bool other_images;        /* what it submits may run in another */
 	const char *mount;        /* the job's --vm-mount; NULL: none */
 	const char *boot_timeout; /* its --vm-boot-timeout; NULL: none */
+	const char *disk;         /* its --vm-disk; NULL: none */
 };
 
 /**

@@ -43,6 +43,8 @@ struct run_wait {
 	uint64_t started; /* microseconds of CLOCK_MONOTONIC */
 	uint64_t changed; /* when state was first seen */
 	uint64_t looked;  /* when it was last looked at; 0: not yet */
+	uint64_t said;    /* of a state that lasts: the last time that it said how far it is, by the state's clock */
+	uint64_t heard;   /* when that was first seen */
 };
 
 /* A message and an exit code, where the machine has failed. */
@@ -89,8 +91,8 @@ struct run {
 	sd_event_source *inotify, *timer, *signals;
 	struct run_wait wait;
 	bool shown_waiting;
-	uint64_t fetch_shown; /* when a line about the image's download was last shown; 0: not yet */
-	char image[65];       /* its name in messages; "" before the state told it */
+	uint64_t lasting_shown; /* when a line about what lasts (a download, a copy) was last shown; 0: not yet */
+	char image[65];         /* its name in messages; "" before the state told it */
 
 	int sock;
 	sd_event_source *io;

@@ -20,9 +20,9 @@
 #define START_SECONDS 120U
 #define BOOT_SECONDS_MAX 86400U
 #define BOOT_EXTRA_SECONDS 60U
-#define FETCH_SECONDS_MAX 86400U
-#define FETCH_EXTRA_SECONDS 60U
-#define FETCH_SHOW_SECONDS 5U
+#define LASTING_SECONDS_MAX 86400U
+#define LASTING_EXTRA_SECONDS 60U
+#define LASTING_SHOW_SECONDS 5U
 #define READY_SECONDS 60U
 #define LOST_SECONDS 2U
 
@@ -50,29 +50,43 @@ static enum run_verdict judge_failed(const struct kv *state, struct run_failure 
 	return fail(failure, (int)code, "%s", message ? message : "the VM failed, and nothing says why");
 }
 
+/* Of a state that takes its time: has it, or is there nobody any more who says how far it is? */
+static enum run_verdict judge_lasting(struct run_wait *wait, const struct kv *state, uint64_t now,
+                                      struct run_failure *failure)
+{
+	const char *what = strcmp(wait->state, "disk") == 0 ? "disk was not made" : "image was not fetched";
+	uint64_t timeout, said = 0;
+
+	if (kv_get_u64(state, "timeout", 1, LASTING_SECONDS_MAX, &timeout) < 0)
+		timeout = START_SECONDS - LASTING_EXTRA_SECONDS;
+	(void)kv_get_u64(state, "said", 1, UINT64_MAX, &said);
+	if (said != wait->said || wait->heard < wait->changed)
+		wait->heard = now;
+	wait->said = said;
+	if (now - wait->changed >= (timeout + LASTING_EXTRA_SECONDS) * RUN_SECOND)
+		return fail(failure, EXIT_NODE, "the VM's %s within %" PRIu64 " s, and nothing says why", what,
+		            timeout + LASTING_EXTRA_SECONDS);
+	if (said && kv_get(state, "message") && now - wait->heard >= START_SECONDS * RUN_SECOND)
+		return fail(failure, EXIT_NODE, "the VM's %s: for %u s nothing has said how far it is", what,
+		            START_SECONDS);
+	return RUN_WAIT;
+}
+
 /* The machine is on its way, or there: for how long may it stay so? */
-static enum run_verdict judge_progress(const struct run_wait *wait, const struct kv *state, uint64_t now,
+static enum run_verdict judge_progress(struct run_wait *wait, const struct kv *state, uint64_t now,
                                        struct run_failure *failure)
 {
 	uint64_t seconds = (now - wait->changed) / RUN_SECOND;
 	uint64_t timeout;
 
-	if (strcmp(wait->state, "allocated") == 0 || strcmp(wait->state, "starting") == 0 ||
-	    strcmp(wait->state, "disk") == 0) {
+	if (strcmp(wait->state, "allocated") == 0 || strcmp(wait->state, "starting") == 0) {
 		if (seconds >= START_SECONDS)
 			return fail(failure, EXIT_NODE, "the VM did not start: it has been in state \"%s\" for %u s",
 			            wait->state, START_SECONDS);
 		return RUN_WAIT;
 	}
-	if (strcmp(wait->state, "fetching") == 0) {
-		if (kv_get_u64(state, "fetch_timeout", 1, FETCH_SECONDS_MAX, &timeout) < 0)
-			timeout = START_SECONDS;
-		if (seconds >= timeout + FETCH_EXTRA_SECONDS)
-			return fail(failure, EXIT_NODE,
-			            "the VM's image was not fetched within %" PRIu64 " s, and nothing says why",
-			            timeout + FETCH_EXTRA_SECONDS);
-		return RUN_WAIT;
-	}
+	if (strcmp(wait->state, "fetching") == 0 || strcmp(wait->state, "disk") == 0)
+		return judge_lasting(wait, state, now, failure);
 	if (strcmp(wait->state, "booting") == 0) {
 		if (kv_get_u64(state, "boot_timeout", 1, BOOT_SECONDS_MAX, &timeout) < 0)
 			timeout = START_SECONDS;
@@ -125,6 +139,7 @@ void run_wait_skip(struct run_wait *wait, uint64_t now)
 	if (gap > FROZEN_USEC) {
 		wait->started += gap;
 		wait->changed += wait->changed ? gap : 0;
+		wait->heard += wait->heard ? gap : 0;
 	}
 	wait->looked = now;
 }
@@ -140,16 +155,17 @@ static int load_state(struct run *run, struct kv *state)
 	return rc;
 }
 
-/* How far the image's download is: a line every few seconds, which srun would not pass on without its end. */
-static void show_fetching(struct run *run, const struct kv *state)
+/* How far the image's download or the disk's copy is: a line every few seconds, which srun would not pass on without
+ * its end. */
+static void show_lasting(struct run *run, const struct kv *state)
 {
 	const char *message = kv_get(state, "message");
 	uint64_t now = run_now();
 
-	if (!message || (run->fetch_shown && now - run->fetch_shown < FETCH_SHOW_SECONDS * RUN_SECOND))
+	if (!message || (run->lasting_shown && now - run->lasting_shown < LASTING_SHOW_SECONDS * RUN_SECOND))
 		return;
 	run_say(run, "%s", message);
-	run->fetch_shown = now;
+	run->lasting_shown = now;
 }
 
 /* A line for who sits before a terminal, at each change. */
@@ -160,8 +176,8 @@ static void show_progress(struct run *run, const struct kv *state, const char *b
 
 	if (!run->options.tty || !run_speaks(run))
 		return;
-	if (strcmp(now, "fetching") == 0)
-		show_fetching(run, state);
+	if (strcmp(now, "fetching") == 0 || strcmp(now, "disk") == 0)
+		show_lasting(run, state);
 	if (strcmp(now, before) == 0)
 		return;
 	if (strcmp(now, "disk") == 0)

@@ -44,7 +44,7 @@ fails()
 }
 
 @test "bad and not yet available options: 64 before anything is submitted" {
-	for option in --vm=../x --vm-disk=raw --vm-network=x --vm-mount=x --vm-console=x --vm-boot-timeout=5; do
+	for option in --vm=../x --vm-disk=row --vm-network=x --vm-mount=x --vm-console=x --vm-boot-timeout=5; do
 		extra=(--vm=tiny)
 		[[ $option != --vm=* && $option != --vm-boot* && $option != --vm-cons* ]] || extra=()
 		fails 64 "${option%%=*}" "${extra[@]}" "$option" true

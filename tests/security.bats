@@ -123,7 +123,7 @@ snapshot()
 @test "the owner's other processes cannot dump QEMU, nor take its files out of it" {
 	qemu=$(machine_pid qemu-system)
 	overlay=$(find "$(cluster_folder)/state/overlays" -name "*-$job.*")
-	inside=/proc/$qemu/root$(cluster_folder)/run/disk/overlay
+	inside=/proc/$qemu/root$(cluster_folder)/run/disk/disk
 	[ "$inside" -ef "$overlay" ]
 	grep -qE "^Uid:	$(id -u "$test_user")	" "/proc/$qemu/status"
 	tried=0

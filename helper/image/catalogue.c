@@ -4,7 +4,10 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +18,7 @@
 #include "helper/fs.h"
 #include "helper/image/access.h"
 #include "helper/ini_file.h"
+#include "helper/list.h"
 
 bool image_is_name(const char *text)
 {
@@ -113,6 +117,21 @@ static const char *image_guest(struct image *image, const char *key, const char 
 	return image->transitional || strcmp(value, "modern") == 0 ? NULL : "virtio is modern or transitional";
 }
 
+/* The disks of its machines. */
+static const char *image_disk(struct image *image, struct ini_file *file, const char *key, const char *value)
+{
+	if (strcmp(key, "disk_size") == 0)
+		return image_size(file, key, &image->disk_size, value);
+	if (strcmp(key, "disk_modes") == 0)
+		return config_disk_modes(file, key, image->disk_modes, value);
+	if (strcmp(key, "disk_mode") != 0)
+		return ini_file_error(file, "unknown key '%s' in [image]", key);
+	if (!disk_is_mode(value))
+		return "disk_mode is overlay, snapshot, raw or block";
+	(void)str_print(image->disk_mode, sizeof(image->disk_mode), "%s", value);
+	return NULL;
+}
+
 static const char *image_take(void *context, struct ini_file *file, const char *section, const char *key,
                               const char *value)
 {
@@ -153,7 +172,7 @@ static const char *image_take(void *context, struct ini_file *file, const char *
 		return command_names_parse(value, image->commands) < 0
 		               ? "slurm_commands is yes, no, or a list of commands"
 		               : NULL;
-	return ini_file_error(file, "unknown key '%s' in [image]", key);
+	return image_disk(image, file, key, value);
 }
 
 static const char *image_section(void *context, struct ini_file *file, const char *section)
@@ -210,34 +229,45 @@ int image_read(struct image *image, FILE *stream, const char *name, struct failu
 		return rc;
 	if (!image->kernel[0] && (image->initrd[0] || image->cmdline[0]))
 		return failure_set(why, EXIT_NODE, "%s: initrd and cmdline need a kernel", name);
+	if (image->disk_mode[0] && image->disk_modes[0] &&
+	    !list_has(image->disk_modes, image->disk_mode, strlen(image->disk_mode)))
+		return failure_set(why, EXIT_NODE, "%s: disk_mode = %s is not one of disk_modes, %s", name,
+		                   image->disk_mode, image->disk_modes);
 	return 0;
 }
 
-/* "tiny, debian-wn" into names[size]: what the user may have meant. */
+static int image_is_entry(const struct dirent *entry)
+{
+	size_t length = strlen(entry->d_name);
+
+	return length > 5 && strcmp(entry->d_name + length - 5, ".conf") == 0;
+}
+
+/* "debian-wn, tiny" into names[size]: what the user may have meant; ", ..." where there are more. */
 static void image_names(char *names, size_t size)
 {
-	int fd = fs_open_folder(WNODES_IMAGES_D, 0);
-	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
+	static const char more[] = ", ...";
+	int folder = fs_open_folder(WNODES_IMAGES_D, 0);
+	struct dirent **list = NULL;
+	int count = folder < 0 ? 0 : scandirat(folder, ".", &list, image_is_entry, alphasort);
 	size_t used = 0;
+	bool full = false;
 
 	names[0] = 0;
-	if (!folder) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	while ((entry = readdir(folder)) != NULL) {
-		size_t length = strlen(entry->d_name);
+	for (int i = 0; i < count; i++) {
+		int length = (int)strlen(list[i]->d_name) - 5;
 
-		if (length <= 5 || strcmp(entry->d_name + length - 5, ".conf") != 0)
-			continue;
-		if (str_print(names + used, size - used, "%s%.*s", used ? ", " : "", (int)length - 5, entry->d_name) <
-		    0)
-			break;
-		used += strlen(names + used);
+		full = full || str_print(names + used, size - sizeof(more) - used, "%s%.*s", used ? ", " : "", length,
+		                         list[i]->d_name) < 0;
+		if (!full)
+			used += strlen(names + used);
+		free(list[i]);
 	}
-	closedir(folder);
+	free(list);
+	if (full)
+		(void)str_print(names + used, size - used, "%s", more);
+	if (folder >= 0)
+		close(folder);
 }
 
 /* Load one entry of the catalogue, an alias as it is. */

@@ -9,7 +9,9 @@
 #include <stdio.h>
 
 #include "common/command_names.h"
+#include "common/disk_option.h"
 #include "common/kv.h"
+#include "helper/config_disk.h"
 #include "helper/failure.h"
 
 #define IMAGE_SOURCES 4096U
@@ -39,6 +41,10 @@ struct image {
 	/* who may use it, besides groups (helper/image/access.h); separated by commas, "" is no rule */
 	char users[IMAGE_LIST], accounts[IMAGE_LIST], partitions[IMAGE_LIST];
 	bool own; /* a file of the job's user, in no catalogue (helper/image/own.h) */
+
+	char disk_mode[DISK_WORD_SIZE];     /* of a job that says none; "": the site's */
+	char disk_modes[CONFIG_DISK_MODES]; /* of the site's, those that jobs may ask for; "": all */
+	uint64_t disk_size;                 /* bytes of a job's disk that says no size; 0: the base's */
 };
 
 /** Whether text names an image: NAME or NAME:TAG. */

@@ -76,9 +76,9 @@ int image_own(struct image *image, const struct config *config, const char *path
 	return 0;
 }
 
-/* The gids of GID:NAME,… into gids[NGROUPS_MAX]; their number. */
-static size_t parse_groups(const char *text, gid_t *gids)
+size_t image_own_groups(const struct record *record, gid_t *gids)
 {
+	const char *text = kv_get(&record->kv, "groups");
 	size_t count = 0;
 
 	while (text && *text && count < NGROUPS_MAX) {
@@ -93,7 +93,7 @@ static size_t parse_groups(const char *text, gid_t *gids)
 static bool become_user(const struct record *record, pid_t parent)
 {
 	static gid_t gids[NGROUPS_MAX];
-	size_t count = parse_groups(kv_get(&record->kv, "groups"), gids);
+	size_t count = image_own_groups(record, gids);
 	uint64_t uid, gid;
 
 	if (kv_get_u64(&record->kv, "uid", 1, UINT32_MAX - 1, &uid) < 0 ||

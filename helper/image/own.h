@@ -9,6 +9,7 @@
 #define WNODES_HELPER_IMAGE_OWN_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "helper/config.h"
 #include "helper/failure.h"
@@ -25,6 +26,9 @@ bool image_is_own(const char *text);
  * looked at. Returns 0, or -EINVAL with why (EXIT_USAGE).
  */
 int image_own(struct image *image, const struct config *config, const char *path, struct failure *why);
+
+/** The job's user's groups, of whom he may read the file, into gids[NGROUPS_MAX]; their number. */
+size_t image_own_groups(const struct record *record, gid_t *gids);
 
 /**
  * The bytes of the file and of the disk in it, as the job's user finds them

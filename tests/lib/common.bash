@@ -44,6 +44,21 @@ make_folder()
 	chmod 0755 "$folder"
 }
 
+# serve NAME [HTTPD-ARGUMENTS…]: $folder/www on loopback, its requests in $folder/requests; prints HOST:PORT
+serve()
+{
+	python3 "$common_top/tests/lib/httpd.py" --root "$folder/www" --port-file "$folder/$1.port" \
+		--log "$folder/requests" "${@:2}" > /dev/null 3>&- &
+	echo $! > "$folder/$1.pid"
+	wait_until 10 test -s "$folder/$1.port" && echo "127.0.0.1:$(cat "$folder/$1.port")"
+}
+
+unserve()
+{
+	[ ! -e "$folder/$1.pid" ] || kill "$(cat "$folder/$1.pid")"
+	rm -f "$folder/$1.pid" "$folder/$1.port"
+}
+
 # submit SBATCH-ARGUMENTS…: prints the job's id; its output is dropped unless named
 submit()
 {

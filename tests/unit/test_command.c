@@ -437,10 +437,15 @@ static void a_new_job_has_what_this_one_has(void **state)
 	(void)state;
 	context.mount = "/data:/d:ro,/x";
 	context.boot_timeout = "77";
+	context.disk = "raw,size=5G";
 	judged(&context, "sbatch|--wrap=x",
-	       "sbatch|--wrap=x|--ignore-pbs|--vm-mount=/data:/d:ro,/x|--vm-boot-timeout=77|--vm=tiny");
-	judged(&context, "sbatch|--vm-mount=/data:/d:ro,/x|--vm-boot-timeout=5|--wrap=x",
-	       "sbatch|--vm-boot-timeout=5|--wrap=x|--ignore-pbs|--vm-mount=/data:/d:ro,/x|--vm=tiny");
+	       "sbatch|--wrap=x|--ignore-pbs|--vm-mount=/data:/d:ro,/x|--vm-boot-timeout=77|--vm-disk=raw,size=5G|"
+	       "--vm=tiny");
+	judged(&context, "sbatch|--vm-mount=/data:/d:ro,/x|--vm-boot-timeout=5|--vm-disk=size=6G|--wrap=x",
+	       "sbatch|--vm-boot-timeout=5|--vm-disk=size=6G|--wrap=x|--ignore-pbs|--vm-mount=/data:/d:ro,/"
+	       "x|--vm=tiny");
+	judged(&context, "sbatch|--vm-disk=/etc/x|--wrap=x", NULL);
+	judged(&context, "srun|--vm-disk=raw|x", NULL);
 	judged(&context, "sbatch|--vm-mount=/data:/d|--wrap=x", NULL);
 	judged(&context, "srun|--vm-mount=/data:/d:ro,/x|x", NULL);
 	judged(&context, "srun|x", "srun|--vm=tiny|--|x");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: common/disk_option.o helper/config_disk.o */
 /* links: helper/image/cache.o helper/image/cache_evict.o helper/image/cache_folder.o helper/image/cache_repair.o */
 /* links: helper/image/cache_text.o helper/image/catalogue.o helper/image/fetcher.o helper/image/keeper.o */
 /* links: helper/cgroup.o helper/cgroup_leave.o helper/cgroup_path.o helper/cgroup_hunt.o helper/cgroup_kill.o */

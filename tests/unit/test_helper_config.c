@@ -2,6 +2,7 @@
 /* links: helper/config.o helper/ini_file.o helper/failure.o helper/fs.o helper/list.o common/str.o common/mounts.o */
 /* links: helper/network/network.o helper/network/user.o helper/network/none.o helper/image/catalogue.o common/kv.o */
 /* links: helper/machine.o helper/state.o helper/record.o helper/journal.o */
+/* links: helper/config_disk.o common/disk_option.o */
 /* links: common/command_names.o helper/config_partition.o helper/image/access.o */
 /* links: helper/config_machine.o */
 /* libs: -linih */
@@ -120,6 +121,79 @@ static void errors_have_file_and_line(void **state)
 	assert_string_equal(config_says("[site]\n  [policy]\n"), "F:2: a section's heading begins its line");
 	assert_string_equal(config_says("[site\n"), "F:1: not a section's heading");
 	assert_string_equal(config_says("[site]\nemulator = /a\x01\n"), "F:2: a control character");
+}
+
+static void disks_are_checked(void **state)
+{
+	(void)state;
+	assert_string_equal(config_says("[disk]\nmode = raw\nmodes = raw, overlay\nprealloc = falloc\ncache = none\n"
+	                                "io = native\niothread = yes\ndiscard = ignore\ncluster_size = 2M\n"
+	                                "extended_l2 = yes\nsize_max = 10G\n"),
+	                    "");
+	assert_string_equal(config.disk.mode, "raw");
+	assert_string_equal(config.disk.modes, "raw, overlay");
+	assert_string_equal(config.disk.io, "native");
+	assert_true(config.disk.iothread);
+	assert_true(config.disk.extended_l2);
+	assert_int_equal(config.disk.cluster_size, 2 << 20);
+	assert_int_equal(config.disk.size_max, UINT64_C(10) << 30);
+	assert_string_equal(config_says("\n"), "");
+	assert_string_equal(config.disk.mode, "overlay");
+	assert_string_equal(config.disk.modes, "overlay, snapshot, raw");
+	assert_string_equal(config.disk.cache, "unsafe");
+	assert_string_equal(config_says("[disk]\nmode = block\ndevices = /dev/sdb1, /dev/sdc1\n"), "");
+	assert_string_equal(config.disk.modes, "overlay, snapshot, raw, block");
+	assert_string_equal(config.disk.devices, "/dev/sdb1,/dev/sdc1");
+	assert_string_equal(config_says("[disk]\nmodes = overlay, block\nthin_pool = vg0/thin\n"), "");
+	assert_string_equal(config.disk.thin_pool, "vg0/thin");
+}
+
+static void bad_disks_have_file_and_line(void **state)
+{
+	static const char *const wrong[][2] = {
+	        {"mode = row\n", "F:2: mode is overlay, snapshot, raw or block"},
+	        {"modes = overlay raw\n", "F:2: modes is a list of overlay, snapshot, raw and block"},
+	        {"modes = overlay,\n", "F:2: modes is a list of overlay, snapshot, raw and block"},
+	        {"iothread = 1\n", "F:2: iothread is yes or no"},
+	        {"cluster_size = 5K\n", "F:2: cluster_size: '5K' is not a power of two from 4K to 2M"},
+	        {"cluster_size = 4M\n", "F:2: cluster_size: '4M' is not a power of two from 4K to 2M"},
+	        {"size_max = 1\n", "F:2: size_max: '1' is not a size from 1M to 1024T, or 0 for no limit"},
+	        {"devices = /dev/a, b\n", "F:2: devices is a list of absolute paths separated by commas"},
+	        {"devices = /dev/a, /dev/a\n", "F:2: devices: /dev/a is given twice"},
+	        {"thin_pool = a/b/c\n", "F:2: thin_pool: 'a/b/c' is not VG/POOL, two names of LVM"},
+	        {"size = 1G\n", "F:2: unknown key 'size' in [disk]"},
+	        {"io = native\n", "F:2: io = native needs cache = none or directsync, not unsafe"},
+	        {"io = native\n\ncache = writeback\n",
+	         "F:4: io = native needs cache = none or directsync, not writeback"},
+	        {"prealloc = full\n", "F:2: prealloc = full needs extended_l2 = yes"},
+	        {"mode = raw\nprealloc = metadata\n", "F:3: mode = raw cannot have prealloc = metadata"},
+	        {"extended_l2 = yes\ncluster_size = 8K\n",
+	         "F:3: extended_l2 = yes needs a cluster_size from 16K to 2M"},
+	        {"mode = block\n", "F:2: mode block needs devices or thin_pool"},
+	        {"modes = overlay, block\n", "F:2: mode block needs devices or thin_pool"},
+	        {"devices = /dev/a\nthin_pool = a/b\n", "F:3: devices and thin_pool: give one of them"},
+	        {"modes = raw\n", "F:2: mode = overlay is not one of modes, raw"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char text[128];
+
+		(void)snprintf(text, sizeof(text), "[disk]\n%s", wrong[i][0]);
+		assert_string_equal(config_says(text), wrong[i][1]);
+	}
+	assert_string_equal(image_says("[image]\nsource = file:///x\ndisk_mode = row\n"),
+	                    "I:3: disk_mode is overlay, snapshot, raw or block");
+	assert_string_equal(image_says("[image]\nsource = file:///x\ndisk_modes = a\n"),
+	                    "I:3: disk_modes is a list of overlay, snapshot, raw and block");
+	assert_string_equal(image_says("[image]\nsource = file:///x\ndisk_size = big\n"),
+	                    "I:3: disk_size: 'big' is not a size");
+	assert_string_equal(image_says("[image]\nsource = file:///x\ndisk_mode = raw\ndisk_modes = overlay\n"),
+	                    "I: disk_mode = raw is not one of disk_modes, overlay");
+	assert_string_equal(image_says("[image]\nsource = file:///x\ndisk_mode = raw\ndisk_modes = overlay, raw\n"
+	                               "disk_size = 20G\n"),
+	                    "");
+	assert_int_equal(image.disk_size, UINT64_C(20) << 30);
 }
 
 static void policy_is_checked(void **state)
@@ -478,6 +552,7 @@ static void all_errors_of_a_file_can_be_had(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(disks_are_checked),         cmocka_unit_test(bad_disks_have_file_and_line),
 	        cmocka_unit_test(reads_a_whole_file),        cmocka_unit_test(an_empty_file_is_the_defaults),
 	        cmocka_unit_test(errors_have_file_and_line), cmocka_unit_test(networks_are_checked),
 	        cmocka_unit_test(machines_are_placed),       cmocka_unit_test(contradictions_are_found_in_their_line),

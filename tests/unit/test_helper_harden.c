@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: helper/harden.o helper/fs.o helper/journal.o helper/failure.o helper/child.o helper/disk/overlay.o */
+/* links: common/disk_option.o helper/config_disk.o */
+/* links: helper/harden.o helper/fs.o helper/journal.o helper/failure.o helper/child.o helper/disk/file.o */
 /* links: helper/image/own.o helper/limits.o helper/record.o helper/image/catalogue.o helper/image/access.o */
 /* links: helper/ini_file.o helper/list.o helper/disk/base.o common/command_names.o */
 /* libs: -linih */
@@ -28,7 +29,7 @@
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "helper/clock.h"
-#include "helper/disk/disk.h"
+#include "helper/disk/file.h"
 #include "helper/harden.h"
 
 /* A child's standard error: a pipe in which nothing more fits, and whose description does wait. */
@@ -185,7 +186,7 @@ static int teardown(void **state)
 	return rmdir(folder);
 }
 
-static void an_overlay_is_emptied_and_removed(void **state)
+static void a_disk_is_emptied_and_removed(void **state)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
 	struct stat st;
@@ -193,14 +194,14 @@ static void an_overlay_is_emptied_and_removed(void **state)
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	assert_int_equal(disk_overlay.remove(file), 0);
+	assert_int_equal(file_remove(file), 0);
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(st.st_size, 0);
 	assert_int_equal(st.st_nlink, 0);
 	assert_int_equal(st.st_uid, 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	close(fd);
-	assert_int_equal(disk_overlay.remove(file), 0);
+	assert_int_equal(file_remove(file), 0);
 }
 
 /* A child that holds a lease of the user's on the file, and ends after ms (never: 0): no fcntl frees one of root's
@@ -244,7 +245,7 @@ static void leases_are_waited_for(void **state)
 		uint64_t begin = clock_steady();
 		struct stat st;
 
-		assert_int_equal(disk_overlay.remove(file), 0);
+		assert_int_equal(file_remove(file), 0);
 		assert_int_equal(access(file, F_OK), -1);
 		assert_int_equal(fstat(fd, &st), 0);
 		assert_int_equal(st.st_size, holds[i] ? 0 : 8192);
@@ -265,14 +266,14 @@ static void what_has_other_names_is_not_emptied(void **state)
 	(void)state;
 	(void)snprintf(other, sizeof(other), "%s.other", file);
 	assert_int_equal(link(file, other), 0);
-	assert_int_equal(disk_overlay.remove(file), 0);
+	assert_int_equal(file_remove(file), 0);
 	assert_int_equal(access(file, F_OK), -1);
 	assert_int_equal(stat(other, &st), 0);
 	assert_int_equal(st.st_size, 8192);
 	assert_int_equal(st.st_uid, geteuid() == 0 ? USER : geteuid());
 	assert_int_equal(unlink(other), 0);
 	assert_int_equal(symlink("/etc/passwd", file), 0);
-	assert_int_equal(disk_overlay.remove(file), 0);
+	assert_int_equal(file_remove(file), 0);
 	assert_int_equal(lstat(file, &st), -1);
 }
 
@@ -282,7 +283,7 @@ int main(void)
 	        cmocka_unit_test(a_full_pipe_costs_a_second_once),
 	        cmocka_unit_test(deadlines_hold_with_a_full_pipe),
 	        cmocka_unit_test(priorities_are_reset),
-	        cmocka_unit_test_setup_teardown(an_overlay_is_emptied_and_removed, setup, teardown),
+	        cmocka_unit_test_setup_teardown(a_disk_is_emptied_and_removed, setup, teardown),
 	        cmocka_unit_test_setup_teardown(leases_are_waited_for, setup, teardown),
 	        cmocka_unit_test_setup_teardown(what_has_other_names_is_not_emptied, setup, teardown),
 	};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/policy.o helper/list.o helper/failure.o helper/args.o helper/identity.o common/str.o common/kv.o */
+/* links: common/disk_option.o helper/config_disk.o */
 /* links: helper/limits.o helper/record.o helper/fs.o helper/image/own.o helper/disk/base.o */
 /* links: helper/image/catalogue.o helper/image/access.o helper/ini_file.o common/command_names.o */
 /* libs: -linih */
@@ -298,7 +299,72 @@ static void sizes_of_images(void **state)
 	image.own = true;
 	assert_int_equal(limits_check_sizes(&config, &image, 1, 60 << 20, &why), -EINVAL);
 	assert_int_equal(why.code, EXIT_USAGE);
-	assert_true(limits_overlay(UINT64_C(1) << 40) > (UINT64_C(1) << 40) + (UINT64_C(1) << 40) / 65536 * 10);
+}
+
+static int disk_of(const char *text, struct disk_option *disk)
+{
+	why = (struct failure){0};
+	return policy_disk(&config, &image, text, disk, &why);
+}
+
+static void a_disk_is_the_jobs_the_images_or_the_sites(void **state)
+{
+	struct disk_option disk;
+
+	(void)state;
+	config_disk_default(&config.disk);
+	(void)snprintf(config.disk.modes, sizeof(config.disk.modes), "overlay,snapshot , raw");
+	assert_int_equal(disk_of(NULL, &disk), 0);
+	assert_string_equal(disk.mode, "overlay");
+	assert_string_equal(disk.prealloc, "off");
+	assert_int_equal(disk.size, 0);
+	assert_int_equal(disk_of("raw,size=2G,prealloc=falloc", &disk), 0);
+	assert_string_equal(disk.mode, "raw");
+	assert_string_equal(disk.prealloc, "falloc");
+	assert_int_equal(disk.size, UINT64_C(2) << 30);
+	(void)snprintf(image.disk_mode, sizeof(image.disk_mode), "snapshot");
+	(void)snprintf(config.disk.prealloc, sizeof(config.disk.prealloc), "metadata");
+	assert_int_equal(disk_of("size=1G", &disk), 0);
+	assert_string_equal(disk.mode, "snapshot");
+	assert_string_equal(disk.prealloc, "metadata");
+	/* the site's preallocation is for the modes that have it */
+	assert_int_equal(disk_of("raw", &disk), 0);
+	assert_string_equal(disk.prealloc, "off");
+	image.disk_mode[0] = 0;
+	(void)snprintf(image.disk_modes, sizeof(image.disk_modes), "raw, snapshot, block");
+	assert_int_equal(disk_of(NULL, &disk), 0);
+	assert_string_equal(disk.mode, "snapshot");
+}
+
+static void a_disk_that_is_not_allowed_is_denied(void **state)
+{
+	struct disk_option disk;
+
+	(void)state;
+	config_disk_default(&config.disk);
+	config.disk.size_max = UINT64_C(2) << 30;
+	(void)snprintf(config.disk.modes, sizeof(config.disk.modes), "overlay, raw");
+	assert_int_equal(disk_of("snapshot", &disk), -EACCES);
+	assert_string_equal(why.message, "--vm-disk: mode snapshot is not allowed; image tiny has overlay, raw here");
+	assert_int_equal(why.code, EXIT_DENIED);
+	assert_int_equal(disk_of("size=2G", &disk), 0);
+	assert_int_equal(disk_of("size=2049M", &disk), -EACCES);
+	assert_string_equal(why.message, "--vm-disk: size: the site allows 2048 MiB (size_max), not 2049");
+	assert_int_equal(disk_of("rew", &disk), -EINVAL);
+	(void)snprintf(image.disk_mode, sizeof(image.disk_mode), "raw");
+	assert_int_equal(disk_of("prealloc=metadata", &disk), -EINVAL);
+	assert_string_equal(why.message, "--vm-disk: raw, the mode of this job, cannot have prealloc=metadata");
+	(void)snprintf(image.disk_mode, sizeof(image.disk_mode), "block");
+	assert_int_equal(disk_of(NULL, &disk), -EIO);
+	assert_int_equal(why.code, EXIT_NODE);
+	assert_int_equal(disk_of("overlay", &disk), 0);
+	image.disk_mode[0] = 0;
+	(void)snprintf(image.disk_modes, sizeof(image.disk_modes), "snapshot");
+	assert_int_equal(disk_of(NULL, &disk), -EIO);
+	assert_string_equal(
+	        why.message,
+	        "image tiny: its disk_modes has snapshot, and modes of [disk] in wnodes.conf are overlay, raw");
+	assert_int_equal(disk_of("overlay", &disk), -EACCES);
 }
 
 static void a_users_file_is_what_it_is_called(void **state)
@@ -329,6 +395,8 @@ static void a_users_file_is_what_it_is_called(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup(a_disk_is_the_jobs_the_images_or_the_sites, setup),
+	        cmocka_unit_test_setup(a_disk_that_is_not_allowed_is_denied, setup),
 	        cmocka_unit_test_setup(without_a_policy_everybody, setup),
 	        cmocka_unit_test_setup(users_and_groups, setup),
 	        cmocka_unit_test_setup(groups_of_an_image, setup),

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -199,6 +200,51 @@ static void a_child_is_the_user_for_a_bounded_time(void **state)
 	assert_string_equal(child_says(NULL, does_well, &zero, 0), "It: cannot become the user 0");
 }
 
+static int looks_into(void *context)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", *(int *)context);
+	return open(path, O_RDONLY | O_DIRECTORY) >= 0;
+}
+
+/* Whether its user's other processes may look into such a child; -1 where it could not be tried. */
+static int is_open_to_its_user(bool hidden)
+{
+	char *const argv[] = {"sleep", "10", NULL};
+	struct child sleeper = {.program = "/bin/sleep",
+	                        .argv = argv,
+	                        .uid = USER,
+	                        .gid = USER + 1,
+	                        .hidden = hidden,
+	                        .out = -1,
+	                        .err = -1};
+	int pid = child_start(&sleeper), status;
+	const struct child looker = {
+	        .work = looks_into, .context = &pid, .uid = USER, .gid = USER + 1, .out = -1, .err = -1};
+	char path[64], program[64] = "";
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	for (int i = 0; i < 1000 && !strstr(program, hidden ? "memfd:" : "sleep"); i++) {
+		(void)usleep(1000);
+		memset(program, 0, sizeof(program));
+		(void)!readlink(path, program, sizeof(program) - 1);
+	}
+	status = child_wait(child_start(&looker), 1000);
+	(void)kill(pid, SIGKILL);
+	(void)child_wait(pid, 1000);
+	return WIFEXITED(status) && strstr(program, hidden ? "memfd:" : "sleep") ? WEXITSTATUS(status) : -1;
+}
+
+static void a_hidden_program_is_closed_to_its_user(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(is_open_to_its_user(false), 1);
+	assert_int_equal(is_open_to_its_user(true), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +252,7 @@ int main(void)
 	        cmocka_unit_test(what_cannot_be_said_in_it_is_refused),
 	        cmocka_unit_test(the_network_is_the_machines),
 	        cmocka_unit_test(a_child_is_the_user_for_a_bounded_time),
+	        cmocka_unit_test(a_hidden_program_is_closed_to_its_user),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

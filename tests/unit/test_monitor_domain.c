@@ -36,6 +36,8 @@ static const struct machine plain = {
         .disk_path = "/o/disk.qcow2",
         .disk_format = "qcow2",
         .disk_cache = "unsafe",
+        .disk_io = "threads",
+        .disk_discard = "unmap",
         .disk_base = "/i/base",
         .disk_base_format = "raw",
         .network_user = true,
@@ -271,7 +273,7 @@ static void the_disk_is_a_closed_chain_below_the_root(void **state)
 	struct parsed parsed = parse(&plain);
 
 	(void)state;
-	expect(&parsed, "/domain/devices/disk/source/@file", ROOT "/disk/overlay");
+	expect(&parsed, "/domain/devices/disk/source/@file", ROOT "/disk/disk");
 	expect(&parsed, "/domain/devices/disk/driver/@cache", "unsafe");
 	expect(&parsed, "/domain/devices/disk/driver/@io", "threads");
 	expect(&parsed, "/domain/devices/disk/backingStore/source/@file", ROOT "/disk/base");
@@ -281,15 +283,47 @@ static void the_disk_is_a_closed_chain_below_the_root(void **state)
 	done(&parsed);
 }
 
-static void native_io_needs_direct_access(void **state)
+static void the_driver_is_as_the_site_says(void **state)
+{
+	struct machine machine = plain;
+	struct parsed parsed = parse(&machine);
+
+	(void)state;
+	expect(&parsed, "count(/domain/iothreads | //driver/@iothread)", "0");
+	expect(&parsed, "/domain/devices/disk/driver/@discard", "unmap");
+	done(&parsed);
+	machine.disk_cache = "none";
+	machine.disk_io = "native";
+	machine.disk_discard = "ignore";
+	machine.disk_iothread = true;
+	parsed = parse(&machine);
+	expect(&parsed, "/domain/devices/disk/driver/@cache", "none");
+	expect(&parsed, "/domain/devices/disk/driver/@io", "native");
+	expect(&parsed, "/domain/devices/disk/driver/@discard", "ignore");
+	expect(&parsed, "/domain/devices/disk/driver/@iothread", "1");
+	expect(&parsed, "/domain/iothreads", "1");
+	done(&parsed);
+}
+
+static void a_whole_disk_has_no_chain(void **state)
 {
 	struct machine machine = plain;
 	struct parsed parsed;
 
 	(void)state;
-	machine.disk_cache = "none";
+	machine.disk_base = NULL;
+	machine.disk_format = "raw";
 	parsed = parse(&machine);
-	expect(&parsed, "/domain/devices/disk/driver/@io", "native");
+	expect(&parsed, "/domain/devices/disk/@type", "file");
+	expect(&parsed, "/domain/devices/disk/driver/@type", "raw");
+	expect(&parsed, "count(/domain/devices/disk/backingStore)", "1");
+	expect(&parsed, "count(/domain/devices/disk/backingStore/node())", "0");
+	done(&parsed);
+	machine.disk_block = true;
+	parsed = parse(&machine);
+	expect(&parsed, "/domain/devices/disk/@type", "block");
+	expect(&parsed, "/domain/devices/disk/source/@dev", ROOT "/disk/devices/disk");
+	expect(&parsed, "count(/domain/devices/disk/source/@file)", "0");
 	done(&parsed);
 }
 
@@ -385,7 +419,8 @@ int main(void)
 	        cmocka_unit_test(the_balloon_only_reports),
 	        cmocka_unit_test(the_console_may_be_virtio),
 	        cmocka_unit_test(the_disk_is_a_closed_chain_below_the_root),
-	        cmocka_unit_test(native_io_needs_direct_access),
+	        cmocka_unit_test(the_driver_is_as_the_site_says),
+	        cmocka_unit_test(a_whole_disk_has_no_chain),
 	        cmocka_unit_test(texts_are_escaped),
 	        cmocka_unit_test(without_a_network_there_is_no_interface),
 	        cmocka_unit_test(host_directories_have_a_device_each),

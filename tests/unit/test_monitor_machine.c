@@ -20,6 +20,7 @@ static const char description[] =
         "emulator=/usr/bin/qemu-system-x86_64\nmachine=q35\nvirtio=modern\nvcpus=2\n"
         "topology.sockets=1\ntopology.cores=2\ntopology.threads=1\nconsole_type=serial\n"
         "memory_mib=512\ntb_cache_mib=64\ndisk.kind=overlay\ndisk.path=/o/n1-17.qcow2\ndisk.format=qcow2\n"
+        "disk.type=file\ndisk.io=threads\ndisk.iothread=no\ndisk.discard=unmap\n"
         "disk.cache=unsafe\ndisk.base=/i/base.qcow2\ndisk.base_format=qcow2\n"
         "kernel=/i/kernel\ninitrd=/i/initrd\ncmdline=console=ttyS0 quiet\nnetwork=user\n"
         "console=/home/tester/console\nboot_timeout=300\nrun_dir=/run/wnodes/n1/17\n"
@@ -76,12 +77,13 @@ static void what_is_optional_may_be_missing(void **state)
 static void what_is_missing_is_named(void **state)
 {
 	static const char *const keys[] = {
-	        "job",          "restart",     "node",      "name",        "uuid",
-	        "image",        "uid",         "gid",       "user",        "groups",
-	        "emulator",     "accelerator", "machine",   "vcpus",       "memory_mib",
-	        "tb_cache_mib", "disk.kind",   "disk.path", "disk.format", "disk.cache",
-	        "disk.base",    "network",     "virtio",    "run_dir",     "disk.base_format",
-	        "boot_timeout", "cache_dir",   "lock",
+	        "job",          "restart",       "node",      "name",        "uuid",
+	        "image",        "uid",           "gid",       "user",        "groups",
+	        "emulator",     "accelerator",   "machine",   "vcpus",       "memory_mib",
+	        "tb_cache_mib", "disk.kind",     "disk.path", "disk.format", "disk.cache",
+	        "disk.base",    "network",       "virtio",    "run_dir",     "disk.base_format",
+	        "boot_timeout", "cache_dir",     "lock",      "disk.type",   "disk.io",
+	        "disk.discard", "disk.iothread",
 	};
 	char why[MACHINE_WHY_MAX];
 
@@ -124,7 +126,12 @@ static void what_is_wrong_is_named(void **state)
 	        {"hugepage_kib", "4"},
 	        {"console_type", "spice"},
 	        {"tb_cache_mib", "0"},
-	        {"disk.kind", "raw"},
+	        {"disk.kind", "cow"},
+	        {"disk.type", "network"},
+	        {"disk.io", "aio"},
+	        {"disk.iothread", "1"},
+	        {"disk.discard", "on"},
+	        {"disk.format", "vmdk"},
 	        {"disk.path", "relative"},
 	        {"disk.path", "/o/../etc/shadow"},
 	        {"disk.cache", "fast"},
@@ -250,6 +257,32 @@ static void directories_come_after_those_they_lie_in(void **state)
 	machine_free(&machine);
 }
 
+static void a_raw_disk_has_no_base(void **state)
+{
+	struct machine machine = {0};
+	char why[MACHINE_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(kv_parse(&machine.kv, description, sizeof(description) - 1), 0);
+	assert_int_equal(kv_set(&machine.kv, "disk.kind", "block"), 0);
+	assert_int_equal(kv_set(&machine.kv, "disk.type", "block"), 0);
+	assert_int_equal(kv_set(&machine.kv, "disk.device", "7:x"), 0);
+	assert_int_equal(machine_check(&machine, why), -EINVAL);
+	free(machine.group_ids);
+	assert_int_equal(kv_set(&machine.kv, "disk.device", "7:3"), 0);
+	assert_int_equal(kv_set(&machine.kv, "disk.format", "raw"), 0);
+	assert_int_equal(machine_check(&machine, why), 0);
+	assert_null(machine.disk_base);
+	assert_true(machine.disk_block);
+	assert_false(machine.disk_unnamed);
+	free(machine.group_ids);
+	assert_int_equal(kv_set(&machine.kv, "disk.kind", "snapshot"), 0);
+	assert_int_equal(machine_check(&machine, why), 0);
+	assert_true(machine.disk_unnamed);
+	assert_string_equal(machine.disk_base, "/i/base.qcow2");
+	machine_free(&machine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +295,7 @@ int main(void)
 	        cmocka_unit_test(a_kernel_goes_with_initrd_and_cmdline),
 	        cmocka_unit_test(cgroup_v2_has_one_folder),
 	        cmocka_unit_test(directories_come_after_those_they_lie_in),
+	        cmocka_unit_test(a_raw_disk_has_no_base),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

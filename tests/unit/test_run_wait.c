@@ -91,18 +91,40 @@ static void booting_has_its_own_time(void **state)
 	assert_int_equal(judge(&wait, "state=ready\n", 0, 521), RUN_FAIL);
 }
 
-static void a_download_has_its_own_time(void **state)
+static void a_download_and_a_copy_have_their_own_time(void **state)
 {
 	struct run_wait wait = {.started = START};
 
 	(void)state;
-	assert_int_equal(judge(&wait, "state=fetching\nfetch_timeout=3600\n", 0, 0), RUN_WAIT);
-	assert_int_equal(judge(&wait, "state=fetching\nfetch_timeout=3600\n", 0, 3659), RUN_WAIT);
-	assert_int_equal(judge(&wait, "state=fetching\nfetch_timeout=3600\n", 0, 3660), RUN_FAIL);
+	assert_int_equal(judge(&wait, "state=fetching\ntimeout=3600\n", 0, 0), RUN_WAIT);
+	assert_int_equal(judge(&wait, "state=fetching\ntimeout=3600\n", 0, 3659), RUN_WAIT);
+	assert_int_equal(judge(&wait, "state=fetching\ntimeout=3600\n", 0, 3660), RUN_FAIL);
 	assert_int_equal(failure.code, 75);
-	assert_int_equal(judge(&wait, "state=booting\nboot_timeout=10\n", 0, 3661), RUN_CONNECT);
-	assert_int_equal(judge(&wait, "state=booting\nboot_timeout=10\n", 0, 3730), RUN_CONNECT);
-	assert_int_equal(judge(&wait, "state=booting\nboot_timeout=10\n", 0, 3731), RUN_FAIL);
+	assert_int_equal(judge(&wait, "state=disk\n", 0, 3661), RUN_WAIT);
+	assert_int_equal(judge(&wait, "state=disk\nmessage=half\ntimeout=600\n", 0, 4320), RUN_WAIT);
+	assert_int_equal(judge(&wait, "state=disk\nmessage=half\ntimeout=600\n", 0, 4321), RUN_FAIL);
+	assert_int_equal(failure.code, 75);
+	assert_int_equal(judge(&wait, "state=booting\nboot_timeout=10\n", 0, 4322), RUN_CONNECT);
+	assert_int_equal(judge(&wait, "state=booting\nboot_timeout=10\n", 0, 4391), RUN_CONNECT);
+	assert_int_equal(judge(&wait, "state=booting\nboot_timeout=10\n", 0, 4392), RUN_FAIL);
+}
+
+static void what_lasts_is_heard_of(void **state)
+{
+	struct run_wait wait = {.started = START};
+
+	(void)state;
+	assert_int_equal(judge(&wait, "state=disk\n", 0, 0), RUN_WAIT);
+	assert_int_equal(judge(&wait, "state=disk\nmessage=1 %\nsaid=1000\ntimeout=3600\n", 0, 100), RUN_WAIT);
+	assert_int_equal(judge(&wait, "state=disk\nmessage=1 %\nsaid=2000\ntimeout=3600\n", 0, 219), RUN_WAIT);
+	assert_int_equal(judge(&wait, "state=disk\nmessage=1 %\nsaid=2000\ntimeout=3600\n", 0, 338), RUN_WAIT);
+	assert_int_equal(judge(&wait, "state=disk\nmessage=1 %\nsaid=2000\ntimeout=3600\n", 0, 339), RUN_FAIL);
+	assert_int_equal(failure.code, 75);
+	assert_non_null(strstr(failure.text, "nothing has said"));
+	/* another state begins anew */
+	assert_int_equal(judge(&wait, "state=fetching\nmessage=1 %\nsaid=2000\ntimeout=3600\n", 0, 340), RUN_WAIT);
+	/* nothing more to say: only the time of all of it counts */
+	assert_int_equal(judge(&wait, "state=fetching\nsaid=2000\ntimeout=3600\n", 0, 500), RUN_WAIT);
 }
 
 static void failure_is_passed_on(void **state)
@@ -326,7 +348,8 @@ int main(void)
 	        cmocka_unit_test(prepared_is_for_ten_seconds),
 	        cmocka_unit_test(each_state_of_the_start_has_two_minutes),
 	        cmocka_unit_test(booting_has_its_own_time),
-	        cmocka_unit_test(a_download_has_its_own_time),
+	        cmocka_unit_test(a_download_and_a_copy_have_their_own_time),
+	        cmocka_unit_test(what_lasts_is_heard_of),
 	        cmocka_unit_test(failure_is_passed_on),
 	        cmocka_unit_test(what_is_missing_or_unknown_fails_closed),
 	        cmocka_unit_test(time_frozen_with_the_job_does_not_count),

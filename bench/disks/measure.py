@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Measures a group: its machines are there at the same time, and each round has
+a turn of each, the host's own included, so that what changes on the host
+changes for all. A round has an area of the disk of its own, which the first
+run finds as nobody has written to it, and the second as the first left it."""
+import os
+import shlex
+import subprocess
+from dataclasses import dataclass, field
+
+from . import fio
+from .cluster import BOOT_SECONDS, LAUNCH_SECONDS, Failed
+
+AREAS = 3  # of tests/images/tiny-bench.bash
+DISK_BYTES = 2 << 30  # at least that disk's
+GUEST_MIB = 384
+OVERHEAD_MIB = 64 + 256  # TCG's cache, QEMU and what it keeps of metadata
+STEP_SECONDS = 300
+HOST = "host"
+INSERTS = 500
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+@dataclass
+class Results:
+    """values[place, row's name, run, pattern, KiB]: one a round. rows: what the names mean."""
+    values: dict = field(default_factory=dict)
+    rows: dict = field(default_factory=dict)
+    references: dict = field(default_factory=dict)  # [place, row's name]: its reference's name
+    missing: list = field(default_factory=list)  # place, name, why
+
+    def add(self, place, name, run, pattern, kib, value):
+        self.values.setdefault((place, name, run, pattern, kib), []).append(value)
+
+
+def build_up():
+    """A SQLite database made by as many transactions as rows, each of which waits for the disk."""
+    return "CREATE TABLE t(id INTEGER PRIMARY KEY, text TEXT);\n" + \
+        "".join("INSERT INTO t VALUES(%d, 'row %d');\n" % (i, i) for i in range(INSERTS))
+
+
+def job_memory(group, mib):
+    """MiB of a job: its machine, QEMU, and the pages of the delta that the kernel keeps, which are charged to the job."""
+    return GUEST_MIB + OVERHEAD_MIB + AREAS * len(group.kib) * mib * 3 // 2
+
+
+def batches(group, memory):
+    """As many machines at once as there is memory and Slurm places for; the reference is in each."""
+    with open("/proc/meminfo") as file:
+        available = next(int(line.split()[1]) // 1024 for line in file if line.startswith("MemAvailable"))
+    most = max(2, min(available * 3 // 4 // memory, os.cpu_count() * 4))
+    rest = [row for row in group.rows if row != group.reference]
+    for i in range(0, len(rest), most - 1):
+        yield [group.reference] + rest[i:i + most - 1]
+
+
+class Measurement:
+    def __init__(self, cluster, storage, mib, rounds, say):
+        self.cluster, self.storage, self.mib, self.rounds, self.say = cluster, storage, mib, rounds, say
+        self.results = Results()
+        with open(HERE + "/guest.sh") as file:
+            self.script = file.read()
+
+    def build_naps(self):
+        self.naps = self.cluster.folder + "/fio-naps.so"
+        subprocess.run([os.environ.get("CC", "gcc"), "-shared", "-fPIC", "-O2", "-o", self.naps,
+                        os.path.dirname(HERE) + "/fio-naps.c"], check=True)
+
+    def group(self, group):
+        memory = job_memory(group, self.mib)
+        for rows in batches(group, memory):
+            self.batch(group, rows, memory)
+
+    def batch(self, group, rows, memory):
+        folder = self.storage.place(group.place)
+        machines = {}
+        try:
+            self.start(group, rows, memory, folder, machines)
+            self.wait_for_boots(group, machines)
+            for turn in range(self.rounds):
+                self.round(group, folder, machines, turn)
+        finally:
+            self.cluster.cancel(list(machines.values()))
+            self.storage.release_devices()
+            if os.path.exists(folder + "/raw"):
+                os.unlink(folder + "/raw")
+
+    def miss(self, group, row, why):
+        self.results.missing.append((group.place, row.name, str(why)))
+        self.say("  %s cannot run: %s" % (row.name, why))
+
+    def start(self, group, rows, memory, folder, machines):
+        """One after the other as far as their configuration goes; they boot at the same time."""
+        for row in rows:
+            self.results.rows[group.place, row.name] = row
+            self.results.references[group.place, row.name] = group.reference.name
+            keys = {key: getattr(row, key) for key in ("cache", "io", "iothread", "cluster_size", "extended_l2")
+                    if getattr(row, key)}
+            if row.mode == "block":
+                keys.update(modes="overlay, snapshot, raw, block", devices=self.storage.device(folder, DISK_BYTES))
+            self.cluster.configure(memory - GUEST_MIB - 64, folder + "/deltas", keys)
+            try:
+                machines[row] = self.cluster.submit("tiny-bench", memory, row.option)
+                self.cluster.wait(machines[row], "t.monitor", LAUNCH_SECONDS)
+            except Failed as why:
+                self.miss(group, row, why)
+                self.cluster.cancel([machines.pop(row)] if row in machines else [])
+
+    def wait_for_boots(self, group, machines):
+        for row, job in list(machines.items()):
+            try:
+                self.cluster.wait(job, "t.ready", BOOT_SECONDS)
+            except Failed as why:
+                self.miss(group, row, why)
+                self.cluster.cancel([machines.pop(row)])
+
+    def round(self, group, folder, machines, turn):
+        """The order moves on with each round: nobody is always behind the same one."""
+        order = [None] + list(machines)
+        order = order[turn % len(order):] + order[:turn % len(order)]
+        for run in ("first", "second"):
+            for row in order:
+                self.storage.settle(folder)
+                self.measure(group, folder, machines, row, "fio", run, turn)
+        for row in order:
+            if group.sqlite and (row is None or row in group.sqlite):
+                self.storage.settle(folder)
+                self.measure(group, folder, machines, row, "sqlite", "second", turn)
+        self.say("  round %d of %d" % (turn + 1, self.rounds))
+
+    def measure(self, group, folder, machines, row, what, run, turn):
+        if row is not None and row not in machines:
+            return
+        try:
+            text = self.on_host(group, folder, what, turn) if row is None else \
+                self.in_machine(group, machines[row], row, what, turn)
+            values = {("SQLite build-up", 0): int(text) / 100} if what == "sqlite" else fio.results(text)
+        except (Failed, ValueError) as why:
+            if row is None:
+                raise
+            self.miss(group, row, why)
+            self.cluster.cancel([machines.pop(row)])
+            return
+        for (pattern, kib), value in values.items():
+            self.results.add(group.place, row.name if row else HOST, run, pattern, kib, value)
+
+    def in_machine(self, group, job, row, what, turn):
+        jobs = fio.jobs(group.kib, self.mib, fio.in_folder("/run/scratch"))
+        head = "what=%s fs=%s area=%d jobs=%s sql=%s\n" % (what, row.guest_fs, turn + 1, shlex.quote(jobs),
+                                                           shlex.quote(build_up()))
+        return self.cluster.step(job, head + self.script, STEP_SECONDS)
+
+    def on_host(self, group, folder, what, turn):
+        """fio into a raw file as large as the areas, holes at first; SQLite in the folder, which waits for its disk."""
+        if what == "sqlite":
+            return self.sqlite_on_host(folder)
+        area = len(group.kib) * self.mib
+        path = folder + "/raw"
+        if not os.path.exists(path):
+            with open(path, "wb") as file:
+                file.truncate(self.rounds * area << 20)
+        jobs = fio.jobs(group.kib, self.mib, fio.in_file(path, turn * area, self.mib))
+        with open(self.cluster.folder + "/jobs", "w") as file:
+            file.write(jobs)
+        return subprocess.run(["fio", "--output-format=json", file.name], check=True, capture_output=True, text=True,
+                              timeout=STEP_SECONDS, cwd=self.cluster.folder, env=dict(os.environ, LD_PRELOAD=self.naps)).stdout
+
+    @staticmethod
+    def sqlite_on_host(folder):
+        path = folder + "/db"
+        try:
+            begin = os.times().elapsed
+            subprocess.run(["sqlite3", path], input=build_up(), check=True, text=True, timeout=STEP_SECONDS)
+            return str(round((os.times().elapsed - begin) * 100))
+        finally:
+            os.unlink(path)

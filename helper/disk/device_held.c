@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who has a device open. A guest that broke out of its QEMU may have handed
+ * the descriptor of its disk to another process of its user's, who would then
+ * read and write the disk of the next job.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "common/str.h"
+#include "helper/clock.h"
+#include "helper/disk/device.h"
+#include "helper/fs.h"
+
+#define LOOK_MS 5000U
+
+struct look {
+	dev_t number;
+	uint64_t deadline;
+	int process;
+	bool is_roots; /* the process: it cannot be a user's accomplice */
+	bool held;
+	const char *how;
+};
+
+/* Call each for the names in the folder but those with a dot, until it says that it is held. */
+static void look_folder(struct look *look, int dirfd, const char *name,
+                        void (*each)(struct look *look, int dirfd, const char *name))
+{
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!folder && fd >= 0)
+		close(fd);
+	while (folder && !look->held && (entry = readdir(folder)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		each(look, fd, entry->d_name);
+		if (!look->held && clock_steady() >= look->deadline) {
+			look->held = true;
+			look->how = "cannot be looked at in time (it has very many descriptors)";
+		}
+	}
+	if (folder)
+		closedir(folder);
+}
+
+/* What a link of /proc leads to; no file server is asked. */
+static bool look_at(const struct look *look, int dirfd, const char *name, mode_t *type)
+{
+	struct statx stx;
+
+	*type = 0;
+	if (statx(dirfd, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &stx) < 0)
+		return false;
+	*type = stx.stx_mode & S_IFMT;
+	return *type == S_IFBLK && makedev(stx.stx_rdev_major, stx.stx_rdev_minor) == look->number;
+}
+
+/* Whether the descriptor's fdinfo has a line with begin at its beginning that says more than "0", or names the node. */
+static bool look_in_info(int dirfd, const char *name, const char *begin)
+{
+	char path[64];
+	int fd = str_print(path, sizeof(path), "../fdinfo/%.20s", name) < 0 ? -1
+	                                                                    : openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+	FILE *stream = fd < 0 ? NULL : fdopen(fd, "r");
+	char *line = NULL;
+	size_t size = 0;
+	bool found = false;
+
+	if (!stream && fd >= 0)
+		close(fd);
+	while (stream && !found && getline(&line, &size, stream) > 0)
+		found = begin ? strncmp(line, begin, strlen(begin)) == 0 && strtoul(line + strlen(begin), NULL, 10) > 0
+		              : strstr(line, DEVICE_NODE_NAME) != NULL;
+	free(line);
+	if (stream)
+		(void)fclose(stream);
+	return found;
+}
+
+static void look_at_descriptor(struct look *look, int dirfd, const char *name)
+{
+	char target[64] = "";
+	mode_t type;
+
+	if (look_at(look, dirfd, name, &type)) {
+		look->held = true;
+		look->how = "has it open";
+	} else if (look->is_roots) {
+		return;
+	} else if (type == S_IFSOCK) {
+		look->held = look_in_info(dirfd, name, "scm_fds:");
+		look->how = "has descriptors under way in a socket";
+	} else if ((type == 0 || type == S_IFREG) && readlinkat(dirfd, name, target, sizeof(target) - 1) > 0 &&
+	           strcmp(target, "anon_inode:[io_uring]") == 0) {
+		look->held = look_in_info(dirfd, name, NULL);
+		look->how = "has registered it with an io_uring";
+	}
+}
+
+static void look_at_mapping(struct look *look, int dirfd, const char *name)
+{
+	mode_t type;
+
+	look->held = look_at(look, dirfd, name, &type);
+	look->how = "has it mapped";
+}
+
+/* Threads need not have their descriptors in common. */
+static void look_at_thread(struct look *look, int dirfd, const char *name)
+{
+	char path[64];
+
+	if (str_print(path, sizeof(path), "%.20s/fd", name) == 0)
+		look_folder(look, dirfd, path, look_at_descriptor);
+}
+
+static bool is_roots(int proc, const char *name)
+{
+	char path[64], text[4096];
+	const char *line;
+
+	if (str_print(path, sizeof(path), "%.20s/status", name) < 0 || fs_read(proc, path, text, sizeof(text)) < 0)
+		return false;
+	line = strstr(text, "\nUid:");
+	return line && strncmp(line, "\nUid:\t0\t0\t0\t0\n", 14) == 0;
+}
+
+static void look_at_process(struct look *look, int proc, const char *name)
+{
+	char path[64];
+
+	if (strspn(name, "0123456789") != strlen(name) || atoi(name) == getpid())
+		return;
+	look->process = atoi(name);
+	look->is_roots = is_roots(proc, name);
+	(void)str_print(path, sizeof(path), "%.20s/task", name);
+	look_folder(look, proc, path, look_at_thread);
+	(void)str_print(path, sizeof(path), "%.20s/map_files", name);
+	if (!look->held && !look->is_roots)
+		look_folder(look, proc, path, look_at_mapping);
+}
+
+bool device_is_held(const struct device *device, char *why)
+{
+	struct look look = {.number = device->number, .deadline = clock_steady() + LOOK_MS};
+
+	look_folder(&look, AT_FDCWD, "/proc", look_at_process);
+	if (look.held)
+		(void)str_print(why, DEVICE_WHY_MAX, "process %d %s", look.process, look.how);
+	return look.held;
+}

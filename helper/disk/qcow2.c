@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "helper/disk/qcow2.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/str.h"
+#include "helper/child.h"
+#include "helper/disk/copy.h"
+#include "helper/disk/file.h"
+#include "helper/limits.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define CREATE_MS 30000U                      /* qemu-img without preallocation */
+#define EXTENDED_CLUSTER (UINT64_C(16) << 10) /* with subclusters none is smaller */
+
+static uint64_t in_clusters(uint64_t bytes, uint64_t cluster)
+{
+	return (bytes + cluster - 1) / cluster;
+}
+
+uint64_t qcow2_most(uint64_t disk, uint64_t cluster, bool extended_l2)
+{
+	/* docs/interop/qcow2.txt of QEMU: L2 entries, L1 entries of 8 bytes, reference counts of 2 */
+	uint64_t data = in_clusters(disk, cluster);
+	uint64_t l2 = in_clusters(data * (extended_l2 ? 16 : 8), cluster);
+	uint64_t l1 = in_clusters(l2 * 8, cluster);
+	uint64_t counts = in_clusters((data + l2 + l1) * 2, cluster) + 1;
+	/* leaves its old places behind when it grows */
+	uint64_t table = in_clusters(counts * 8, cluster) * 3;
+
+	/* the header, and what counts the counts */
+	return (data + l2 + l1 + counts + table + 16) * cluster + MIB;
+}
+
+static bool is_prealloc(const struct disk_request *request, const char *word)
+{
+	return strcmp(request->prealloc, word) == 0;
+}
+
+/* What is preallocated can have a base only with subclusters. */
+static bool is_extended(const struct disk_request *request)
+{
+	return request->config->disk.extended_l2 || !is_prealloc(request, "off");
+}
+
+static uint64_t cluster_of(const struct disk_request *request)
+{
+	uint64_t cluster = request->config->disk.cluster_size;
+
+	return is_extended(request) && cluster < EXTENDED_CLUSTER ? EXTENDED_CLUSTER : cluster;
+}
+
+static uint64_t most(const struct disk_request *request, uint64_t bytes)
+{
+	return qcow2_most(bytes, cluster_of(request), is_extended(request));
+}
+
+/* What is allocated beforehand may take its time, and says how far it is. */
+static int run(const struct disk_request *request, uint64_t bytes, int fd, const struct child *child,
+               struct failure *why)
+{
+	static const char task[] = "cannot make the machine's disk";
+	struct copy copy = {.request = request, .task = task, .doing = "allocating its disk", .grows = &fd};
+
+	if (is_prealloc(request, "off"))
+		return child_run(child, task, CREATE_MS, why);
+	copy.bytes = most(request, bytes) - (is_prealloc(request, "metadata") ? bytes : 0);
+	copy_begin(&copy);
+	return copy_run(&copy, child, why);
+}
+
+static int run_qemu_img(const struct disk_request *request, uint64_t bytes, int fd, struct failure *why)
+{
+	const struct image *image = request->image;
+	char file[32], size[32], options[128];
+	char *const argv[] = {"qemu-img", "create",
+	                      "-q",       "-u",
+	                      "-f",       "qcow2",
+	                      "-b",       (char *)image->source,
+	                      "-F",       (char *)image->format,
+	                      "-o",       options,
+	                      file,       size,
+	                      NULL};
+	const struct child child = {.program = request->config->qemu_img,
+	                            .argv = argv,
+	                            .uid = request->uid,
+	                            .gid = request->gid,
+	                            .hidden = true,
+	                            .fds = &fd,
+	                            .fd_count = 1,
+	                            .out = -1};
+
+	(void)snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
+	(void)snprintf(size, sizeof(size), "%" PRIu64, bytes);
+	/* before 5.2 QEMU does not know the word */
+	(void)snprintf(options, sizeof(options), "cluster_size=%" PRIu64 "%s,preallocation=%s", cluster_of(request),
+	               is_extended(request) ? ",extended_l2=on" : "", request->prealloc);
+	return run(request, bytes, fd, &child, why);
+}
+
+int qcow2_make(const struct disk_request *request, const char *kind, struct kv *machine, struct failure *why)
+{
+	const struct disk_file disk = {.kind = kind, .format = "qcow2", .type = "file", .has_base = true};
+	struct disk_sizes sizes = {0};
+	char path[PATH_MAX];
+	int rc = disk_measure(request, &sizes, why);
+	int fd;
+
+	if (rc == 0)
+		rc = limits_claim_disk(request->config, request->record, most(request, sizes.disk), why);
+	if (rc == 0 && (is_prealloc(request, "falloc") || is_prealloc(request, "full")))
+		rc = file_check_room(request, most(request, sizes.disk), why);
+	if (rc < 0)
+		return rc;
+	fd = file_create(request, kind, "qcow2", path, why);
+	if (fd < 0)
+		return fd;
+	rc = run_qemu_img(request, sizes.disk, fd, why);
+	close(fd);
+	return rc == 0 ? disk_describe(request, &disk, path, machine, why) : rc;
+}
