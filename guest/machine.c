@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "guest/clock.h"
+#include "guest/grow.h"
 #include "guest/home.h"
 #include "guest/hostkeys.h"
 #include "common/command.h"
@@ -47,6 +48,7 @@ struct machine {
 	struct clock_check clock;
 	struct commands commands;
 	const char *etc;
+	bool grown;   /* the root file system has taken up its disk, or cannot */
 	bool greeted; /* the host's HELLO has come */
 	bool known;   /* its JOB has come */
 	bool say_hello, say_ready;
@@ -125,11 +127,21 @@ static void start_over(struct machine *machine, const char *why)
 	machine->stop = machine->stop || machine->port.given;
 }
 
+/* Behind a stand-in for the port all is the host's own: its clock, its disk. */
+static bool is_standin(const struct port *port)
+{
+	return port->given || port->path;
+}
+
 static void open_port(struct machine *machine, uint64_t now)
 {
 	int rc = port_open(&machine->port);
 
 	if (rc == 0) {
+		/* only now is it certain that this is a job's machine */
+		if (!machine->grown && !is_standin(&machine->port))
+			(void)grow("/");
+		machine->grown = true;
 		machine->say_hello = true;
 		return;
 	}
@@ -154,12 +166,6 @@ static const char *take_hello(struct machine *machine, const uint8_t *payload)
 	}
 	machine->greeted = true;
 	return NULL;
-}
-
-/* Behind a stand-in for the port the clock is the host's own. */
-static bool is_standin(const struct port *port)
-{
-	return port->given || port->path;
 }
 
 static const char *take_job(struct machine *machine, const uint8_t *payload, size_t length)

@@ -5,8 +5,11 @@
  * as well.
  *
  *   wnodes-agent [--port PATH | --fd N] [--etc DIR] [--version]
+ *   wnodes-agent --grow=PATH
  *
- * --port and --fd stand in for the virtio-serial port, for tests.
+ * --port and --fd stand in for the virtio-serial port, for tests. --grow only
+ * has the file system mounted at PATH take up its disk (grow.h); what the
+ * agent does at a guest's boot to / by itself.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -18,6 +21,7 @@
 
 #include "common/str.h"
 #include "guest/client.h"
+#include "guest/grow.h"
 #include "guest/init.h"
 #include "guest/log.h"
 #include "guest/machine.h"
@@ -48,11 +52,10 @@ static void close_inherited(int keep)
 
 static int read_options(int argc, char **argv, struct machine_options *options)
 {
-	static const struct option names[] = {{"port", required_argument, NULL, 'p'},
-	                                      {"fd", required_argument, NULL, 'f'},
-	                                      {"etc", required_argument, NULL, 'e'},
-	                                      {"version", no_argument, NULL, 'v'},
-	                                      {0}};
+	static const struct option names[] = {
+	        {"port", required_argument, NULL, 'p'}, {"fd", required_argument, NULL, 'f'},
+	        {"etc", required_argument, NULL, 'e'},  {"grow", required_argument, NULL, 'g'},
+	        {"version", no_argument, NULL, 'v'},    {0}};
 	uint64_t number = 0;
 	int option;
 
@@ -63,6 +66,8 @@ static int read_options(int argc, char **argv, struct machine_options *options)
 			options->fd = (int)number;
 		} else if (option == 'e') {
 			options->etc = optarg;
+		} else if (option == 'g') {
+			exit(grow(optarg) ? 0 : 1);
 		} else if (option == 'v') {
 			puts("wnodes-agent " WNODES_VERSION);
 			exit(0);
@@ -88,7 +93,7 @@ int main(int argc, char **argv)
 	if (getpid() == 1) {
 		init_become(); /* the kernel hands process 1 arguments of its own: they are not for us */
 	} else if (read_options(argc, argv, &options) < 0) {
-		fprintf(stderr, "usage: wnodes-agent [--port PATH | --fd N] [--etc DIR] [--version]\n");
+		fprintf(stderr, "usage: wnodes-agent [--port PATH | --fd N] [--etc DIR] [--grow=PATH] [--version]\n");
 		return USAGE;
 	}
 	hold_standard_descriptors();

@@ -18,6 +18,7 @@
 #include "helper/config.h"
 #include "helper/identity.h"
 #include "helper/image/catalogue.h"
+#include "helper/mounts.h"
 #include "helper/owner.h"
 #include "helper/policy.h"
 #include "helper/record.h"
@@ -102,6 +103,8 @@ static int allocate_size(struct record *record, const struct allocation *allocat
 	if (rc < 0)
 		return rc;
 	memory.vcpus = allocate_cpus(record);
+	memory.mounts = mounts_recorded(kv);
+	memory.virtiofs = kv_get(kv, "virtiofsd") != NULL;
 	cgroup_note_cpus(kv);
 	if (memory.vcpus == 0)
 		return failure_set(why, EXIT_NODE, "neither a cpuset nor --cpus says how many CPUs the job has");

@@ -17,6 +17,7 @@ struct check {
 	unsigned int problems;
 };
 
+#define CHECK_NOBODY 65534U /* as whom programs are tried */
 #define CHECK_UNTRUSTED "it and its folders must be root's and writable by root alone"
 
 /** Say something that jobs would fail of. */
@@ -34,8 +35,14 @@ void check_base(struct check *check, const struct image *image);
 /** Programs, folders and devices of this node. */
 void check_node(struct check *check);
 
-/** Where disks of machines come from, besides a folder of files. */
+/** Whether machines can have the disks of [disk] on this node. */
 void check_disks(struct check *check);
+
+/** Whether an image's entry and [disk] go together. */
+void check_disk_of_image(struct check *check, const struct image *image);
+
+/** Where disks of machines come from, besides a folder of files. */
+void check_pool(struct check *check);
 
 /** What fetching takes, where an image needs it. */
 void check_cache(struct check *check);

@@ -85,6 +85,7 @@ static void check_image(struct check *check, const char *name)
 	check_names(check, where, "group", is_group, image.groups);
 	if (strcmp(name, CONFIG_NO_IMAGE) == 0)
 		check_note(check, "%s: no job can ask for it, since --vm=none is no machine", where);
+	check_disk_of_image(check, &image);
 	if (image_check_files(&image, &why) < 0)
 		check_problem(check, "%s", why.message);
 	else if (image_is_cached(&image))

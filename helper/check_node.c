@@ -14,7 +14,6 @@
 #include "helper/fs.h"
 #include "helper/virtiofsd.h"
 
-#define NOBODY 65534U /* asks virtiofsd for its version */
 #define SPACE_LOW (UINT64_C(1) << 30)
 
 void check_program(struct check *check, const char *path, const char *what, bool setuid)
@@ -52,7 +51,7 @@ static void check_virtiofsd(struct check *check)
 	struct kv kv = {0};
 
 	if (check->config->mount_transport == MOUNT_TRANSPORT_VIRTIOFS && kv_set(&kv, "mount.0.source", "/") == 0 &&
-	    virtiofsd_choose(check->config, NOBODY, NOBODY, &kv, &why) < 0)
+	    virtiofsd_choose(check->config, CHECK_NOBODY, CHECK_NOBODY, &kv, &why) < 0)
 		check_problem(check, "%s", why.message);
 	kv_free(&kv);
 }
@@ -123,7 +122,7 @@ static void check_acl(struct check *check)
 		return;
 	(void)str_print(name, sizeof(name), ".check.%d", (int)getpid());
 	fd = fs_open_child(run, name, true, 0700);
-	rc = fd < 0 ? fd : fs_allow_reader(fd, NOBODY);
+	rc = fd < 0 ? fd : fs_allow_reader(fd, CHECK_NOBODY);
 	if (rc == -EOPNOTSUPP)
 		check_problem(check, "the file system of " WNODES_RUNDIR " has no ACLs");
 	else if (rc < 0)

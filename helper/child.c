@@ -93,7 +93,8 @@ static bool child_become(const struct child *child, pid_t parent)
 
 /*
  * A copy of the program that nobody may read: of who executes one, the kernel
- * lets no other process see anything. Its descriptor, or a negative errno.
+ * lets no other process see anything. Its descriptor, or a negative errno:
+ * -ENOEXEC for a script, which its interpreter must read.
  */
 static int child_hide(const struct child *child)
 {
@@ -107,7 +108,6 @@ static int child_hide(const struct child *child)
 	/* a script is read by who executes it */
 	if (n > 0 && memcmp(magic, "\177ELF", 4) != 0)
 		return -ENOEXEC;
-
 	while (n > 0 && offset < st.st_size)
 		n = sendfile(to, from, &offset, (size_t)(st.st_size - offset));
 	return n <= 0 || fchmod(to, 0711) < 0 ? (errno ? -errno : -EIO) : to;

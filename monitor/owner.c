@@ -30,6 +30,7 @@
 #include "monitor/pause.h"
 #include "monitor/privilege.h"
 #include "monitor/relay.h"
+#include "monitor/space.h"
 #include "monitor/virtiofs.h"
 #include "monitor/watch.h"
 
@@ -228,6 +229,7 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 	if (namespace_enter(machine->kvm, why) < 0 || namespace_files(machine, owner->shares.base, why) < 0 ||
 	    shares_bind(&owner->shares, &machine->mounts, why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
+	space_open(owner);
 	if (machine->disk_unnamed)
 		owner_unlink_disk(owner, folder);
 	if (!readable)
@@ -327,9 +329,11 @@ _Noreturn void owner_run(const struct machine *machine, const struct counters *c
 	        .relay = -1,
 	        .log = -1,
 	        .freezer = -1,
+	        .disk = -1,
 	        .boot_timer = -1,
 	        .end_timer = -1,
 	        .panic_timer = -1,
+	        .space_timer = -1,
 	};
 	struct capabilities capabilities;
 	int rc;

@@ -33,9 +33,11 @@ struct owner {
 	virDomainPtr domain;
 	int freezer;               /* tells whether the job is suspended; -1: unknown */
 	bool paused, pause_failed; /* pause.h */
+	int disk;                  /* the disk's file, to be looked at; -1: unknown */
+	int64_t space_by;          /* space.h: while there is none, ms of CLOCK_MONOTONIC by which there must be */
 	int64_t boot_by; /* ms of CLOCK_MONOTONIC by which the guest must be ready; while paused, what is left */
 	bool ended;      /* owner_end() has been called */
-	int boot_timer, end_timer, panic_timer; /* libvirt's ids; -1: none */
+	int boot_timer, end_timer, panic_timer, space_timer; /* libvirt's ids; -1: none */
 };
 
 /** Be the owner; never returns. The caller, the reaper, has just forked: parent is its pid, reaper a socket to it. */

@@ -2,12 +2,14 @@
 #include "monitor/watch.h"
 
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/exitcode.h"
 #include "monitor/packet.h"
 #include "monitor/pause.h"
+#include "monitor/space.h"
 
 /* From the console's "Kernel panic" to the end: what follows it on the console names the culprit. */
 #define WATCH_PANIC_MS 500
@@ -15,7 +17,7 @@
 static const char guest_panicked[] = "the guest's kernel panicked";
 static const char guest_off[] = "the guest powered itself off";
 static const char guest_rebooted[] = "the guest rebooted itself; a job's machine starts only once";
-static const char no_space[] = "the node has no space left for the machine's disk";
+static const char disk_failed[] = "the node cannot read or write the machine's disk: an I/O error";
 
 struct verdict watch_lifecycle(int event, int detail)
 {
@@ -31,10 +33,6 @@ struct verdict watch_lifecycle(int event, int detail)
 		return detail == VIR_DOMAIN_EVENT_CRASHED_PANICKED ? panicked : died;
 	case VIR_DOMAIN_EVENT_STOPPED:
 		return detail == VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN ? off : died;
-	case VIR_DOMAIN_EVENT_SUSPENDED:
-		if (detail == VIR_DOMAIN_EVENT_SUSPENDED_IOERROR)
-			return (struct verdict){EXIT_NODE, no_space};
-		return nothing;
 	default:
 		return nothing;
 	}
@@ -80,6 +78,26 @@ static int watch_on_lifecycle(virConnectPtr connection, virDomainPtr domain, int
 	return 0;
 }
 
+/* QEMU has stopped the machine in the middle of the request, which it repeats when the machine goes on. */
+static void watch_on_io_error(virConnectPtr connection, virDomainPtr domain, const char *path, const char *device,
+                              int action, const char *reason, void *opaque)
+{
+	struct owner *owner = opaque;
+
+	(void)connection;
+	(void)domain;
+	(void)path;
+	(void)device;
+	if (action != VIR_DOMAIN_EVENT_IO_ERROR_PAUSE || !owner->running || owner->ended)
+		return;
+	if (strcmp(reason, "enospc") == 0) {
+		space_wait(owner);
+		return;
+	}
+	owner_end(owner, EXIT_NODE, "%s", disk_failed);
+	watch_finish(owner);
+}
+
 static void watch_on_reboot(virConnectPtr connection, virDomainPtr domain, void *opaque)
 {
 	struct owner *owner = opaque;
@@ -99,6 +117,9 @@ int watch_domain(struct owner *owner, virConnectPtr connection)
 		return -EIO;
 	if (virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_REBOOT,
 	                                     VIR_DOMAIN_EVENT_CALLBACK(watch_on_reboot), owner, NULL) < 0)
+		return -EIO;
+	if (virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON,
+	                                     VIR_DOMAIN_EVENT_CALLBACK(watch_on_io_error), owner, NULL) < 0)
 		return -EIO;
 	return 0;
 }

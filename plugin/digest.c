@@ -13,6 +13,7 @@
 #include "common/paths.h"
 #include "common/str.h"
 #include "common/taskenv.h"
+#include "plugin/first_node.h"
 #include "plugin/site.h"
 
 #define VARIABLE "WNODES_DIGEST" /* of the job's control environment; a prolog sees SPANK_ before it */
@@ -87,6 +88,30 @@ void digest_carry(void)
 	if (str_print(value, sizeof(value), "%s %s %s", id, node, digest_of(&state)) == 0)
 		(void)setenv(TASKENV_DIGEST, value, 1);
 	kv_free(&state);
+}
+
+void digest_announce(const struct job *job)
+{
+	struct kv state = {0};
+
+	if (load_state(job->run_dir, &state) < 0)
+		return;
+	if (kv_get(&state, "image_entry"))
+		first_node_write(job->id, job->node, digest_of(&state));
+	kv_free(&state);
+}
+
+void digest_learn(spank_t spank)
+{
+	char node[65], digest[SITE_DIGEST_SIZE], value[CARRIED_MAX];
+	uint32_t job, nodes;
+
+	if (getenv(TASKENV_DIGEST) || spank_get_item(spank, S_JOB_ID, &job) != ESPANK_SUCCESS ||
+	    spank_get_item(spank, S_JOB_NNODES, &nodes) != ESPANK_SUCCESS || nodes < 2 ||
+	    first_node_read(job, node, digest) < 0)
+		return;
+	if (str_print(value, sizeof(value), "%" PRIu32 " %s %s", job, node, digest) == 0)
+		(void)setenv(TASKENV_DIGEST, value, 1);
 }
 
 /* For people: `sha256 ab12…`, or `no sha256`. */

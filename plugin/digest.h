@@ -23,6 +23,18 @@ void digest_submit(spank_t spank, const char *image);
 const char *digest_submitted(const char *image, char *digest);
 
 /**
+ * In the prolog of the first of a job's nodes, where nothing was passed on and
+ * the machine is prepared: say what the others must have.
+ */
+void digest_announce(const struct job *job);
+
+/**
+ * In srun off the job's nodes, once there is an allocation: have the step carry
+ * what the job's first node said, where the job has several.
+ */
+void digest_learn(spank_t spank);
+
+/**
  * In srun: where it runs on a node of the job, have its steps carry what that
  * node's machine was booted from.
  */

@@ -14,10 +14,7 @@ setup_file()
 	disk=$top/images/tiny/disk.qcow2
 	export top cache conf disk
 	mkdir "$folder/www"
-	python3 "$common_top/tests/lib/httpd.py" --root "$folder/www" --port-file "$folder/port" --log "$folder/requests" 3>&- &
-	echo $! > "$folder/httpd.pid"
-	wait_until 10 test -s "$folder/port"
-	url=http://127.0.0.1:$(cat "$folder/port")
+	url=http://$(serve http)
 	export url
 	head -c 100000 "$disk" > "$folder/www/small" # qemu-img finds nothing wrong with a hole
 	truncate -s "$(stat -c %s "$disk")" "$folder/www/small"
@@ -41,7 +38,7 @@ teardown()
 
 teardown_file()
 {
-	kill "$(cat "$folder/httpd.pid")"
+	unserve http
 	wait_for_nothing
 	rm -rf "$folder" "${cache:?}"
 }

@@ -14,7 +14,7 @@ setup_file()
 	conf=$(cluster_folder)/etc/wnodes/wnodes.conf
 	sed -i.away 's/^mount_transport = .*/mount_transport = virtiofs/' "$conf"
 	# the time limit for a boot is the default
-	job=$(machine --vm=debian-cloud --vm-mount=/usr/share/zoneinfo:/mnt/zones:ro,"$folder:/mnt/folder")
+	job=$(machine --vm=debian-cloud --vm-disk=size=6G --vm-mount=/usr/share/zoneinfo:/mnt/zones:ro,"$folder:/mnt/folder")
 	mv "$conf.away" "$conf"
 	export job
 }
@@ -84,6 +84,12 @@ seed()
 	grep -q '^BOOT_IMAGE=/vmlinuz root=UUID=' "$folder/seen"
 	grep -qx ID=debian "$folder/seen"
 	grep -q /system.slice/wnodes-agent.service "$folder/seen"
+}
+
+# before cloud-init's own growpart and resizefs, which fail in the last test if they meet the agent's
+@test "its root has taken up a larger disk before the first task" {
+	[ "$(in_job df -m --output=size / | tail -n 1)" -ge 5700 ]
+	[ "$(in_job cat /sys/block/vda/vda1/size)" -eq $(((6 << 21) - 2048)) ]
 }
 
 @test "what cloud-init does afterwards leaves the job's names alone, and it ends well" {

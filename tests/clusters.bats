@@ -192,6 +192,15 @@ restart_slurmd()
 	grep -qx 'code 75' "$folder/batch"
 	grep -q "^wnodes: image agreed: node ${second%2}1 has sha256 ${digest:0:12}…, node $second has no sha256: " "$folder/batch"
 	grep -qx alone "$folder/batch"
+	# of an srun off the nodes, the first node's goes by slurmctld; also of one that exports nothing
+	for export in ALL NONE; do
+		in_namespace "$folder/none" "$common_top/tests/cluster" exec --user "$test_user" -- \
+			srun -N2 --export=$export --vm=agreed echo ran > "$folder/out" 2> "$folder/err" || true
+		cat "$folder/out" "$folder/err"
+		[ "$(cat "$folder/out")" = ran ]
+		grep -q "^wnodes: image agreed: node ${second%2}1 has sha256 ${digest:0:12}…, node $second has no sha256: " "$folder/err"
+		wait_for_nothing
+	done
 	restart_slurmd "$second"
 	rm -f "$top/etc/wnodes/images.d/agreed.conf"
 	rm -rf "$folder"

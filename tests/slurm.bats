@@ -181,7 +181,7 @@ EXPECTED
 	[ "$(in_vm 'srun --overlap --pty echo no terminal' 2> /dev/null)" = "no terminal" ]
 }
 
-@test "a job that a machine submits: the same directories, and another image where the site says so" {
+@test "a job that a machine submits: the same directories and disk, and another image where the site says so" {
 	images=$(cluster_folder)/etc/wnodes/images.d
 	conf=$(cluster_folder)/etc/wnodes/wnodes.conf
 	{ cat "$images/tiny.conf"; echo "slurm_commands = no"; } > "$images/tiny-off.conf"
@@ -190,9 +190,9 @@ EXPECTED
 	mkdir "$folder/shown"
 	chown "$test_user" "$folder/shown"
 	# shellcheck disable=SC2016
-	as_user srun -n1 --vm=tiny --vm-mount="$folder/shown:/mnt/x" --vm-boot-timeout=123 sh -c '
+	as_user srun -n1 --vm=tiny --vm-mount="$folder/shown:/mnt/x" --vm-boot-timeout=123 --vm-disk=snapshot,size=600M sh -c '
 		echo "srun: $(srun --overlap --vm=tiny-off true 2>&1)"; echo "none: $(sbatch --vm=none --wrap true 2>&1)"
-		printf "#!/bin/sh\n#SBATCH --vm=tiny-off --vm-mount=$0:/mnt/x -o /dev/null\nls /run/wnodes/bin > /mnt/x/commands 2>&1; echo there > /mnt/x/there\n" > /tmp/job
+		printf "#!/bin/sh\n#SBATCH --vm=tiny-off --vm-mount=$0:/mnt/x -o /dev/null\nls /run/wnodes/bin > /mnt/x/commands 2>&1; cat /sys/block/vda/size > /mnt/x/there\n" > /tmp/job
 		sbatch --parsable /tmp/job' "$folder/shown" > "$folder/out"
 	cat "$folder/out"
 	cat "$folder/conf" > "$conf"
@@ -200,7 +200,7 @@ EXPECTED
 	grep -q '^none: wnodes: sbatch: --vm=none: ' "$folder/out"
 	wait_job "$(tail -n 1 "$folder/out")"
 	rm "$images/tiny-off.conf"
-	[ "$(cat "$folder/shown/there")" = there ]
+	[ "$(cat "$folder/shown/there")" = $((600 * 2048)) ]
 	grep -q 'No such file' "$folder/shown/commands"
 }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -114,6 +115,25 @@ static void hear_err(struct heard *heard, int fd)
 			heard->err[heard->err_used++] = bytes[i] ? bytes[i] : ' ';
 }
 
+/* So many hundredths of a per cent of bytes, and not less. */
+static uint64_t copy_part(uint64_t bytes, int hundredths)
+{
+	uint64_t part = (uint64_t)((double)bytes / 10000 * hundredths);
+
+	return hundredths > 0 && part < bytes ? part + 1 : part;
+}
+
+static uint64_t copy_done(const struct copy *copy, const struct heard *heard)
+{
+	struct stat st = {0};
+
+	if (!copy->grows)
+		return copy_part(copy->bytes, heard->hundredths);
+	return fstat(*copy->grows, &st) == 0 && (uint64_t)st.st_blocks * 512 < copy->bytes
+	               ? (uint64_t)st.st_blocks * 512
+	               : copy->bytes;
+}
+
 /* Until it ends: its wait status, or what copy_progress() says, when it has been killed. */
 static int copy_watch(struct copy *copy, pid_t pid, const int *fds, struct heard *heard, struct failure *why)
 {
@@ -130,7 +150,7 @@ static int copy_watch(struct copy *copy, pid_t pid, const int *fds, struct heard
 		hear_err(heard, fds[1]);
 		ended = waitpid(pid, &status, WNOHANG);
 		if (ended == 0)
-			rc = copy_progress(copy, copy->bytes / 10000 * (uint64_t)heard->hundredths, why);
+			rc = copy_progress(copy, copy_done(copy, heard), why);
 		if (rc < 0) {
 			(void)kill(pid, SIGKILL);
 			(void)waitpid(pid, &status, 0);

@@ -16,6 +16,7 @@ struct copy {
 	const char *task;  /* what is said where it fails */
 	const char *doing; /* what people read while it lasts, behind the image's name */
 	uint64_t bytes;    /* all that there is to do */
+	const int *grows;  /* a file, whose blocks tell how far it is; NULL: the child does */
 	uint64_t begin;    /* of clock_steady(); set by copy_begin() */
 	uint64_t said;     /* when the job's state was last written */
 };
@@ -31,9 +32,9 @@ void copy_begin(struct copy *copy);
 int copy_progress(struct copy *copy, uint64_t bytes, struct failure *why);
 
 /**
- * Start the child and wait for its end, saying how far it is: it writes
- * "(PERCENT/100%)" on its standard output, as `qemu-img -p` does. Returns 0,
- * or -ECANCELED, or -EIO with why (EXIT_NODE).
+ * Start the child and wait for its end, saying how far it is: unless a file
+ * grows, it writes "(PERCENT/100%)" on its standard output, as `qemu-img -p`
+ * does. Returns 0, or -ECANCELED, or -EIO with why (EXIT_NODE).
  */
 int copy_run(struct copy *copy, const struct child *child, struct failure *why);
 

@@ -7,6 +7,8 @@
 #ifndef WNODES_HELPER_DISK_FILE_H
 #define WNODES_HELPER_DISK_FILE_H
 
+#include <stdint.h>
+
 #include "helper/disk/disk.h"
 #include "helper/failure.h"
 
@@ -18,6 +20,13 @@
  */
 int file_create(const struct disk_request *request, const char *kind, const char *suffix, char *path,
                 struct failure *why);
+
+/**
+ * Whether the site's folder has room for so many bytes that are to be
+ * allocated at once: what filled it on the way to failing would stop other
+ * jobs' machines. Returns 0 or -EIO with why (EXIT_NODE).
+ */
+int file_check_room(const struct disk_request *request, uint64_t bytes, struct failure *why);
 
 /**
  * Empty and unlink the file: its space comes back at once, even while somebody

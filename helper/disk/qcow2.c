@@ -3,18 +3,19 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/str.h"
 #include "helper/child.h"
+#include "helper/disk/copy.h"
 #include "helper/disk/file.h"
 #include "helper/limits.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define CREATE_MS 30000U                      /* qemu-img without preallocation */
-#define WRITTEN_PER_MS 20000U                 /* bytes that a preallocated file gets at the slowest: 20 MB/s */
 #define EXTENDED_CLUSTER (UINT64_C(16) << 10) /* with subclusters none is smaller */
 
 static uint64_t in_clusters(uint64_t bytes, uint64_t cluster)
@@ -29,15 +30,22 @@ uint64_t qcow2_most(uint64_t disk, uint64_t cluster, bool extended_l2)
 	uint64_t l2 = in_clusters(data * (extended_l2 ? 16 : 8), cluster);
 	uint64_t l1 = in_clusters(l2 * 8, cluster);
 	uint64_t counts = in_clusters((data + l2 + l1) * 2, cluster) + 1;
+	/* leaves its old places behind when it grows */
+	uint64_t table = in_clusters(counts * 8, cluster) * 3;
 
-	/* header, the counts' table, their own counts; the table leaves its old place behind when it grows */
-	return (data + l2 + l1 + counts + 16) * cluster + MIB;
+	/* the header, and what counts the counts */
+	return (data + l2 + l1 + counts + table + 16) * cluster + MIB;
+}
+
+static bool is_prealloc(const struct disk_request *request, const char *word)
+{
+	return strcmp(request->prealloc, word) == 0;
 }
 
 /* What is preallocated can have a base only with subclusters. */
 static bool is_extended(const struct disk_request *request)
 {
-	return request->config->disk.extended_l2 || strcmp(request->prealloc, "off") != 0;
+	return request->config->disk.extended_l2 || !is_prealloc(request, "off");
 }
 
 static uint64_t cluster_of(const struct disk_request *request)
@@ -47,14 +55,23 @@ static uint64_t cluster_of(const struct disk_request *request)
 	return is_extended(request) && cluster < EXTENDED_CLUSTER ? EXTENDED_CLUSTER : cluster;
 }
 
-/* Bounded: what is written in full takes its time. */
-static unsigned int create_ms(const struct disk_request *request, uint64_t bytes)
+static uint64_t most(const struct disk_request *request, uint64_t bytes)
 {
-	uint64_t written = strcmp(request->prealloc, "full") == 0 || strcmp(request->prealloc, "falloc") == 0
-	                           ? bytes / WRITTEN_PER_MS
-	                           : 0;
+	return qcow2_most(bytes, cluster_of(request), is_extended(request));
+}
 
-	return written > INT_MAX / 2 ? INT_MAX / 2 : CREATE_MS + (unsigned int)written;
+/* What is allocated beforehand may take its time, and says how far it is. */
+static int run(const struct disk_request *request, uint64_t bytes, int fd, const struct child *child,
+               struct failure *why)
+{
+	static const char task[] = "cannot make the machine's disk";
+	struct copy copy = {.request = request, .task = task, .doing = "allocating its disk", .grows = &fd};
+
+	if (is_prealloc(request, "off"))
+		return child_run(child, task, CREATE_MS, why);
+	copy.bytes = most(request, bytes) - (is_prealloc(request, "metadata") ? bytes : 0);
+	copy_begin(&copy);
+	return copy_run(&copy, child, why);
 }
 
 static int run_qemu_img(const struct disk_request *request, uint64_t bytes, int fd, struct failure *why)
@@ -73,15 +90,17 @@ static int run_qemu_img(const struct disk_request *request, uint64_t bytes, int 
 	                            .argv = argv,
 	                            .uid = request->uid,
 	                            .gid = request->gid,
+	                            .hidden = true,
 	                            .fds = &fd,
 	                            .fd_count = 1,
 	                            .out = -1};
 
 	(void)snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
 	(void)snprintf(size, sizeof(size), "%" PRIu64, bytes);
-	(void)snprintf(options, sizeof(options), "cluster_size=%" PRIu64 ",extended_l2=%s,preallocation=%s",
-	               cluster_of(request), is_extended(request) ? "on" : "off", request->prealloc);
-	return child_run(&child, "cannot make the machine's disk", create_ms(request, bytes), why);
+	/* before 5.2 QEMU does not know the word */
+	(void)snprintf(options, sizeof(options), "cluster_size=%" PRIu64 "%s,preallocation=%s", cluster_of(request),
+	               is_extended(request) ? ",extended_l2=on" : "", request->prealloc);
+	return run(request, bytes, fd, &child, why);
 }
 
 int qcow2_make(const struct disk_request *request, const char *kind, struct kv *machine, struct failure *why)
@@ -93,8 +112,9 @@ int qcow2_make(const struct disk_request *request, const char *kind, struct kv *
 	int fd;
 
 	if (rc == 0)
-		rc = limits_claim_disk(request->config, request->record,
-		                       qcow2_most(sizes.disk, cluster_of(request), is_extended(request)), why);
+		rc = limits_claim_disk(request->config, request->record, most(request, sizes.disk), why);
+	if (rc == 0 && (is_prealloc(request, "falloc") || is_prealloc(request, "full")))
+		rc = file_check_room(request, most(request, sizes.disk), why);
 	if (rc < 0)
 		return rc;
 	fd = file_create(request, kind, "qcow2", path, why);

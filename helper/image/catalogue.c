@@ -106,6 +106,10 @@ static const char *image_guest(struct image *image, const char *key, const char 
 		(void)str_print(image->machine, sizeof(image->machine), "%s", value);
 		return strcmp(value, "q35") == 0 || strcmp(value, "pc") == 0 ? NULL : "machine is q35 or pc";
 	}
+	if (strcmp(key, "console") == 0) {
+		image->console_virtio = strcmp(value, "virtio") == 0;
+		return image->console_virtio || strcmp(value, "serial") == 0 ? NULL : "console is serial or virtio";
+	}
 	image->transitional = strcmp(value, "transitional") == 0;
 	return image->transitional || strcmp(value, "modern") == 0 ? NULL : "virtio is modern or transitional";
 }
@@ -146,7 +150,8 @@ static const char *image_take(void *context, struct ini_file *file, const char *
 		(void)str_print(image->format, sizeof(image->format), "%s", value);
 		return strcmp(value, "qcow2") == 0 || strcmp(value, "raw") == 0 ? NULL : "format is qcow2 or raw";
 	}
-	if (strcmp(key, "agent") == 0 || strcmp(key, "machine") == 0 || strcmp(key, "virtio") == 0)
+	if (strcmp(key, "agent") == 0 || strcmp(key, "machine") == 0 || strcmp(key, "virtio") == 0 ||
+	    strcmp(key, "console") == 0)
 		return image_guest(image, key, value);
 	if (image_access_has(key))
 		return image_access_take(image, file, key, value);

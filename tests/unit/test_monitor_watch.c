@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: monitor/disk.o */
-/* links: monitor/watch.o monitor/packet.o monitor/counters.o common/str.o */
+/* links: monitor/space.o monitor/watch.o monitor/packet.o monitor/counters.o common/str.o */
 /* links: monitor/pause.o monitor/driver.o monitor/domain.o monitor/namespace.o */
+/* links: monitor/domain_cpus.o monitor/domain_memory.o monitor/xml.o */
 /* libs: -lvirt -lxml2 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 
 #include "common/exitcode.h"
 #include "monitor/pause.h"
+#include "monitor/space.h"
 #include "monitor/watch.h"
 
 /* Of the owner's nothing but the verdicts is tested here. */
@@ -45,7 +47,6 @@ static void each_end_has_its_verdict(void **state)
 	expect(VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_FAILED, EXIT_MACHINE, NULL);
 	expect(VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_CRASHED, EXIT_MACHINE, NULL);
 	expect(VIR_DOMAIN_EVENT_CRASHED, VIR_DOMAIN_EVENT_CRASHED_PANICKED, EXIT_MACHINE, "panicked");
-	expect(VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_IOERROR, EXIT_NODE, "no space");
 }
 
 static void the_rest_ends_nothing(void **state)
@@ -54,6 +55,8 @@ static void the_rest_ends_nothing(void **state)
 	expect(VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_BOOTED, 0, NULL);
 	expect(VIR_DOMAIN_EVENT_RESUMED, VIR_DOMAIN_EVENT_RESUMED_UNPAUSED, 0, NULL);
 	expect(VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_PAUSED, 0, NULL);
+	/* comes beside an event of its own */
+	expect(VIR_DOMAIN_EVENT_SUSPENDED, VIR_DOMAIN_EVENT_SUSPENDED_IOERROR, 0, NULL);
 	expect(-1, -1, 0, NULL);
 }
 
@@ -78,12 +81,46 @@ static void a_freezer_is_read(void **state)
 	assert_false(pause_is_frozen(-1));
 }
 
+/* The larger the disk, the sooner its job ends; whoever has all that is used, at once. */
+static void the_largest_gives_way_first(void **state)
+{
+	const uint64_t mib = UINT64_C(1) << 20, gib = UINT64_C(1) << 30;
+	const struct space alone = {200 * mib, 0, 200 * mib}, small = {200 * mib, 0, 20 * mib};
+	const struct space large = {100 * gib, 0, 60 * gib}, beside = {100 * gib, 0, 2 * gib};
+	const struct space strange = {0, 0, 0};
+
+	(void)state;
+	assert_int_equal(space_patience(&alone, 999), 0);
+	assert_in_range(space_patience(&small, 0), 25000, 30000);
+	assert_in_range(space_patience(&small, 999), 50000, 60000);
+	assert_in_range(space_patience(&large, 999), 0, 500);
+	assert_in_range(space_patience(&beside, 0), 8000, 10000);
+	assert_int_equal(space_patience(&strange, 500), 0);
+}
+
+static void some_space_is_not_enough(void **state)
+{
+	const uint64_t mib = UINT64_C(1) << 20;
+	const struct {
+		struct space space;
+		bool enough;
+	} cases[] = {{{1000 * mib, 64 * mib, 0}, true},
+	             {{1000 * mib, 63 * mib, 0}, false},
+	             {{80 * mib, 10 * mib, 0}, true},
+	             {{80 * mib, 9 * mib, 0}, false},
+	             {{1000 * mib, 0, mib * 30}, false}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(space_is_enough(&cases[i].space), cases[i].enough);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(each_end_has_its_verdict),
-	        cmocka_unit_test(the_rest_ends_nothing),
-	        cmocka_unit_test(a_freezer_is_read),
+	        cmocka_unit_test(each_end_has_its_verdict), cmocka_unit_test(the_rest_ends_nothing),
+	        cmocka_unit_test(a_freezer_is_read),        cmocka_unit_test(the_largest_gives_way_first),
+	        cmocka_unit_test(some_space_is_not_enough),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: helper/disk/qcow2.o helper/disk/file.o helper/disk/disk.o helper/disk/overlay.o helper/disk/snapshot.o */
+/* links: helper/disk/block.o helper/disk/device.o helper/disk/device_held.o helper/disk/lvm.o helper/disk/pool.o */
+/* links: helper/disk/thin.o helper/image/fetcher.o helper/image/cache_folder.o */
+/* links: helper/disk/raw.o helper/disk/copy.o helper/disk/base.o helper/limits.o helper/image/own.o */
+/* links: helper/image/catalogue.o helper/image/access.o helper/child.o helper/harden.o helper/fs.o helper/journal.o */
+/* links: helper/record.o helper/state.o helper/failure.o helper/ini_file.o helper/list.o helper/config_disk.o */
+/* links: helper/image/cache_text.o common/command_names.o common/disk_option.o common/kv.o common/log.o common/str.o */
+/* libs: -linih */
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/exitcode.h"
+#include "helper/disk/disk.h"
+#include "helper/disk/file.h"
+#include "helper/disk/qcow2.h"
+
+/* The size of a qcow2 that is allocated in full, by QEMU's word. */
+static uint64_t measured(uint64_t disk, uint64_t cluster, bool extended)
+{
+	char command[256], line[128];
+	uint64_t bytes = 0;
+	FILE *stream;
+
+	(void)snprintf(command, sizeof(command),
+	               "qemu-img measure -O qcow2 -o cluster_size=%" PRIu64
+	               ",extended_l2=%s,preallocation=full --size %" PRIu64,
+	               cluster, extended ? "on" : "off", disk);
+	stream = popen(command, "r");
+	assert_non_null(stream);
+	while (fgets(line, sizeof(line), stream))
+		(void)sscanf(line, "fully allocated size: %" SCNu64, &bytes);
+	assert_int_equal(pclose(stream), 0);
+	assert_true(bytes > disk);
+	return bytes;
+}
+
+/* Neither less than QEMU may need, nor so much more that a node's limit would lie. */
+static void the_most_of_a_qcow2_is_qemus(void **state)
+{
+	static const uint64_t disks[] = {1 << 20, (64 << 20) + 512, UINT64_C(20) << 30, UINT64_C(1) << 40};
+	static const struct {
+		uint64_t cluster;
+		bool extended;
+	} kinds[] = {{4096, false}, {65536, false}, {2 << 20, false}, {16384, true}, {65536, true}, {2 << 20, true}};
+
+	(void)state;
+	if (access("/usr/bin/qemu-img", X_OK) < 0)
+		skip();
+	for (size_t i = 0; i < sizeof(disks) / sizeof(disks[0]); i++) {
+		for (size_t j = 0; j < sizeof(kinds) / sizeof(kinds[0]); j++) {
+			uint64_t cluster = kinds[j].cluster;
+			uint64_t most = qcow2_most(disks[i], cluster, kinds[j].extended);
+			uint64_t qemu = measured(disks[i], cluster, kinds[j].extended);
+
+			assert_in_range(most, qemu, qemu + qemu / 1000 + 32 * cluster + (1 << 20));
+		}
+	}
+}
+
+static void kinds_have_their_names(void **state)
+{
+	static const char *const names[] = {"overlay", "snapshot", "raw", "block"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_string_equal(disk_find(names[i])->kind, names[i]);
+	assert_null(disk_find("seed"));
+	assert_null(disk_find(""));
+}
+
+static void there_is_room_or_there_is_not(void **state)
+{
+	static struct config config;
+	const struct disk_request request = {.config = &config};
+	struct failure why = {0};
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	(void)snprintf(config.overlay_dir, sizeof(config.overlay_dir), "/var");
+	assert_int_equal(file_check_room(&request, 4096, &why), 0);
+	assert_true(file_check_room(&request, UINT64_C(1) << 60, &why) < 0);
+	assert_int_equal(why.code, EXIT_NODE);
+	assert_non_null(strstr(why.message, "it takes 1099511627776 MiB from the beginning, and /var has "));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(the_most_of_a_qcow2_is_qemus),
+	        cmocka_unit_test(kinds_have_their_names),
+	        cmocka_unit_test(there_is_room_or_there_is_not),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
