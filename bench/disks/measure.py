@@ -6,6 +6,7 @@ run finds as nobody has written to it, and the second as the first left it."""
 import os
 import shlex
 import subprocess
+import time
 from dataclasses import dataclass, field
 
 from . import fio
@@ -58,9 +59,10 @@ def batches(group, memory):
 
 
 class Measurement:
-    def __init__(self, cluster, storage, mib, rounds, say):
-        """mib: the size of each file where it is not the group's own."""
+    def __init__(self, cluster, storage, mib, rounds, end, say):
+        """mib: the size of each file where it is not the group's own. end: of time.monotonic(), no second round begins then."""
         self.cluster, self.storage, self.mib, self.rounds, self.say = cluster, storage, mib, rounds, say
+        self.end = end
         self.results = Results()
         with open(HERE + "/guest.sh") as file:
             self.script = file.read()
@@ -85,6 +87,9 @@ class Measurement:
             self.start(group, rows, memory, folder, machines)
             self.wait_for_boots(group, memory, folder, machines)
             for turn in range(self.rounds):
+                if turn > 0 and time.monotonic() > self.end:
+                    self.say("  the time is over: what is left of the rounds is left out")
+                    break
                 self.round(group, folder, machines, turn)
         finally:
             self.cluster.cancel(list(machines.values()))
