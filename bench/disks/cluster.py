@@ -8,7 +8,7 @@ import time
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LAUNCH_SECONDS = 180  # until the disk is made: a raw copy, a preallocated disk
-BOOT_SECONDS = 300
+BOOT_SECONDS = 120
 
 
 class Failed(Exception):
