@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/disk/copy.o helper/disk/base.o helper/child.o helper/harden.o helper/state.o helper/record.o */
 /* links: helper/journal.o helper/fs.o helper/failure.o helper/image/cache_text.o helper/image/own.o */
-/* links: helper/image/catalogue.o helper/image/access.o helper/ini_file.o helper/list.o common/command_names.o common/disk_option.o */
+/* links: helper/image/catalogue.o helper/image/access.o helper/ini_file.o helper/list.o common/command_names.o */
+/* links: common/disk_option.o */
 /* links: helper/config_disk.o common/kv.o common/log.o common/str.o */
 /* libs: -linih */
 #include <errno.h>
