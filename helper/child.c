@@ -128,8 +128,11 @@ static _Noreturn void child_exec(const struct child *child, pid_t parent)
 		_exit(126);
 	}
 	harden_reset_signals();
-	if (!child->program)
+	if (!child->program) {
+		/* whatever fs.suid_dumpable is: it has what root opened */
+		(void)prctl(PR_SET_DUMPABLE, 0);
 		_exit(child->work(child->context));
+	}
 	errno = copy < 0 ? -copy : 0;
 	if (copy >= 0)
 		(void)execveat(copy, "", child->argv, envp, AT_EMPTY_PATH);

@@ -176,12 +176,12 @@ is_past_disk()
 	filesystem 200M mkfs.ext4 -q -F
 	run -75 as_user srun --vm=tiny --vm-disk=raw,prealloc=full true
 	[ "$(grep -c '^wnodes:' <<< "$output")" -eq 1 ]
-	[[ $output == *"cannot make the machine's disk: No space left on device"* ]]
+	[[ $output == *"no space left for the machine's disk: it takes 512 MiB"* ]]
 	wait_for_nothing
-	# sparse, and the image does not fit all the same
+	# what is in the image does not fit, either
 	fallocate -l "$(($(df --output=avail -k "$place/fs" | tail -n 1) - 2048))K" "$place/fs/fill"
 	run -75 as_user srun --vm=tiny --vm-disk=raw true
-	[[ $output == *"cannot make the machine's disk"*"No space left on device"* ]]
+	[[ $output == *"no space left for the machine's disk"* ]]
 	site "qemu_img = $place/slow-qemu-img" '[disk]' 'copy_timeout = 2'
 	run -75 as_user srun --vm=tiny --vm-disk=raw true
 	[[ $output == *"not done within 2 s: allow more time ([disk] copy_timeout), or use mode overlay"* ]]
