@@ -57,7 +57,7 @@ back_to()
 @test "the file system of overlay_dir fills: 75 and a line for who filled it, others go on; every mode" {
 	watch_neighbour > "$folder/watched" &
 	watcher=$!
-	for mode in overlay snapshot; do
+	for mode in overlay snapshot raw; do
 		code=0
 		as_user srun -n1 --vm=tiny --vm-disk=$mode sh -c 'echo up; dd if=/dev/zero of=/var/tmp/file bs=1M count=480; echo "not reached"' > "$folder/out" 2> "$folder/err" || code=$?
 		cat "$folder/out" "$folder/err"
@@ -130,10 +130,13 @@ fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack("I", 2))'
 	cat "$folder/err"
 	[ "$code" -eq 75 ]
 	grep -q "^wnodes: .*I/O error" "$folder/err"
-	umount "$small/fs"
-	mount -o loop "$folder/disk" "$small/fs"
 	# what cannot be removed drains the node
 	wait_until 30 is_drained
+	umount "$small/fs"
+	# the same one would still be broken where another mount namespace has it
+	sync
+	cp --sparse=always "$folder/disk" "$folder/copy"
+	mount -o loop "$folder/copy" "$small/fs"
 	as_root wnodes sweep
 	as_root scontrol update nodename="$node" state=resume
 	wait_for_nothing
