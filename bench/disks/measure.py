@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 
 from . import fio
-from .cluster import BOOT_SECONDS, LAUNCH_SECONDS, Failed
+from .cluster import BOOT_SECONDS, CPUS, LAUNCH_SECONDS, Failed
 from .plan import KEYS
 
 AREAS = 3  # of tests/images/tiny-bench.bash
@@ -19,9 +19,11 @@ DISK_BYTES = 2 << 30  # at least that disk's
 GUEST_MIB = 384
 TB_CACHE_MIB = 64  # of tests/cluster's wnodes.conf
 OVERHEAD_MIB = TB_CACHE_MIB + 256  # QEMU and the monitor
+MACHINES_MAX = 16  # idle, but each has its timers
 STEP_SECONDS = 300
 HOST = "host"
 INSERTS = 500
+BOUND = ["taskset", "-c", "0-%d" % (CPUS - 1)]  # where the machines are
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -52,7 +54,7 @@ def batches(group, memory):
     """As many machines at once as there is memory and Slurm places for; the reference is in each."""
     with open("/proc/meminfo") as file:
         available = next(int(line.split()[1]) // 1024 for line in file if line.startswith("MemAvailable"))
-    most = max(2, min(available * 3 // 4 // memory, os.cpu_count() * 4))
+    most = max(2, min(available * 3 // 4 // memory, MACHINES_MAX))
     rest = [row for row in group.rows if row != group.reference]
     for i in range(0, len(rest), most - 1):
         yield [group.reference] + rest[i:i + most - 1]
@@ -184,7 +186,7 @@ class Measurement:
         jobs = fio.jobs(group.kib, mib, fio.in_file(path, turn * area, mib))
         with open(self.cluster.folder + "/jobs", "w") as file:
             file.write(jobs)
-        return subprocess.run(["fio", "--output-format=json", file.name], check=True, capture_output=True, text=True,
+        return subprocess.run(BOUND + ["fio", "--output-format=json", file.name], check=True, capture_output=True, text=True,
                               timeout=STEP_SECONDS, cwd=self.cluster.folder, env=dict(os.environ, LD_PRELOAD=self.naps)).stdout
 
     @staticmethod
@@ -192,7 +194,7 @@ class Measurement:
         path = folder + "/db"
         try:
             begin = os.times().elapsed
-            subprocess.run(["sqlite3", path], input=build_up(), check=True, text=True, timeout=STEP_SECONDS)
+            subprocess.run(BOUND + ["sqlite3", path], input=build_up(), check=True, text=True, timeout=STEP_SECONDS)
             return str(round((os.times().elapsed - begin) * 100))
         finally:
             os.unlink(path)
