@@ -81,7 +81,7 @@ class Node:
         program = work / "ld.so"
         shutil.copy(loader / "ld-linux-x86-64.so.2", program)
         program.chmod(0o755)
-        command = ["nice", "-n", "5", str(program), "--library-path", str(loader),
+        command = ["nice", "-n", "5", "setpriv", "--pdeathsig", "KILL", str(program), "--library-path", str(loader),
                    str(folder / "node/qemu/qemu-system-x86_64"), *arguments(folder, work)]
         with open(work / "qemu.log", "wb") as log:
             self.qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

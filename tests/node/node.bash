@@ -26,7 +26,8 @@ node_customize() {
 		virtlogd.socket virtlockd.socket modprobe@configfs.service modprobe@drm.service modprobe@efi_pstore.service \
 		modprobe@fuse.service proc-sys-fs-binfmt_misc.automount sys-fs-fuse-connections.mount \
 		sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount systemd-binfmt.service \
-		systemd-hibernate-clear.service systemd-pstore.service systemd-udev-load-credentials.service
+		systemd-hibernate-clear.service ldconfig.service lvm2-monitor.service systemd-journal-flush.service \
+		systemd-pstore.service systemd-udev-load-credentials.service
 	# slurmd without a slurm.conf asks the network for one, for 90 s
 	systemctl --root="$root" -q disable slurmctld.service slurmd.service
 	rm -rf "$root"/var/cache/apt/*.bin "$root"/var/log/*.log "$root"/initrd.img* "$root"/boot/initrd.img*

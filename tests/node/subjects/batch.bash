@@ -26,9 +26,9 @@ script() {
 
 export_none() {
 	local job
-	job=$(as alice sbatch --parsable --output=none.out --vm=tiny --export=NONE --wrap 'uname -r')
+	job=$(submit --vm=tiny --export=NONE --wrap 'uname -r')
 	wait_until 150 job_has_ended "$job"
-	grep '^6\.1\.' /home/alice/none.out
+	grep '^6\.1\.' "/home/alice/job-$job.out"
 }
 
 cancel_booting() {
@@ -42,12 +42,11 @@ cancel_booting() {
 cancel_running() {
 	local job
 	# shellcheck disable=SC2016
-	job=$(as alice sbatch --parsable --output=trap.out --vm=tiny --wrap 'trap "echo trapped; exit 0" TERM; echo up; while :; do sleep 0.2; done')
-	wait_until 120 grep -qsx up /home/alice/trap.out
+	job=$(submit --vm=tiny --wrap 'trap "echo trapped; exit 0" TERM; echo up; while :; do sleep 0.2; done')
+	wait_until 120 grep -qsx up "/home/alice/job-$job.out"
 	scancel "$job"
 	nothing_left
-	cat /home/alice/trap.out
-	grep -x trapped /home/alice/trap.out
+	grep -x trapped "/home/alice/job-$job.out"
 }
 
 denied() {

@@ -33,7 +33,8 @@ product() {
 	cp -r /share/images/tiny /srv/images/tiny
 	chmod 0755 /srv/images /srv/images/tiny
 	chmod 0444 /srv/images/tiny/*
-	(cd /srv/images/tiny && sha256sum -- *) >/root/tiny.sha256
+	image_states >/root/image.states
+	sha256sum /srv/images/tiny/* >/root/image.sha256
 	cat >/etc/wnodes/images.d/tiny.conf <<-EOF
 		[image]
 		source = file:///srv/images/tiny/disk.qcow2

@@ -33,6 +33,8 @@ step() {
 	fi
 	echo "not ok $text ($(seconds_since "$begun") s, $status)"
 	tail -n 40 $step_log | sed 's/^/    /'
+	tail -n 12 /var/log/slurm/slurmd.log 2>/dev/null | sed 's/^/    slurmd: /'
+	find /home/alice -name 'job-*.out' -newermt '-5 minutes' -exec tail -n 15 {} + 2>/dev/null | sed 's/^/    job: /'
 }
 
 # as USER COMMAND…
@@ -73,7 +75,7 @@ node_state() { sinfo -h -N -n cn1 -o %T | head -n 1; }
 is_idle() { [ "$(node_state)" = idle ]; }
 
 # submit SBATCH-ARGUMENTS…: alice's; prints the job's id
-submit() { as alice sbatch --parsable --output=/dev/null "$@"; }
+submit() { as alice sbatch --parsable --output=job-%j.out "$@"; }
 
 # hold_machine [SBATCH-ARGUMENTS…]: one that the steps of a subject share, as job $(job)
 hold_machine() {
@@ -106,24 +108,21 @@ machine_pid() {
 
 # What machines left on this node, a line each.
 leftovers() {
-	local path exe
-	for path in /proc/[0-9]*; do
-		exe=$(readlink "$path/exe" 2>/dev/null) || continue
-		case $exe in
-		/usr/libexec/wnodes/* | *qemu-system* | *virtiofsd*) echo "process ${path#/proc/}: $exe" ;;
-		esac
-	done
-	find /var/lib/wnodes/jobs -mindepth 2 2>/dev/null | sed 's/^/record: /'
-	find /var/lib/wnodes/overlays -mindepth 1 2>/dev/null | sed 's/^/overlay: /'
-	find /run/wnodes -mindepth 2 2>/dev/null | sed 's/^/run folder: /'
-	find /sys/fs/cgroup -type d -path '*/job_*' 2>/dev/null | sed 's/^/cgroup: /'
+	# what ends while find looks is no error of ours
+	find /proc/[0-9]*/exe -maxdepth 0 \( -lname '/usr/libexec/wnodes/*' -o -lname '*qemu-system*' \
+		-o -lname '*virtiofsd*' \) -printf 'process %p: %l\n' 2>/dev/null || true
+	find /var/lib/wnodes/jobs /run/wnodes -mindepth 2 2>/dev/null || true
+	find /var/lib/wnodes/overlays -mindepth 1 2>/dev/null || true
+	find /sys/fs/cgroup -type d -path '*/job_*/vm' 2>/dev/null
 	awk '$5 ~ "^/(run|var/lib)/wnodes/" { print "mount: " $5 }' /proc/self/mountinfo
 }
 no_leftovers() { [ -z "$(leftovers)" ]; }
+
+image_states() { find /srv/images -type f -printf '%p %u %g %m %s %T@ %C@\n' | sort; }
 
 # nothing_left: once the epilogs are over; the image is as it was
 nothing_left() {
 	wait_until 30 no_leftovers || { leftovers; return 1; }
 	wait_until 30 is_idle || { sinfo -N -l; return 1; }
-	(cd /srv/images/tiny && sha256sum --quiet -c /root/tiny.sha256)
+	diff /root/image.states <(image_states)
 }

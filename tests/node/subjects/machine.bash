@@ -34,6 +34,19 @@ identity() {
 	equals "$(id -u alice) /home/alice" "$(in_job sh -c 'echo $(id -u) $HOME')"
 }
 
+programs() {
+	printf '0 uname -r\n1 sh -c "echo second %%t; exit 6"\n' >/home/alice/programs
+	equals 6 "$(status_of as alice srun --jobid="$(job)" --overlap -n2 --multi-prog programs 2>/run/programs.log)"
+	cat /run/programs.log
+	grep '^6\.1\.' /run/programs.log
+	grep -x 'second 1' /run/programs.log
+}
+
+commands() {
+	as alice wnodes images | grep '^tiny '
+	as alice wnodes status | tee /dev/stderr | grep "^$(job) .* ready "
+}
+
 signals() {
 	local step log=/run/signals.log pid status=0
 	: >$log
@@ -49,10 +62,12 @@ signals() {
 
 step 200 "srun --vm=tiny runs in a machine" first
 step 60 "it leaves nothing" nothing_left
-step 200 "a batch job in a machine, and a step in it" hold_machine
+step 200 "a batch job of two CPUs in a machine, and a step in it" hold_machine -n2
 step 40 "QEMU is the job's user's, runs on KVM and in the job's cgroup" kvm
 step 60 "3 MB through stdin and stdout" streams
 step 60 "exit codes" codes
 step 40 "the user and his home" identity
+step 60 "srun --multi-prog" programs
+step 40 "wnodes images and wnodes status" commands
 step 60 "a signal reaches the task" signals
 step 60 "scancel ends it and nothing is left" release_machine
