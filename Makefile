@@ -207,3 +207,7 @@ bench-files: packages
 .PHONY: bench-fetch
 bench-fetch: packages
 	bench/fetch
+
+.PHONY: bench-disk
+bench-disk: packages
+	bench/disk

@@ -208,13 +208,23 @@ static void read_lines(struct pool *pool, struct run *run, struct lines *lines)
 	}
 }
 
+/* One that has closed its output is about to end, or is ended. */
+static void reap(pid_t pid)
+{
+	const struct timespec nap = {.tv_nsec = 5000000};
+	int64_t deadline = now_s() + KILL_SECONDS;
+
+	while (waitpid(pid, NULL, WNOHANG) == 0) {
+		if (now_s() >= deadline)
+			(void)kill(pid, SIGKILL);
+		(void)nanosleep(&nap, NULL);
+	}
+}
+
 /* Its end: nodes without an answer get srun's last words. */
 static void end(struct pool *pool, struct run *run)
 {
-	int status = 0;
-
-	while (waitpid(run->pid, &status, 0) < 0 && errno == EINTR)
-		;
+	reap(run->pid);
 	for (size_t i = 0; i < run->count; i++)
 		if (run->nodes[i]->answer.count == 0)
 			(void)snprintf(run->nodes[i]->why, sizeof(run->nodes[i]->why), "%s",

@@ -10,8 +10,9 @@
 
 #include "common/exitcode.h"
 
-static bool cpu_virtualizes(void)
+bool accelerator_cpu_has(const char *flag)
 {
+	size_t length = strlen(flag);
 	FILE *file = fopen("/proc/cpuinfo", "re");
 	char *line = NULL;
 	size_t size = 0;
@@ -22,8 +23,8 @@ static bool cpu_virtualizes(void)
 	while (!found && getline(&line, &size, file) > 0) {
 		if (strncmp(line, "flags", 5) != 0)
 			continue;
-		found = strstr(line, " vmx ") || strstr(line, " svm ") || strstr(line, " vmx\n") ||
-		        strstr(line, " svm\n");
+		for (const char *p = line; !found && (p = strstr(p + 1, flag));)
+			found = p[-1] == ' ' && strchr(" \n", p[length]);
 		break;
 	}
 	free(line);
@@ -53,6 +54,7 @@ int accelerator_choose(const struct config *config, bool *tcg, struct failure *w
 		return failure_set(why, EXIT_NODE,
 		                   "wnodes.conf says accelerator = kvm, and /dev/kvm is missing or not open to "
 		                   "everybody (0666)");
-	*tcg = !kvm || (config->accelerator == ACCELERATOR_AUTO && !cpu_virtualizes());
+	*tcg = !kvm ||
+	       (config->accelerator == ACCELERATOR_AUTO && !accelerator_cpu_has("vmx") && !accelerator_cpu_has("svm"));
 	return 0;
 }

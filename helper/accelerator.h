@@ -16,4 +16,7 @@
  */
 int accelerator_choose(const struct config *config, bool *tcg, struct failure *why);
 
+/** Whether the node's CPU has this flag of /proc/cpuinfo. */
+bool accelerator_cpu_has(const char *flag);
+
 #endif

@@ -18,7 +18,9 @@
 #include "helper/config.h"
 #include "helper/identity.h"
 #include "helper/image/catalogue.h"
+#include "helper/mounts.h"
 #include "helper/owner.h"
+#include "helper/placement.h"
 #include "helper/policy.h"
 #include "helper/record.h"
 #include "helper/state.h"
@@ -102,14 +104,16 @@ static int allocate_size(struct record *record, const struct allocation *allocat
 	if (rc < 0)
 		return rc;
 	memory.vcpus = allocate_cpus(record);
+	memory.mounts = mounts_recorded(kv);
+	memory.virtiofs = kv_get(kv, "virtiofsd") != NULL;
 	cgroup_note_cpus(kv);
 	if (memory.vcpus == 0)
 		return failure_set(why, EXIT_NODE, "neither a cpuset nor --cpus says how many CPUs the job has");
 	rc = policy_memory(config, &image, &memory, &mib, why);
 	if (rc < 0)
 		return rc;
-	if (kv_setf(kv, "vcpus", "%u", memory.vcpus) < 0 || kv_setf(kv, "memory_mib", "%" PRIu64, mib) < 0 ||
-	    kv_set(kv, "accelerator", memory.tcg ? "tcg" : "kvm") < 0)
+	if (placement_order(config, kv) < 0 || kv_setf(kv, "vcpus", "%u", memory.vcpus) < 0 ||
+	    kv_setf(kv, "memory_mib", "%" PRIu64, mib) < 0 || kv_set(kv, "accelerator", memory.tcg ? "tcg" : "kvm") < 0)
 		return failure_set(why, EXIT_NODE, "out of memory");
 	return 0;
 }

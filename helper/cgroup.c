@@ -119,6 +119,12 @@ void cgroup_note_cpus(struct kv *kv)
 	text[strcspn(text, "\n")] = 0;
 	if (cgroup_count_cpus(text) > 0)
 		(void)kv_set(kv, "cpuset", text);
+	if (!cgroup_read(kv_get(kv, "cgroup.cpuset"), "cpuset.mems", text, sizeof(text)) &&
+	    !cgroup_read(kv_get(kv, "cgroup.unified"), "cpuset.mems.effective", text, sizeof(text)))
+		return;
+	text[strcspn(text, "\n")] = 0;
+	if (cgroup_count_cpus(text) > 0)
+		(void)kv_set(kv, "cpuset_mems", text);
 }
 
 uint64_t cgroup_memory(const struct kv *kv)

@@ -26,7 +26,8 @@ int cgroup_find(pid_t extern_pid, uint32_t job, uid_t uid, struct kv *kv, struct
 /** The CPUs that the job's cpuset allows; 0 where it has none. */
 unsigned int cgroup_cpus(const struct kv *kv);
 
-/** Set kv's `cpuset` to the list of the CPUs that the job's cpuset allows; nothing where it has none. */
+/** Set kv's `cpuset` and `cpuset_mems` to the lists of CPUs and NUMA nodes that the job's cpuset allows; nothing where
+ * it has none. */
 void cgroup_note_cpus(struct kv *kv);
 
 /** The bytes of memory that the job's cgroup allows; UINT64_MAX where it does not limit. */

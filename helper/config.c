@@ -10,6 +10,7 @@
 #include "common/exitcode.h"
 #include "common/paths.h"
 #include "common/str.h"
+#include "helper/config_machine.h"
 #include "helper/config_partition.h"
 #include "helper/fs.h"
 #include "helper/ini_file.h"
@@ -301,6 +302,8 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 		return config_take_mount(config, file, name, value);
 	if (strcmp(section, "disk") == 0)
 		return config_disk_take(&config->disk, file, name, value);
+	if (strcmp(section, "machine") == 0)
+		return config_machine_take(config, file, name, value);
 	if (config_partition_section(section))
 		return config_partition_take(config, file, name, value);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -322,7 +325,8 @@ static const char *config_take_section(void *context, struct ini_file *file, con
 	if (config_partition_section(section))
 		return config_partition_begin(config, file, config_partition_section(section));
 	if (strcmp(section, "site") == 0 || strcmp(section, "policy") == 0 || strcmp(section, "mounts") == 0 ||
-	    strcmp(section, "cache") == 0 || strcmp(section, "fetch") == 0 || strcmp(section, "disk") == 0)
+	    strcmp(section, "cache") == 0 || strcmp(section, "fetch") == 0 || strcmp(section, "disk") == 0 ||
+	    strcmp(section, "machine") == 0)
 		return NULL;
 	if (strncmp(section, "network ", 8) != 0)
 		return ini_file_error(file, "unknown section [%s]", section);

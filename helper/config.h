@@ -23,6 +23,12 @@ enum mount_transport { MOUNT_TRANSPORT_AUTO, MOUNT_TRANSPORT_9P, MOUNT_TRANSPORT
 
 enum config_answer { CONFIG_UNSAID, CONFIG_YES, CONFIG_NO };
 
+/* [machine]; of type enum config_answer but for the last. */
+struct config_machine {
+	uint64_t pinning, numa, numa_strict, prealloc, reporting;
+	uint64_t hugepage_kib; /* 0: ordinary pages */
+};
+
 /* What jobs of a partition get that do not say --vm. */
 struct config_partition {
 	char name[65];
@@ -71,6 +77,8 @@ struct config {
 	char user_commands[COMMAND_NAMES_MAX]; /* of Slurm that work in users' own images; "": none */
 	struct config_partition partitions[CONFIG_PARTITIONS];
 	unsigned int partition_count;
+
+	struct config_machine machine;
 };
 
 /** Set the defaults. */

@@ -24,6 +24,7 @@
 #include "helper/image/catalogue.h"
 #include "helper/machine.h"
 #include "helper/network/network.h"
+#include "helper/placement.h"
 #include "helper/seed.h"
 #include "helper/state.h"
 
@@ -110,6 +111,8 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 	if (rc == 0 && image_is_cached(&image))
 		rc = launch_wait_for_image(record, &config, &image, why);
 	if (rc == 0)
+		rc = placement_check(record, &config, why);
+	if (rc == 0)
 		rc = launch_cache(why);
 	if (rc < 0)
 		return rc;
@@ -126,6 +129,8 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 		(void)state_progress(record, "disk", NULL, 0);
 	if (rc == 0)
 		rc = machine_describe(record, &config, &image, machine, why);
+	if (rc == 0)
+		rc = placement_describe(record, &config, machine, why);
 	return rc == 0 ? seed_make(&request, machine, why) : rc;
 }
 

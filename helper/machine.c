@@ -150,6 +150,8 @@ int machine_describe(const struct record *record, const struct config *config, c
 		rc = kv_set(machine, "machine", image->machine);
 	if (rc == 0)
 		rc = kv_set(machine, "virtio", image->transitional ? "transitional" : "modern");
+	if (rc == 0)
+		rc = kv_set(machine, "console_type", image->console_virtio ? "virtio" : "serial");
 	if (rc == 0 && accelerator && strcmp(accelerator, "tcg") == 0)
 		rc = kv_setf(machine, "tb_cache_mib", "%" PRIu64, (config->tb_cache + 0xfffff) >> 20);
 	if (rc == 0)

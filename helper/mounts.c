@@ -35,3 +35,13 @@ int mounts_record(const struct config *config, const char *option, struct kv *kv
 			return failure_set(why, EXIT_NODE, "out of memory");
 	return 0;
 }
+
+unsigned int mounts_recorded(const struct kv *kv)
+{
+	unsigned int count = 0;
+	char key[32];
+
+	while (str_print(key, sizeof(key), "mount.%u.source", count) == 0 && kv_get(kv, key))
+		count++;
+	return count;
+}

@@ -17,4 +17,7 @@
  */
 int mounts_record(const struct config *config, const char *option, struct kv *kv, struct failure *why);
 
+/** How many directories the record has. */
+unsigned int mounts_recorded(const struct kv *kv);
+
 #endif

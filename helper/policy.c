@@ -174,13 +174,43 @@ int policy_disk(const struct config *config, const struct image *image, const ch
 	return disk_prealloc(config, disk, why);
 }
 
+/*
+ * What wnodes.conf(5) says of memory_reserve, with the measurements. A task's
+ * wnodes-run is the largest part of what a CPU costs; TCG has a TLB in memory
+ * for each, and virtiofsd tables of the machine's memory, as QEMU has.
+ */
+#define RESERVE_CPU 4U
+#define RESERVE_CPU_TCG 16U
+#define RESERVE_9P 2U
+#define RESERVE_VIRTIOFS 16U
+#define RESERVE_TABLES 4U          /* of 512 MiB: QEMU's page tables, and KVM's */
+#define RESERVE_TABLES_VIRTIOFS 1U /* a directory */
+#define RESERVE_OF 512U
+
+struct reserve {
+	uint64_t fixed; /* MiB */
+	uint64_t part;  /* of the job's memory, in RESERVE_OF */
+};
+
+static struct reserve policy_reserve(const struct config *config, const struct policy_memory *memory)
+{
+	uint64_t bytes = config->memory_reserve + (memory->tcg ? config->tb_cache : 0);
+	struct reserve reserve = {(bytes + 0xfffff) >> 20, RESERVE_TABLES};
+
+	reserve.fixed += (RESERVE_CPU + (memory->tcg ? RESERVE_CPU_TCG : 0U)) * (uint64_t)memory->vcpus;
+	reserve.fixed += (memory->virtiofs ? RESERVE_VIRTIOFS : RESERVE_9P) * (uint64_t)memory->mounts;
+	reserve.part += memory->virtiofs ? RESERVE_TABLES_VIRTIOFS * (uint64_t)memory->mounts : 0;
+	return reserve;
+}
+
 int policy_memory(const struct config *config, const struct image *image, const struct policy_memory *memory,
                   uint64_t *mib, struct failure *why)
 {
-	uint64_t reserve = ((config->memory_reserve + (memory->tcg ? config->tb_cache : 0)) + 0xfffff) >> 20;
-	uint64_t need = (image->memory_min + 0xfffff) >> 20;
+	const struct reserve reserve = policy_reserve(config, memory);
+	uint64_t page = config->machine.hugepage_kib ? config->machine.hugepage_kib >> 10 : 1;
+	uint64_t need = ((image->memory_min + 0xfffff) >> 20) + page - 1;
 	uint64_t limit = memory->limit >> 20;
-	uint64_t job = memory->job_mib;
+	uint64_t job = memory->job_mib, own;
 
 	if (job == 0)
 		job = config->memory_per_cpu * memory->vcpus >> 20;
@@ -189,12 +219,17 @@ int policy_memory(const struct config *config, const struct image *image, const 
 		                   "Slurm allocates no memory to jobs here: wnodes.conf needs memory_per_cpu");
 	if (job > limit)
 		job = limit;
-	*mib = job > reserve ? job - reserve : 0;
+	need -= need % page;
+	own = reserve.fixed + (job * reserve.part + RESERVE_OF - 1) / RESERVE_OF;
+	*mib = job > own ? job - own : 0;
+	*mib -= *mib % page;
 	if (*mib >= need)
 		return 0;
 	return failure_set(why, EXIT_USAGE,
 	                   "image %s needs %llu MiB of memory, and the job's %llu MiB less %llu MiB for the "
 	                   "machine's own needs leave %llu MiB: ask for --mem=%lluM or more",
-	                   image->name, (unsigned long long)need, (unsigned long long)job, (unsigned long long)reserve,
-	                   (unsigned long long)*mib, (unsigned long long)(need + reserve));
+	                   image->name, (unsigned long long)need, (unsigned long long)job, (unsigned long long)own,
+	                   (unsigned long long)*mib,
+	                   (unsigned long long)(((need + reserve.fixed) * RESERVE_OF + RESERVE_OF - reserve.part - 1) /
+	                                        (RESERVE_OF - reserve.part)));
 }

@@ -48,7 +48,9 @@ struct policy_memory {
 	uint64_t job_mib; /* what Slurm allocated; 0 where it allocates no memory */
 	uint64_t limit;   /* bytes the job's cgroup allows; UINT64_MAX is no limit */
 	unsigned int vcpus;
-	bool tcg; /* the translation cache counts */
+	unsigned int mounts; /* directories of the host */
+	bool virtiofs;       /* a virtiofsd serves each of them */
+	bool tcg;            /* the translation cache and the TLBs count */
 };
 
 /**

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "monitor/domain.h"
 
-#include <libxml/xmlwriter.h>
 #include <limits.h>
 #include <string.h>
 
 #include "common/mac.h"
 #include "common/str.h"
 #include "common/wire.h"
+#include "monitor/domain_cpus.h"
+#include "monitor/domain_memory.h"
 #include "monitor/namespace.h"
+#include "monitor/xml.h"
 
 /*
  * Slots on the root bus. Without an address libvirt gives every device a PCIe
@@ -21,99 +23,14 @@ enum domain_slot {
 	SLOT_SERIAL,
 	SLOT_RNG,
 	SLOT_MOUNT,
-	SLOT_SEED = SLOT_MOUNT + MOUNTS_MAX /* behind the disk: a guest numbers them by their slots */
+	SLOT_SEED = SLOT_MOUNT + MOUNTS_MAX, /* behind the disk: a guest numbers them by their slots */
+	SLOT_BALLOON
 };
-
-/* The writer's errors stick: only a lack of memory, told at the end. */
-struct xml {
-	xmlTextWriterPtr writer;
-	bool failed;
-};
-
-static void xml_open(struct xml *xml, const char *name)
-{
-	xml->failed |= xmlTextWriterStartElement(xml->writer, BAD_CAST name) < 0;
-}
-
-static void xml_close(struct xml *xml)
-{
-	xml->failed |= xmlTextWriterEndElement(xml->writer) < 0;
-}
-
-static void xml_attribute(struct xml *xml, const char *name, const char *value)
-{
-	xml->failed |= xmlTextWriterWriteAttribute(xml->writer, BAD_CAST name, BAD_CAST value) < 0;
-}
-
-static void xml_text(struct xml *xml, const char *name, const char *text)
-{
-	xml->failed |= xmlTextWriterWriteElement(xml->writer, BAD_CAST name, BAD_CAST text) < 0;
-}
-
-static void xml_number(struct xml *xml, const char *name, const char *unit, uint64_t number)
-{
-	xml_open(xml, name);
-	if (unit)
-		xml_attribute(xml, "unit", unit);
-	xml->failed |= xmlTextWriterWriteFormatString(xml->writer, "%llu", (unsigned long long)number) < 0;
-	xml_close(xml);
-}
-
-/* <name attribute='value'/> */
-static void xml_leaf(struct xml *xml, const char *name, const char *attribute, const char *value)
-{
-	xml_open(xml, name);
-	if (attribute)
-		xml_attribute(xml, attribute, value);
-	xml_close(xml);
-}
-
-/* <name attribute='ROOT/part'/> */
-static void xml_path(struct xml *xml, const char *name, const char *attribute, const char *root, const char *part)
-{
-	char path[PATH_MAX];
-
-	xml->failed |= str_print(path, sizeof(path), "%s/%s", root, part) < 0;
-	if (attribute)
-		xml_leaf(xml, name, attribute, path);
-	else
-		xml_text(xml, name, path);
-}
-
-static void xml_slot(struct xml *xml, unsigned int slot)
-{
-	xml_open(xml, "address");
-	xml_attribute(xml, "type", "pci");
-	xml_attribute(xml, "bus", "0");
-	xml->failed |= xmlTextWriterWriteFormatAttribute(xml->writer, BAD_CAST "slot", "%u", slot) < 0;
-	xml_close(xml);
-}
 
 /* Said outright: what QEMU takes a plain "virtio" for depends on the bus. */
 static const char *virtio_model(const struct machine *machine)
 {
 	return machine->transitional ? "virtio-transitional" : "virtio-non-transitional";
-}
-
-static void write_size(struct xml *xml, const struct machine *machine)
-{
-	xml_number(xml, "memory", "MiB", machine->memory_mib);
-	if (machine->virtiofsd && machine->mounts.count > 0) {
-		/* virtiofsd reads and writes it */
-		xml_open(xml, "memoryBacking");
-		xml_leaf(xml, "source", "type", "memfd");
-		xml_leaf(xml, "access", "mode", "shared");
-		xml_close(xml);
-	}
-	xml_number(xml, "vcpu", NULL, machine->vcpus);
-	xml_open(xml, "cpu");
-	xml_attribute(xml, "mode", machine->kvm ? "host-passthrough" : "maximum");
-	xml_open(xml, "topology");
-	xml_attribute(xml, "sockets", "1");
-	xml->failed |= xmlTextWriterWriteFormatAttribute(xml->writer, BAD_CAST "cores", "%u", machine->vcpus) < 0;
-	xml_attribute(xml, "threads", "1");
-	xml_close(xml);
-	xml_close(xml);
 }
 
 static void write_boot(struct xml *xml, const struct machine *machine, const char *root)
@@ -252,17 +169,21 @@ static void write_socket(struct xml *xml, const char *root, const char *part)
 	xml_close(xml);
 }
 
-static void write_serial(struct xml *xml, const struct machine *machine, const char *root)
+/* The console whose output the relay reads: a port of the virtio-serial controller, or a UART. */
+static void write_console(struct xml *xml, const struct machine *machine, const char *root)
 {
-	xml_open(xml, "serial");
+	xml_open(xml, machine->console_virtio ? "console" : "serial");
 	xml_attribute(xml, "type", "unix");
 	write_socket(xml, root, NAMESPACE_CONSOLE);
 	xml_open(xml, "target");
-	xml_attribute(xml, "type", "isa-serial");
+	xml_attribute(xml, "type", machine->console_virtio ? "virtio" : "isa-serial");
 	xml_attribute(xml, "port", "0");
 	xml_close(xml);
 	xml_close(xml);
+}
 
+static void write_channel(struct xml *xml, const struct machine *machine, const char *root)
+{
 	xml_open(xml, "controller");
 	xml_attribute(xml, "type", "virtio-serial");
 	xml_attribute(xml, "index", "0");
@@ -343,7 +264,8 @@ static void write_devices(struct xml *xml, const struct machine *machine, const 
 	xml_close(xml);
 	if (machine->network_user)
 		write_network(xml, machine);
-	write_serial(xml, machine, root);
+	write_console(xml, machine, root);
+	write_channel(xml, machine, root);
 	write_rng(xml, machine);
 	for (unsigned int i = 0; i < machine->mounts.count; i++) {
 		if (machine->virtiofsd)
@@ -352,7 +274,7 @@ static void write_devices(struct xml *xml, const struct machine *machine, const 
 			write_mount(xml, machine, i, root);
 	}
 	xml_leaf(xml, "panic", "model", "isa");
-	xml_leaf(xml, "memballoon", "model", "none");
+	domain_write_balloon(xml, machine, virtio_model(machine), SLOT_BALLOON);
 	xml_close(xml);
 }
 
@@ -362,7 +284,8 @@ static void write_domain(struct xml *xml, const struct machine *machine, const c
 	xml_attribute(xml, "type", machine->kvm ? "kvm" : "qemu");
 	xml_text(xml, "name", machine->name);
 	xml_text(xml, "uuid", machine->uuid);
-	write_size(xml, machine);
+	domain_write_memory(xml, machine);
+	domain_write_cpus(xml, machine);
 	if (machine->disk_iothread)
 		xml_number(xml, "iothreads", NULL, 1);
 	write_boot(xml, machine, root);

@@ -204,6 +204,88 @@ static void read_identity(struct reader *reader, struct machine *machine)
 	read_groups(reader, machine);
 }
 
+/* `cpus`: as many numbers as the machine has vCPUs, each once. */
+static void read_pins(struct reader *reader, struct machine *machine)
+{
+	const char *text = read_optional(reader, "cpus");
+	unsigned int count = 0;
+
+	if (!text || reader->rc < 0)
+		return;
+	machine->cpus = calloc(machine->vcpus, sizeof(*machine->cpus));
+	if (!machine->cpus) {
+		reader_fail(reader, "cpus", "do not fit in memory");
+		return;
+	}
+	while (*text && count < machine->vcpus) {
+		size_t length = strspn(text, "0123456789");
+
+		if (length == 0 || length > 5 || (text[length] && text[length] != ','))
+			break;
+		machine->cpus[count++] = (unsigned int)strtoul(text, NULL, 10);
+		text += length;
+		text += *text == ',' && text[1];
+	}
+	if (*text || count != machine->vcpus)
+		reader_fail(reader, "cpus", "is not a CPU for each vCPU");
+}
+
+static void read_cpus(struct reader *reader, struct machine *machine)
+{
+	machine->sockets = (unsigned int)read_number(reader, "topology.sockets", 1, MACHINE_VCPUS_MAX);
+	machine->cores = (unsigned int)read_number(reader, "topology.cores", 1, MACHINE_VCPUS_MAX);
+	machine->threads = (unsigned int)read_number(reader, "topology.threads", 1, MACHINE_VCPUS_MAX);
+	machine->topoext = read_optional(reader, "topoext") != NULL;
+	if (machine->sockets * machine->cores * machine->threads != machine->vcpus)
+		reader_fail(reader, "topology.sockets by topology.cores by topology.threads",
+		            "is not the number of vCPUs");
+	read_pins(reader, machine);
+}
+
+/* `numa.N.PART`, from min to max; false: there is no cell N. */
+static bool read_cell_part(struct reader *reader, unsigned int number, const char *part, uint64_t min, uint64_t max,
+                           uint64_t *value)
+{
+	char key[32];
+
+	(void)str_print(key, sizeof(key), "numa.%u.%s", number, part);
+	if (!kv_get(reader->kv, key))
+		return false;
+	*value = read_number(reader, key, min, max);
+	return true;
+}
+
+static void read_cells(struct reader *reader, struct machine *machine)
+{
+	uint64_t node, vcpus, mib, memory = 0;
+	unsigned int first = 0;
+
+	machine->numa_strict = read_optional(reader, "numa_strict") != NULL;
+	while (machine->cell_count < MACHINE_CELLS_MAX &&
+	       read_cell_part(reader, machine->cell_count, "node", 0, 1023, &node) &&
+	       read_cell_part(reader, machine->cell_count, "vcpus", 1, machine->vcpus, &vcpus) &&
+	       read_cell_part(reader, machine->cell_count, "memory_mib", 1, machine->memory_mib, &mib)) {
+		machine->cells[machine->cell_count++] =
+		        (struct machine_cell){(unsigned int)node, first, (unsigned int)vcpus, mib};
+		first += (unsigned int)vcpus;
+		memory += mib;
+	}
+	if (machine->cell_count > 0 && (first != machine->vcpus || memory != machine->memory_mib))
+		reader_fail(reader, "numa", "is not all vCPUs and all memory");
+}
+
+static void read_memory(struct reader *reader, struct machine *machine)
+{
+	static const char *const consoles[] = {"serial", "virtio", NULL};
+	const char *console = read_choice(reader, "console_type", consoles);
+
+	if (kv_get(reader->kv, "hugepage_kib"))
+		machine->hugepage_kib = read_number(reader, "hugepage_kib", 2048, 1U << 20);
+	machine->memory_prealloc = read_optional(reader, "memory_prealloc") != NULL;
+	machine->free_page_reporting = read_optional(reader, "free_page_reporting") != NULL;
+	machine->console_virtio = console && strcmp(console, "virtio") == 0;
+}
+
 static void read_hardware(struct reader *reader, struct machine *machine)
 {
 	static const char *const accelerators[] = {"tcg", "kvm", NULL};
@@ -222,6 +304,9 @@ static void read_hardware(struct reader *reader, struct machine *machine)
 	machine->memory_mib = read_number(reader, "memory_mib", 1, MACHINE_MEMORY_MAX);
 	if (!machine->kvm)
 		machine->tb_cache_mib = read_number(reader, "tb_cache_mib", 1, 4096);
+	read_cpus(reader, machine);
+	read_cells(reader, machine);
+	read_memory(reader, machine);
 }
 
 /* How QEMU is to use the disk. */
@@ -389,6 +474,7 @@ int machine_load(struct machine *machine, const char *path, char *why)
 void machine_free(struct machine *machine)
 {
 	free(machine->group_ids);
+	free(machine->cpus);
 	kv_free(&machine->kv);
 	*machine = (struct machine){0};
 }

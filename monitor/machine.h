@@ -19,6 +19,14 @@
 #define MACHINE_WHY_MAX 256U
 #define MACHINE_CMDLINE_MAX 2047U /* bytes; what Linux on x86_64 takes */
 
+#define MACHINE_CELLS_MAX 64U
+
+/* vCPUs, which follow each other, and memory of the guest on a NUMA node of the host. */
+struct machine_cell {
+	unsigned int node, first, vcpus;
+	uint64_t memory_mib;
+};
+
 /* The texts point into kv; machine_free() when done. */
 struct machine {
 	struct kv kv;
@@ -34,7 +42,16 @@ struct machine {
 	const char *emulator, *machine;
 	bool transitional; /* virtio devices that drivers before virtio 1.0 know, too */
 	unsigned int vcpus;
+	unsigned int *cpus; /* the host's CPU of each vCPU; NULL: they are not pinned */
+	unsigned int sockets, cores, threads;
+	bool topoext; /* AMD's CPUs tell their threads only where it is asked for */
+	struct machine_cell cells[MACHINE_CELLS_MAX];
+	unsigned int cell_count; /* 0: the guest has no NUMA */
+	bool numa_strict;        /* a cell's memory comes from its node or not at all */
 	uint64_t memory_mib, tb_cache_mib;
+	uint64_t hugepage_kib; /* 0: ordinary pages */
+	bool memory_prealloc, free_page_reporting;
+	bool console_virtio; /* hvc0; else a UART, ttyS0 */
 	const char *disk_path, *disk_format, *disk_cache, *disk_io, *disk_discard; /* QEMU's words */
 	bool disk_unnamed;                        /* the file is to have no name once it is in the namespace */
 	bool disk_block;                          /* a block device; else a file */

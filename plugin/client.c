@@ -61,7 +61,7 @@ static bool knows_of_machine(void)
 	return partition && site_has_partition(partition);
 }
 
-int client_wrap_multiprog(spank_t spank)
+static void wrap_multiprog(spank_t spank)
 {
 	char **argv = NULL;
 	char *wrapped;
@@ -70,9 +70,16 @@ int client_wrap_multiprog(spank_t spank)
 	if (spank_prepend_task_argv || !knows_of_machine() ||
 	    spank_get_item(spank, S_JOB_ARGV, &argc, &argv) != ESPANK_SUCCESS || !argv ||
 	    !multiprog_is_read(argc, argv))
-		return 0;
+		return;
 	wrapped = multiprog_wrap(argv[1], WNODES_RUN);
 	if (wrapped)
 		argv[1] = wrapped; /* srun's, which never frees it */
+}
+
+int client_allocated(spank_t spank)
+{
+	if (options_image(options_given()) || !options_given()->image)
+		digest_learn(spank);
+	wrap_multiprog(spank);
 	return 0;
 }

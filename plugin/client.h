@@ -14,11 +14,12 @@
 int client_check_options(spank_t spank);
 
 /**
- * In srun --multi-prog of a job with --vm, or of a partition that this host
- * knows to have a default image, put wnodes-run into the file's
- * text, where slurmstepd's Slurm cannot do so for each task. What cannot be
- * changed is refused on the node. Returns 0.
+ * In srun, once there is an allocation. A job of several nodes: its step
+ * carries what the first of them booted. --multi-prog of a job with --vm, or of
+ * a partition that this host knows to have a default image: wnodes-run goes
+ * into the file's text, where slurmstepd's Slurm cannot put it before each
+ * task; what cannot be changed is refused on the node. Returns 0.
  */
-int client_wrap_multiprog(spank_t spank);
+int client_allocated(spank_t spank);
 
 #endif

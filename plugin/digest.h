@@ -4,6 +4,7 @@
 #define WNODES_PLUGIN_DIGEST_H
 
 #include <slurm/spank.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "plugin/job.h"
@@ -23,6 +24,18 @@ void digest_submit(spank_t spank, const char *image);
 const char *digest_submitted(const char *image, char *digest);
 
 /**
+ * In the prolog of the first of a job's nodes, where nothing was passed on and
+ * the machine is prepared: say what the others must have.
+ */
+void digest_announce(const struct job *job);
+
+/**
+ * In srun off the job's nodes, once there is an allocation: have the step carry
+ * what the job's first node said, where the job has several.
+ */
+void digest_learn(spank_t spank);
+
+/**
  * In srun: where it runs on a node of the job, have its steps carry what that
  * node's machine was booted from.
  */
@@ -33,5 +46,8 @@ void digest_carry(void);
  * Returns 0, or -1 with one line in why[size] that says who has what.
  */
 int digest_check(spank_t spank, const struct job *job, char *why, size_t size);
+
+/** In a task's process: whether another node of the job has a machine, and which, into node[65]. */
+bool digest_is_elsewhere(spank_t spank, const struct job *job, char *node);
 
 #endif

@@ -39,7 +39,7 @@ int slurm_spank_local_user_init(spank_t spank, int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	return client_wrap_multiprog(spank);
+	return client_allocated(spank);
 }
 
 int slurm_spank_job_prolog(spank_t spank, int argc, char **argv)

@@ -40,6 +40,12 @@ static int node_index(const char *nodes, const char *node)
 	return index;
 }
 
+/* Whether node is the first of several. */
+static bool is_first(const char *nodes, const char *node)
+{
+	return nodes && strpbrk(nodes, ",[") && node_index(nodes, node) == 0;
+}
+
 /* This node's number in SLURM_JOB_CPUS_PER_NODE's form, `2(x3),4`; 0: unknown. */
 static unsigned int cpus_of_node(const char *text, int index)
 {
@@ -89,51 +95,77 @@ static int refuse(const struct job *job)
 	return -1;
 }
 
+struct owner {
+	char uid[16], gid[16];
+};
+
+static int owner_get(spank_t spank, struct owner *owner)
+{
+	uid_t uid;
+	gid_t gid;
+
+	if (spank_get_item(spank, S_JOB_UID, &uid) != ESPANK_SUCCESS ||
+	    spank_get_item(spank, S_JOB_GID, &gid) != ESPANK_SUCCESS)
+		return -1;
+	snprintf(owner->uid, sizeof(owner->uid), "%u", uid);
+	snprintf(owner->gid, sizeof(owner->gid), "%u", gid);
+	return 0;
+}
+
+static int prepare(const struct job *job, const struct owner *owner, const struct options *options, const char *digest)
+{
+	char why[256] = "", console[PATH_MAX], id[16], cpus[16];
+	struct helper_call call;
+
+	if (options_check(options, true, why, sizeof(why)) == 0 && options->console &&
+	    console_path(options->console, job->id, job->node, getenv("SLURM_JOB_WORK_DIR"), console, sizeof(console)) <
+	            0)
+		snprintf(why, sizeof(why), "--vm-console: the path is too long");
+	snprintf(id, sizeof(id), "%u", job->id);
+	snprintf(cpus, sizeof(cpus), "%u",
+	         cpus_of_node(getenv("SLURM_JOB_CPUS_PER_NODE"), node_index(getenv("SLURM_NODELIST"), job->node)));
+	helper_begin(&call, "prepare");
+	helper_add(&call, "--node", job->node);
+	helper_add(&call, "--job", id);
+	helper_add(&call, "--restart", getenv("SLURM_JOB_RESTART_COUNT") ? getenv("SLURM_JOB_RESTART_COUNT") : "0");
+	helper_add(&call, "--uid", owner->uid);
+	helper_add(&call, "--gid", owner->gid);
+	helper_add(&call, "--cpus", cpus);
+	helper_add(&call, "--partition", getenv("SLURM_JOB_PARTITION"));
+	helper_add(&call, "--account", getenv("SLURM_JOB_ACCOUNT"));
+	helper_add(&call, "--digest", digest);
+	helper_add(&call, "--console", options->console && !why[0] ? console : NULL);
+	helper_add(&call, "--image", options->image);
+	helper_add(&call, "--boot-timeout", options->boot_timeout);
+	helper_add(&call, "--mount", why[0] ? NULL : options->mount);
+	helper_add(&call, "--disk", why[0] ? NULL : options->disk);
+	helper_add(&call, "--option-error", why[0] ? why : NULL);
+	return helper_run(&call, PREPARE_SECONDS);
+}
+
 int script_prolog(spank_t spank)
 {
-	struct helper_call call;
+	char text[SITE_DIGEST_SIZE];
+	const char *digest;
 	struct options options;
+	struct owner owner;
 	struct job job;
-	char why[256], console[PATH_MAX], digest[SITE_DIGEST_SIZE], id[16], uid[16], gid[16], cpus[16];
-	uid_t user;
-	gid_t group;
 
 	options_of_job(spank, &options);
 	if (!wants_machine(&options) || job_get(spank, &job) < 0)
 		return 0;
-	if (spank_get_item(spank, S_JOB_UID, &user) != ESPANK_SUCCESS ||
-	    spank_get_item(spank, S_JOB_GID, &group) != ESPANK_SUCCESS) {
+	if (owner_get(spank, &owner) < 0) {
 		slurm_error("wnodes: job %u: Slurm does not tell its user", job.id);
 		return 0;
 	}
-	if (options_check(&options, true, why, sizeof(why)) == 0 && options.console &&
-	    console_path(options.console, job.id, job.node, getenv("SLURM_JOB_WORK_DIR"), console, sizeof(console)) < 0)
-		snprintf(why, sizeof(why), "--vm-console: the path is too long");
-	snprintf(id, sizeof(id), "%u", job.id);
-	snprintf(uid, sizeof(uid), "%u", user);
-	snprintf(gid, sizeof(gid), "%u", group);
-	snprintf(cpus, sizeof(cpus), "%u",
-	         cpus_of_node(getenv("SLURM_JOB_CPUS_PER_NODE"), node_index(getenv("SLURM_NODELIST"), job.node)));
-	helper_begin(&call, "prepare");
-	helper_add(&call, "--node", job.node);
-	helper_add(&call, "--job", id);
-	helper_add(&call, "--restart", getenv("SLURM_JOB_RESTART_COUNT") ? getenv("SLURM_JOB_RESTART_COUNT") : "0");
-	helper_add(&call, "--uid", uid);
-	helper_add(&call, "--gid", gid);
-	helper_add(&call, "--cpus", cpus);
-	helper_add(&call, "--partition", getenv("SLURM_JOB_PARTITION"));
-	helper_add(&call, "--account", getenv("SLURM_JOB_ACCOUNT"));
-	helper_add(&call, "--digest", digest_submitted(options_image(&options), digest));
-	helper_add(&call, "--console", options.console && !why[0] ? console : NULL);
-	helper_add(&call, "--image", options.image);
-	helper_add(&call, "--boot-timeout", options.boot_timeout);
-	helper_add(&call, "--mount", why[0] ? NULL : options.mount);
-	helper_add(&call, "--disk", why[0] ? NULL : options.disk);
-	helper_add(&call, "--option-error", why[0] ? why : NULL);
-	if (helper_run(&call, PREPARE_SECONDS) == 0)
-		return 0;
-	slurm_error("wnodes: job %u: its virtual machine could not be prepared", job.id);
-	return refuse(&job);
+	digest = digest_submitted(options_image(&options), text);
+	if (prepare(&job, &owner, &options, digest) != 0) {
+		slurm_error("wnodes: job %u: its virtual machine could not be prepared", job.id);
+		return refuse(&job);
+	}
+	if (!digest && is_first(getenv("SLURM_NODELIST"), job.node))
+		digest_announce(&job);
+	return 0;
 }
 
 int script_epilog(spank_t spank)

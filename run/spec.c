@@ -44,7 +44,8 @@ static int put_env(struct queue *spec, char **env)
 		/* what the plugin set aside, since the host's own linker would have obeyed it */
 		if (strncmp(*p, TASKENV_ASIDE, strlen(TASKENV_ASIDE)) == 0)
 			rc = spec_put_text(spec, WIRE_ENV, *p + strlen(TASKENV_ASIDE));
-		else if (strncmp(*p, TASKENV_PREFIX, strlen(TASKENV_PREFIX)) != 0 && !has_aside(env, *p))
+		else if (strncmp(*p, TASKENV_PREFIX, strlen(TASKENV_PREFIX)) != 0 &&
+		         strncmp(*p, TASKENV_DIGEST "=", strlen(TASKENV_DIGEST "=")) != 0 && !has_aside(env, *p))
 			rc = spec_put_text(spec, WIRE_ENV, *p);
 	}
 	return rc;

@@ -14,10 +14,7 @@ setup_file()
 	disk=$top/images/tiny/disk.qcow2
 	export top cache conf disk
 	mkdir "$folder/www"
-	python3 "$common_top/tests/lib/httpd.py" --root "$folder/www" --port-file "$folder/port" --log "$folder/requests" 3>&- &
-	echo $! > "$folder/httpd.pid"
-	wait_until 10 test -s "$folder/port"
-	url=http://127.0.0.1:$(cat "$folder/port")
+	url=http://$(serve http)
 	export url
 	head -c 100000 "$disk" > "$folder/www/small" # qemu-img finds nothing wrong with a hole
 	truncate -s "$(stat -c %s "$disk")" "$folder/www/small"
@@ -41,7 +38,7 @@ teardown()
 
 teardown_file()
 {
-	kill "$(cat "$folder/httpd.pid")"
+	unserve http
 	wait_for_nothing
 	rm -rf "$folder" "${cache:?}"
 }
@@ -123,6 +120,14 @@ no_downloads()
 		[ "$status" -eq "$code" ]
 		[ "$(json '(rows[0]["state"], rows[0]["code"], len(rows[0]["message"]) > 10)' <<< "$output")" = "('failed', $code, True)" ]
 	done
+	# the catalogue's names are in their order, and said to be more where they are
+	for i in {39..10}; do
+		: > "$conf/images.d/a-name-of-the-catalogue-$i.conf"
+	done
+	run as_user wnodes fetch no-such-image
+	rm -f "$conf"/images.d/a-name-of-the-catalogue-??.conf
+	echo "$output"
+	grep -q 'the site has: a-name-of-the-catalogue-10, a-name-of-the-catalogue-11, .*[0-9], \.\.\.$' <<< "$output"
 	# a user who asks again and again makes neither requests nor lines in the log
 	: > "$folder/requests"
 	for i in 1 2 3; do

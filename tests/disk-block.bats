@@ -133,11 +133,53 @@ lease()
 	[ "$(has "$one" 0)" = FORMER ]
 }
 
+has_lease()
+{
+	grep -q "^block $one " "$top/state/jobs/$node/$1.0/journal" 2> /dev/null
+}
+
+either_has_ended()
+{
+	job_has_ended "$1" || job_has_ended "$2"
+}
+
+@test "of two jobs one gets the only device, and gives it back when it is killed while its disk is copied" {
+	pool "$one"
+	printf '%s\n' '#!/bin/sh' 'sleep 20' 'exec /usr/bin/qemu-img "$@"' > "$place/slow-qemu-img"
+	chmod 0755 "$place" "$place/slow-qemu-img"
+	sed -i "s|^\[site\]|[site]\nqemu_img = $place/slow-qemu-img|" "$conf/wnodes.conf"
+	first=$(submit --vm=tiny --vm-disk=block --wrap 'sleep 100')
+	second=$(submit --vm=tiny --vm-disk=block --wrap 'sleep 100')
+	wait_until 20 either_has_ended "$first" "$second"
+	if job_has_ended "$first"; then
+		[ "$(job_field "$first" ExitCode)" = 75:0 ]
+		first=$second
+	else
+		[ "$(job_field "$second" ExitCode)" = 75:0 ]
+	fi
+	wait_until 20 has_lease "$first"
+	pid=$(job=$first machine_pid slow-qemu-img)
+	helper_pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status")
+	# the device is claimed meanwhile
+	refute mkfs.ext4 -q "$one"
+	kill -9 "$helper_pid"
+	wait_until 5 refute test -e "/proc/$pid"
+	has_lease "$first"
+	as_user scancel "$first"
+	wait_job "$first" 20
+	wait_for_nothing
+	pool "$one"
+	as_root wnodes check
+}
+
 @test "a device that another process may have open is no job's" {
 	pool "$one"
-	for how in open mapped socket thread; do
+	# called as machines' nodes are
+	mknod "$place/disk" b "0x$(stat -c %t "$one")" "0x$(stat -c %T "$one")"
+	for how in open mapped socket thread ring; do
+		if [ $how = ring ] && [ "$(cat /proc/sys/kernel/io_uring_disabled 2> /dev/null)" != 0 ]; then continue; fi
 		rm -f "$folder/ready"
-		python3 - "$one" "$how" "$folder/ready" "$(id -u nobody)" <<- 'PYTHON' &
+		python3 - "$place/disk" "$how" "$folder/ready" "$(id -u nobody)" <<- 'PYTHON' &
 			import ctypes, mmap, os, socket, sys, threading, time
 			device, how, ready, uid = sys.argv[1:]
 			fd = os.open(device, os.O_RDWR)
@@ -146,6 +188,9 @@ lease()
 			if how == "socket":
 			    pair = socket.socketpair()
 			    socket.send_fds(pair[0], [b"x"], [fd])
+			if how == "ring":
+			    ring = ctypes.CDLL(None).syscall(425, 4, ctypes.create_string_buffer(120))
+			    assert ctypes.CDLL(None).syscall(427, ring, 2, (ctypes.c_int * 1)(fd), 1) == 0
 			started = threading.Event()
 			def thread():
 			    ctypes.CDLL(None).unshare(0x400)  # CLONE_FILES

@@ -18,10 +18,7 @@ setup_file()
 	export top cache conf helper fetch_user disk size
 	cp "$conf/wnodes.conf" "$folder/wnodes.conf"
 	mkdir "$folder/www"
-	python3 "$common_top/tests/lib/httpd.py" --root "$folder/www" --port-file "$folder/port" --log "$folder/requests" 3>&- &
-	echo $! > "$folder/httpd.pid"
-	wait_until 10 test -s "$folder/port"
-	url=http://127.0.0.1:$(cat "$folder/port")
+	url=http://$(serve http)
 	export url
 }
 
@@ -43,14 +40,14 @@ teardown()
 	wait_until 30 no_keepers
 	[ -z "$(find "$cache/use" -type f)" ]
 	rm -rf "${cache:?}"
-	[ ! -e "$folder/tls.pid" ] || kill "$(cat "$folder/tls.pid")"
-	rm -f "$conf"/images.d/net*.conf "$folder/tls.pid" "$top/ca.pem"
+	unserve https
+	rm -f "$conf"/images.d/net*.conf "$top/ca.pem"
 	cp "$folder/wnodes.conf" "$conf/wnodes.conf"
 }
 
 teardown_file()
 {
-	kill "$(cat "$folder/httpd.pid")"
+	unserve http
 	rm -rf "$folder"
 }
 
@@ -401,11 +398,7 @@ fetch_fails()
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$folder/key" -subj /CN=images \
 		-addext subjectAltName=IP:127.0.0.1 -days 2 -out "$folder/ca.pem" 2> /dev/null
 	install -m 0644 "$folder/ca.pem" "$top/ca.pem"
-	python3 "$common_top/tests/lib/httpd.py" --root "$folder/www" --port-file "$folder/tls" --log "$folder/requests" \
-		--tls "$folder/ca.pem" "$folder/key" 3>&- &
-	echo $! > "$folder/tls.pid"
-	wait_until 10 test -s "$folder/tls"
-	image net "https://127.0.0.1:$(cat "$folder/tls")/disk.zst"
+	image net "https://$(serve https --tls "$folder/ca.pem" "$folder/key")/disk.zst"
 	fetch_fails "SSL certificate"
 	site "ca_file = $top/ca.pem" 'rate = 1M'
 	begin=$(date +%s%N)

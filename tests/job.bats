@@ -36,7 +36,7 @@ teardown_file()
 	[ "${line[2]}" = "$(as_user id -Gn)" ]
 	[ "${line[3]}" -eq 2 ]
 	# the job's memory less the documented reserve and the guest kernel's own
-	memory=$((2 * $(mem_per_cpu) - $(reserve)))
+	memory=$((2 * $(mem_per_cpu) - $(reserve 2 $((2 * $(mem_per_cpu))))))
 	[ "${line[4]}" -le "$memory" ] && [ "${line[4]}" -gt $((memory * 85 / 100)) ]
 	[ "${line[5]}" != "$(cat /proc/sys/kernel/random/boot_id)" ]
 	[ "${line[6]}" = debian ]

@@ -201,7 +201,7 @@ same()
 @test "the guest has the job's CPUs and its memory" {
 	[ "$(in_job nproc)" -eq 2 ]
 	memory=$(in_job awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
-	full=$((2 * $(mem_per_cpu) - $(reserve)))
+	full=$((2 * $(mem_per_cpu) - $(reserve 2 $((2 * $(mem_per_cpu))))))
 	[ "$memory" -le "$full" ] && [ "$memory" -gt $((full * 85 / 100)) ]
 }
 

@@ -30,6 +30,7 @@ struct image {
 	char format[8];                      /* qcow2 or raw */
 	char groups[IMAGE_LIST];             /* who may use it, separated by commas; "" is everybody */
 	bool cloud_init;                     /* the agent comes through it; else the image has it */
+	bool console_virtio;                 /* the console is hvc0; else ttyS0 */
 	bool transitional;                   /* virtio devices that drivers before virtio 1.0 know, too */
 	char machine[8];                     /* q35 or pc */
 	uint64_t memory_min;                 /* bytes */

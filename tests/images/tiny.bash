@@ -20,7 +20,7 @@ tiny_kernel() {
 	rm "$out"/*.deb
 	uncompressed_kernel "$out"/tree/boot/vmlinuz-* "$out/kernel"
 	initramfs "$out/tree" "$out/initrd"
-	copy_modules "$out/tree" "$out/network" virtio_net
+	copy_modules "$out/tree" "$out/network" virtio_net virtio_balloon
 	modules_tree "$out/tree" "$out/modules" 9p 9pnet_virtio virtiofs
 	rm -rf "$out/tree"
 }

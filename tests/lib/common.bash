@@ -44,6 +44,21 @@ make_folder()
 	chmod 0755 "$folder"
 }
 
+# serve NAME [HTTPD-ARGUMENTS…]: $folder/www on loopback, its requests in $folder/requests; prints HOST:PORT
+serve()
+{
+	python3 "$common_top/tests/lib/httpd.py" --root "$folder/www" --port-file "$folder/$1.port" \
+		--log "$folder/requests" "${@:2}" > /dev/null 3>&- &
+	echo $! > "$folder/$1.pid"
+	wait_until 10 test -s "$folder/$1.port" && echo "127.0.0.1:$(cat "$folder/$1.port")"
+}
+
+unserve()
+{
+	[ ! -e "$folder/$1.pid" ] || kill "$(cat "$folder/$1.pid")"
+	rm -f "$folder/$1.pid" "$folder/$1.port"
+}
+
 # submit SBATCH-ARGUMENTS…: prints the job's id; its output is dropped unless named
 submit()
 {
@@ -248,10 +263,10 @@ mem_per_cpu()
 	sed -n 's/^DefMemPerCPU=//p' "$(cluster_folder)/etc/slurm.conf"
 }
 
-# MiB that a machine's memory is less than its job's: wnodes.conf(5), under tcg
+# reserve CPUS MIB [DIRECTORIES]: MiB that a machine's memory is less than its job's: wnodes.conf(5), under tcg, over 9p
 reserve()
 {
-	echo $((256 + 64))
+	echo $((256 + 64 + $1 * (4 + 16) + ($2 + 127) / 128 + ${3:-0} * 2))
 }
 
 plugstack_file()

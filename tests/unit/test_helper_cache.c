@@ -8,6 +8,7 @@
 /* links: common/command_names.o common/kv.o common/log.o common/mounts.o common/str.o helper/image/part.o */
 /* links: helper/journal.o */
 /* links: helper/config_partition.o helper/image/access.o */
+/* links: helper/config_machine.o */
 /* libs: -linih */
 #include <errno.h>
 #include <fcntl.h>

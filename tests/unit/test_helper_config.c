@@ -4,6 +4,7 @@
 /* links: helper/machine.o helper/state.o helper/record.o helper/journal.o */
 /* links: helper/config_disk.o common/disk_option.o */
 /* links: common/command_names.o helper/config_partition.o helper/image/access.o */
+/* links: helper/config_machine.o */
 /* libs: -linih */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 
 #include "common/exitcode.h"
 #include "helper/config.h"
+#include "helper/config_machine.h"
 #include "helper/config_partition.h"
 #include "helper/image/catalogue.h"
 #include "helper/ini_file.h"
@@ -226,6 +228,48 @@ static void policy_is_checked(void **state)
 	                    "F:2: machines_max: '-1' is not a number from 0 to 100000");
 	assert_string_equal(config_says("[policy]\nuser_images_slurm_commands = rm\n"),
 	                    "F:2: user_images_slurm_commands is yes, no, or a list of commands");
+}
+
+static void machines_are_placed(void **state)
+{
+	(void)state;
+	assert_string_equal(config_says("[machine]\npinning = yes\nnuma = yes\nnuma_mode = strict\nhugepages = 1G\n"
+	                                "memory_prealloc = yes\nfree_page_reporting = no\n"),
+	                    "");
+	assert_int_equal(config.machine.pinning, CONFIG_YES);
+	assert_int_equal(config.machine.numa_strict, CONFIG_YES);
+	assert_int_equal(config.machine.hugepage_kib, 1 << 20);
+	assert_int_equal(config.machine.prealloc, CONFIG_YES);
+	assert_false(config_machine_reports(&config));
+	assert_string_equal(config_says("[machine]\n"), "");
+	assert_true(config_machine_reports(&config));
+	assert_string_equal(config_says("[machine]\nhugepages = 2M\n"), "");
+	assert_false(config_machine_reports(&config));
+	assert_string_equal(config_says("[machine]\npin = yes\n"), "F:2: unknown key 'pin' in [machine]");
+	assert_string_equal(config_says("[machine]\npinning = auto\n"), "F:2: pinning is yes or no");
+	assert_string_equal(config_says("[machine]\nhugepages = 4M\n"), "F:2: hugepages is no, 2M or 1G");
+	assert_string_equal(config_says("[machine]\nnuma_mode = bind\n"), "F:2: numa_mode is preferred or strict");
+}
+
+/* In whichever order they come. */
+static void contradictions_are_found_in_their_line(void **state)
+{
+	static const char *const pairs[][3] = {
+	        {"free_page_reporting = yes", "hugepages = 2M", "free_page_reporting = yes and hugepages"},
+	        {"free_page_reporting = yes", "memory_prealloc = yes", "free_page_reporting = yes and memory_prealloc"},
+	        {"numa = yes", "pinning = no", "numa = yes needs CPUs that are pinned"},
+	        {"numa = no", "numa_mode = strict", "numa_mode has no meaning"},
+	        {"numa = no", "numa_mode = preferred", "numa_mode has no meaning"}};
+	char text[256], start[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		(void)snprintf(start, sizeof(start), "F:3: %s", pairs[i][2]);
+		(void)snprintf(text, sizeof(text), "[machine]\n%s\n%s\n", pairs[i][0], pairs[i][1]);
+		assert_memory_equal(config_says(text), start, strlen(start));
+		(void)snprintf(text, sizeof(text), "[machine]\n%s\n%s\n", pairs[i][1], pairs[i][0]);
+		assert_memory_equal(config_says(text), start, strlen(start));
+	}
 }
 
 static void networks_are_checked(void **state)
@@ -511,6 +555,7 @@ int main(void)
 	        cmocka_unit_test(disks_are_checked),         cmocka_unit_test(bad_disks_have_file_and_line),
 	        cmocka_unit_test(reads_a_whole_file),        cmocka_unit_test(an_empty_file_is_the_defaults),
 	        cmocka_unit_test(errors_have_file_and_line), cmocka_unit_test(networks_are_checked),
+	        cmocka_unit_test(machines_are_placed),       cmocka_unit_test(contradictions_are_found_in_their_line),
 	        cmocka_unit_test(policy_is_checked),         cmocka_unit_test(long_lines),
 	        cmocka_unit_test(continued_values),          cmocka_unit_test(images),
 	        cmocka_unit_test(where_an_image_comes_from), cmocka_unit_test(aliases_and_tags),

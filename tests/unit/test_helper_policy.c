@@ -99,14 +99,25 @@ static void memory_of_a_machine(void **state)
 
 	(void)state;
 	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
-	assert_int_equal(mib, 2000 - 256);
+	assert_int_equal(mib, 2000 - 256 - 2 * 4 - 16);
 	memory.tcg = true;
 	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
-	assert_int_equal(mib, 2000 - 256 - 64);
+	assert_int_equal(mib, 2000 - 256 - 2 * 4 - 16 - 64 - 2 * 16);
 	/* the cgroup's word goes before Slurm's */
 	memory.limit = UINT64_C(1000) << 20;
 	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
-	assert_int_equal(mib, 1000 - 320);
+	assert_int_equal(mib, 1000 - 256 - 2 * 4 - 8 - 64 - 2 * 16);
+	memory.mounts = 3;
+	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
+	assert_int_equal(mib, 1000 - 256 - 2 * 4 - 8 - 64 - 2 * 16 - 3 * 2);
+	memory.virtiofs = true;
+	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
+	assert_int_equal(mib, 1000 - 256 - 2 * 4 - 14 - 64 - 2 * 16 - 3 * 16);
+	/* a hugepage is had whole or not */
+	config.machine.hugepage_kib = 2048;
+	memory.limit += 1 << 20;
+	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
+	assert_int_equal(mib, 578);
 }
 
 static void memory_by_cpu(void **state)
@@ -119,21 +130,21 @@ static void memory_by_cpu(void **state)
 	assert_int_equal(why.code, EXIT_NODE);
 	config.memory_per_cpu = 512 << 20;
 	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
-	assert_int_equal(mib, 2048 - 256);
+	assert_int_equal(mib, 2048 - 256 - 4 * 4 - 16);
 }
 
 static void too_little_memory(void **state)
 {
-	struct policy_memory memory = {.job_mib = 511, .limit = UINT64_MAX, .vcpus = 1};
+	struct policy_memory memory = {.job_mib = 520, .limit = UINT64_MAX, .vcpus = 1};
 	uint64_t mib = 0;
 
 	(void)state;
 	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), -EINVAL);
 	assert_int_equal(why.code, EXIT_USAGE);
 	assert_non_null(strstr(why.message, "256 MiB of memory"));
-	assert_non_null(strstr(why.message, "511 MiB"));
-	assert_non_null(strstr(why.message, "--mem=512M"));
-	memory.job_mib = 512;
+	assert_non_null(strstr(why.message, "520 MiB"));
+	assert_non_null(strstr(why.message, "--mem=521M"));
+	memory.job_mib = 521;
 	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
 	memory.job_mib = 100;
 	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), -EINVAL);

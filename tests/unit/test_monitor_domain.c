@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: monitor/domain.o monitor/machine.o common/kv.o common/str.o common/mounts.o */
+/* links: monitor/domain_cpus.o monitor/domain_memory.o monitor/xml.o */
 /* libs: -lxml2 */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,6 +28,9 @@ static const struct machine plain = {
         .emulator = "/usr/bin/qemu-system-x86_64",
         .machine = "q35",
         .vcpus = 3,
+        .sockets = 1,
+        .cores = 3,
+        .threads = 1,
         .memory_mib = 512,
         .tb_cache_mib = 64,
         .disk_path = "/o/disk.qcow2",
@@ -96,6 +100,9 @@ static void a_machine_under_tcg(void **state)
 	expect(&parsed, "/domain/on_reboot", "restart");
 	expect(&parsed, "/domain/devices/controller[@type='usb']/@model", "none");
 	expect(&parsed, "/domain/devices/memballoon/@model", "none");
+	expect(&parsed, "count(/domain/memoryBacking/nosharepages)", "1");
+	expect(&parsed, "count(/domain/memoryBacking/*)", "1");
+	expect(&parsed, "count(/domain/vcpu/@cpuset | /domain/cputune | /domain/numatune | /domain/cpu/numa)", "0");
 	expect(&parsed, "/domain/devices/panic/@model", "isa");
 	expect(&parsed, "count(/domain/devices/graphics | /domain/devices/video)", "0");
 	expect(&parsed, "/domain/devices/channel/target/@name", "org.wnodes.agent.0");
@@ -151,7 +158,113 @@ static void a_machine_under_kvm(void **state)
 	parsed = parse(&machine);
 	expect(&parsed, "/domain/@type", "kvm");
 	expect(&parsed, "/domain/cpu/@mode", "host-passthrough");
+	expect(&parsed, "/domain/cpu/@migratable", "off");
 	expect(&parsed, "count(/domain/features/tcg)", "0");
+	done(&parsed);
+}
+
+static void vcpus_are_pinned_one_to_one(void **state)
+{
+	unsigned int cpus[] = {3, 11, 4, 12};
+	struct machine machine = plain;
+	struct parsed parsed;
+
+	(void)state;
+	machine.vcpus = 4;
+	machine.cpus = cpus;
+	machine.sockets = machine.threads = 2;
+	machine.cores = 1;
+	machine.topoext = true;
+	parsed = parse(&machine);
+	expect(&parsed, "count(/domain/cputune/vcpupin)", "4");
+	expect(&parsed, "/domain/cputune/vcpupin[@vcpu=0]/@cpuset", "3");
+	expect(&parsed, "/domain/cputune/vcpupin[@vcpu=1]/@cpuset", "11");
+	expect(&parsed, "/domain/cputune/vcpupin[@vcpu=3]/@cpuset", "12");
+	expect(&parsed, "/domain/vcpu/@cpuset", "3,11,4,12");
+	expect(&parsed, "/domain/vcpu", "4");
+	expect(&parsed, "/domain/cpu/topology/@sockets", "2");
+	expect(&parsed, "/domain/cpu/topology/@cores", "1");
+	expect(&parsed, "/domain/cpu/topology/@threads", "2");
+	expect(&parsed, "/domain/cpu/feature[@policy='require']/@name", "topoext");
+	done(&parsed);
+}
+
+static void cells_are_bound_to_nodes(void **state)
+{
+	struct machine machine = plain;
+	struct parsed parsed;
+
+	(void)state;
+	machine.cells[0] = (struct machine_cell){1, 0, 2, 300};
+	machine.cells[1] = (struct machine_cell){3, 2, 1, 212};
+	machine.cell_count = 2;
+	parsed = parse(&machine);
+	expect(&parsed, "count(/domain/cpu/numa/cell)", "2");
+	expect(&parsed, "/domain/cpu/numa/cell[@id=0]/@cpus", "0-1");
+	expect(&parsed, "/domain/cpu/numa/cell[@id=1]/@cpus", "2-2");
+	expect(&parsed, "/domain/cpu/numa/cell[@id=1]/@memory", "212");
+	expect(&parsed, "/domain/cpu/numa/cell[@id=1]/@unit", "MiB");
+	expect(&parsed, "/domain/numatune/memnode[@cellid=0]/@nodeset", "1");
+	expect(&parsed, "/domain/numatune/memnode[@cellid=1]/@nodeset", "3");
+	expect(&parsed, "count(/domain/numatune/memnode[@mode='preferred'])", "2");
+	done(&parsed);
+	machine.numa_strict = true;
+	parsed = parse(&machine);
+	expect(&parsed, "count(/domain/numatune/memnode[@mode='strict'])", "2");
+	done(&parsed);
+}
+
+static void hugepages_need_no_mount(void **state)
+{
+	struct machine machine = plain;
+	struct parsed parsed;
+
+	(void)state;
+	machine.hugepage_kib = 2048;
+	parsed = parse(&machine);
+	expect(&parsed, "/domain/memoryBacking/hugepages/page/@size", "2048");
+	expect(&parsed, "/domain/memoryBacking/hugepages/page/@unit", "KiB");
+	expect(&parsed, "/domain/memoryBacking/source/@type", "memfd");
+	expect(&parsed, "/domain/memoryBacking/allocation/@threads", "3");
+	expect(&parsed, "count(/domain/memoryBacking/access)", "0");
+	done(&parsed);
+	machine = plain;
+	machine.memory_prealloc = true;
+	parsed = parse(&machine);
+	expect(&parsed, "/domain/memoryBacking/allocation/@mode", "immediate");
+	expect(&parsed, "count(/domain/memoryBacking/source | /domain/memoryBacking/hugepages)", "0");
+	done(&parsed);
+}
+
+static void the_balloon_only_reports(void **state)
+{
+	struct machine machine = plain;
+	struct parsed parsed;
+
+	(void)state;
+	machine.free_page_reporting = true;
+	parsed = parse(&machine);
+	expect(&parsed, "/domain/devices/memballoon/@model", "virtio-non-transitional");
+	expect(&parsed, "/domain/devices/memballoon/@freePageReporting", "on");
+	expect(&parsed, "count(/domain/devices/memballoon/@autodeflate)", "0");
+	expect(&parsed, "count(//address[@slot=/domain/devices/memballoon/address/@slot])", "1");
+	done(&parsed);
+}
+
+static void the_console_may_be_virtio(void **state)
+{
+	struct machine machine = plain;
+	struct parsed parsed = parse(&machine);
+
+	(void)state;
+	expect(&parsed, "/domain/devices/serial/target/@type", "isa-serial");
+	expect(&parsed, "count(/domain/devices/console)", "0");
+	done(&parsed);
+	machine.console_virtio = true;
+	parsed = parse(&machine);
+	expect(&parsed, "/domain/devices/console/target/@type", "virtio");
+	expect(&parsed, "/domain/devices/console/source/@path", ROOT "/socket/console");
+	expect(&parsed, "count(/domain/devices/serial)", "0");
 	done(&parsed);
 }
 
@@ -231,7 +344,7 @@ static void texts_are_escaped(void **state)
 	expect(&parsed, "/domain/devices/emulator", machine.emulator);
 	expect(&parsed, "/domain/devices/serial/source/@path", ROOT "/socket/console");
 	expect(&parsed, "count(/domain/os/boot)", "0");
-	expect(&parsed, "count(/domain/*)", "12");
+	expect(&parsed, "count(/domain/*)", "13");
 	done(&parsed);
 }
 
@@ -260,7 +373,7 @@ static void host_directories_have_a_device_each(void **state)
 	assert_int_equal(mounts_add(&machine.mounts, "/c", "/d", MOUNTS_READ_ONLY, why), 0);
 	parsed = parse(&machine);
 	expect(&parsed, "count(/domain/devices/filesystem[@type='mount'][@accessmode='squash'])", "2");
-	expect(&parsed, "count(/domain/memoryBacking)", "0");
+	expect(&parsed, "count(/domain/memoryBacking/source)", "0");
 	expect(&parsed, "/domain/devices/filesystem[1]/source/@dir", ROOT "/mount/0");
 	expect(&parsed, "/domain/devices/filesystem[1]/target/@dir", "wnodes0");
 	expect(&parsed, "count(/domain/devices/filesystem[1]/readonly)", "0");
@@ -279,7 +392,7 @@ static void virtiofs_shares_the_memory_and_has_sockets(void **state)
 	(void)state;
 	machine.virtiofsd = "/usr/libexec/virtiofsd";
 	parsed = parse(&machine);
-	expect(&parsed, "count(/domain/memoryBacking)", "0");
+	expect(&parsed, "count(/domain/memoryBacking/source)", "0");
 	done(&parsed);
 	assert_int_equal(mounts_add(&machine.mounts, "/a", "/b", 0, why), 0);
 	assert_int_equal(mounts_add(&machine.mounts, "/c", "/d", MOUNTS_READ_ONLY, why), 0);
@@ -300,6 +413,11 @@ int main(void)
 	        cmocka_unit_test(virtio_devices_are_of_one_kind),
 	        cmocka_unit_test(the_seed_is_a_second_disk_that_nobody_writes),
 	        cmocka_unit_test(a_machine_under_kvm),
+	        cmocka_unit_test(vcpus_are_pinned_one_to_one),
+	        cmocka_unit_test(cells_are_bound_to_nodes),
+	        cmocka_unit_test(hugepages_need_no_mount),
+	        cmocka_unit_test(the_balloon_only_reports),
+	        cmocka_unit_test(the_console_may_be_virtio),
 	        cmocka_unit_test(the_disk_is_a_closed_chain_below_the_root),
 	        cmocka_unit_test(the_driver_is_as_the_site_says),
 	        cmocka_unit_test(a_whole_disk_has_no_chain),

@@ -18,6 +18,7 @@ static const char description[] =
         "home=/home/tester\nshell=/bin/sh\nhostname=n1\n"
         "groups=20001:tester,20002:domain users,0:\naccelerator=tcg\n"
         "emulator=/usr/bin/qemu-system-x86_64\nmachine=q35\nvirtio=modern\nvcpus=2\n"
+        "topology.sockets=1\ntopology.cores=2\ntopology.threads=1\nconsole_type=serial\n"
         "memory_mib=512\ntb_cache_mib=64\ndisk.kind=overlay\ndisk.path=/o/n1-17.qcow2\ndisk.format=qcow2\n"
         "disk.type=file\ndisk.io=threads\ndisk.iothread=no\ndisk.discard=unmap\n"
         "disk.cache=unsafe\ndisk.base=/i/base.qcow2\ndisk.base_format=qcow2\n"
@@ -114,6 +115,16 @@ static void what_is_wrong_is_named(void **state)
 	        {"vcpus", "0"},
 	        {"vcpus", "256"},
 	        {"memory_mib", "99999999999"},
+	        {"topology.cores", "3"},
+	        {"topology.sockets", "0"},
+	        {"cpus", "0"},
+	        {"cpus", "0,1,2"},
+	        {"cpus", "0,"},
+	        {"cpus", "0,,1"},
+	        {"cpus", "0-1"},
+	        {"cpus", "0,123456"},
+	        {"hugepage_kib", "4"},
+	        {"console_type", "spice"},
 	        {"tb_cache_mib", "0"},
 	        {"disk.kind", "cow"},
 	        {"disk.type", "network"},
@@ -141,6 +152,34 @@ static void what_is_wrong_is_named(void **state)
 		assert_int_equal(check_with(key, wrong[i][1], why), -EINVAL);
 		assert_non_null(strstr(why, wrong[i][0]));
 	}
+}
+
+static void cells_are_all_of_the_machine(void **state)
+{
+	struct machine machine = {0};
+	char why[MACHINE_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(kv_parse(&machine.kv, description, sizeof(description) - 1), 0);
+	assert_int_equal(kv_set(&machine.kv, "cpus", "8,0"), 0);
+	assert_int_equal(kv_set(&machine.kv, "numa.0.node", "0"), 0);
+	assert_int_equal(kv_set(&machine.kv, "numa.0.vcpus", "1"), 0);
+	assert_int_equal(kv_set(&machine.kv, "numa.0.memory_mib", "300"), 0);
+	assert_int_equal(machine_check(&machine, why), -EINVAL);
+	assert_non_null(strstr(why, "numa is not all vCPUs"));
+	free(machine.cpus);
+	free(machine.group_ids);
+	machine = (struct machine){.kv = machine.kv};
+	assert_int_equal(kv_set(&machine.kv, "numa.1.node", "2"), 0);
+	assert_int_equal(kv_set(&machine.kv, "numa.1.vcpus", "1"), 0);
+	assert_int_equal(kv_set(&machine.kv, "numa.1.memory_mib", "212"), 0);
+	assert_int_equal(machine_check(&machine, why), 0);
+	assert_int_equal(machine.cell_count, 2);
+	assert_int_equal(machine.cells[1].node, 2);
+	assert_int_equal(machine.cells[1].first, 1);
+	assert_int_equal(machine.cpus[0], 8);
+	assert_int_equal(machine.cpus[1], 0);
+	machine_free(&machine);
 }
 
 static void lengths_have_bounds(void **state)
@@ -251,6 +290,7 @@ int main(void)
 	        cmocka_unit_test(what_is_optional_may_be_missing),
 	        cmocka_unit_test(what_is_missing_is_named),
 	        cmocka_unit_test(what_is_wrong_is_named),
+	        cmocka_unit_test(cells_are_all_of_the_machine),
 	        cmocka_unit_test(lengths_have_bounds),
 	        cmocka_unit_test(a_kernel_goes_with_initrd_and_cmdline),
 	        cmocka_unit_test(cgroup_v2_has_one_folder),

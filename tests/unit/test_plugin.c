@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: common/disk_option.o */
-/* links: plugin/site.o plugin/console.o plugin/options.o plugin/multiprog.o common/str.o common/mounts.o */
+/* links: plugin/site.o plugin/first_node.o plugin/console.o plugin/options.o */
+/* links: plugin/multiprog.o common/str.o common/mounts.o common/disk_option.o */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +15,7 @@
 
 #include "common/exitcode.h"
 #include "plugin/console.h"
+#include "plugin/first_node.h"
 #include "plugin/multiprog.h"
 #include "plugin/options.h"
 #include "plugin/site.h"
@@ -253,12 +254,44 @@ static void the_site_is_read_as_the_helper_reads_it(void **state)
 	remove_files();
 }
 
+static void put_and_taken(const char *comment, const char *expected)
+{
+	char node[65], digest[65];
+	char *text = first_node_put(comment, "n1", HEX);
+
+	assert_non_null(text);
+	assert_string_equal(text, expected);
+	assert_int_equal(first_node_take(text, node, digest), 0);
+	assert_string_equal(node, "n1");
+	assert_string_equal(digest, HEX);
+	free(text);
+}
+
+static void the_first_nodes_word_stands_beside_others(void **state)
+{
+	static const char *const none[] = {NULL,         "",           "of a site",          "xwnodes:n1=" HEX,
+	                                   "wnodes:n1=", "wnodes:n1 ", "wnodes:n1=" HEX "0", "wnodes:n1=" HEX ",x"};
+	char node[65], digest[65];
+
+	(void)state;
+	put_and_taken(NULL, "wnodes:n1=" HEX);
+	put_and_taken("", "wnodes:n1=" HEX);
+	put_and_taken("of a site", "of a site wnodes:n1=" HEX);
+	put_and_taken("a wnodes:n9=none b", "a wnodes:n1=" HEX " b");
+	put_and_taken("xwnodes:a=b", "xwnodes:a=b wnodes:n1=" HEX);
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_int_equal(first_node_take(none[i], node, digest), -1);
+	assert_int_equal(first_node_take("b wnodes:n2=none", node, digest), 0);
+	assert_string_equal(digest, "none");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(good_options_pass),
 	        cmocka_unit_test(options_without_an_image_may_be_for_a_default),
 	        cmocka_unit_test(the_site_is_read_as_the_helper_reads_it),
+	        cmocka_unit_test(the_first_nodes_word_stands_beside_others),
 	        cmocka_unit_test(bad_options_name_themselves),
 	        cmocka_unit_test(a_consoles_name_is_one_for_each_job_and_node),
 	        cmocka_unit_test(multi_prog_texts_name_ranks),

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=dash
+# Runs as root in a machine of the image tiny-bench, from standard input, behind
+# the lines that set what, fs, area, jobs and sql. fio's JSON, or seconds, on
+# standard output.
+set -e
+device=/dev/vda$((area + 1))
+scratch=/run/scratch
+
+# The file system is made anew, so that the second run's files lie where the
+# first's did; without a discard, which would give back what the disk has got.
+mkdir -p $scratch
+/usr/bin/mke2fs -q -F -t "$fs" -E nodiscard,lazy_itable_init=0,lazy_journal_init=1 -J size=8 -N 256 "$device"
+mount -t "$fs" -o noatime "$device" $scratch
+trap 'umount $scratch' EXIT
+sync
+echo 3 >/proc/sys/vm/drop_caches
+
+# in hundredths of a second
+uptime() {
+	read -r now _ </proc/uptime
+	echo "${now%.*}${now#*.}"
+}
+
+case $what in
+fio)
+	printf "%s" "$jobs" >/run/jobs
+	LD_PRELOAD=/usr/lib/fio-naps.so fio --output-format=json /run/jobs
+	;;
+sqlite)
+	begin=$(uptime)
+	printf "%s" "$sql" | sqlite3 $scratch/db
+	end=$(uptime)
+	echo "$((end - begin))"
+	;;
+esac
