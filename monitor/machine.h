@@ -51,7 +51,7 @@ struct machine {
 	uint64_t memory_mib, tb_cache_mib;
 	uint64_t hugepage_kib; /* 0: ordinary pages */
 	bool memory_prealloc, free_page_reporting;
-	bool console_virtio; /* hvc0; else a UART, ttyS0 */
+	bool console_virtio;                                                       /* hvc0; else a UART, ttyS0 */
 	const char *disk_path, *disk_format, *disk_cache, *disk_io, *disk_discard; /* QEMU's words */
 	bool disk_unnamed;                        /* the file is to have no name once it is in the namespace */
 	bool disk_block;                          /* a block device; else a file */
