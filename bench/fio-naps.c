@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fio looks after its jobs every tenth of a second, several times for each: with patterns that take less, most of the time. */
+/* fio looks after its jobs every tenth of a second, several times for each: with patterns that take less, most of the
+ * time. */
 #define _GNU_SOURCE
 #include <time.h>
 #include <unistd.h>

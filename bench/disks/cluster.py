@@ -7,8 +7,9 @@ import subprocess
 import time
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CPUS = min(2, os.cpu_count())  # of each machine, the same ones: other things on the host may be bound to some
 LAUNCH_SECONDS = 180  # until the disk is made: a raw copy, a preallocated disk
-BOOT_SECONDS = 300
+BOOT_SECONDS = 120
 
 
 class Failed(Exception):
@@ -27,7 +28,7 @@ class Cluster:
         self.helper = self.folder + "/usr/libexec/wnodes/wnodes-helper"
 
     def up(self):
-        subprocess.run([TREE + "/tests/cluster", "up"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([TREE + "/tests/cluster", "up", "--cpus", str(CPUS)], check=True, stdout=subprocess.DEVNULL)
         subprocess.run([TREE + "/tests/cluster", "image", "tiny-bench"], check=True, stdout=subprocess.DEVNULL)
         self.call("true", user=True)
         with open(self.conf) as file:
@@ -79,7 +80,7 @@ class Cluster:
 
     def submit(self, image, memory_mib, option):
         path = "%s/%s" % (self.output, time.monotonic_ns())
-        argv = ["sbatch", "--parsable", "--output=" + path, "-c2", "--mem=%dM" % memory_mib, "--vm=" + image]
+        argv = ["sbatch", "--parsable", "--output=" + path, "-c%d" % CPUS, "--mem=%dM" % memory_mib, "--vm=" + image]
         if option:
             argv.append("--vm-disk=" + option)
         job = int(self.call(*argv, "--wrap", "sleep 100000", user=True))

@@ -40,6 +40,7 @@ class Group:
     rows: tuple
     reference: Row  # raw in the guest, what the others are compared to; one of rows
     kib: tuple  # record sizes
+    mib: int = 32  # of each file: one per record size
     sqlite: tuple = ()  # of rows
     figure: bool = False  # it is what is plotted
 
@@ -51,7 +52,7 @@ def selected():
     rows = (raw, Row(), Row("overlay", prealloc="metadata"), Row("snapshot"), Row("overlay", cache="writeback"), durable,
             Row("raw", cache="none", io="native"), Row("block", cache="none", io="native"),
             Row("raw", guest_fs="ext3"), Row("overlay", guest_fs="ext3"))
-    groups = [Group("folder", rows, raw, (4, 64, 1024), (Row(), raw, durable), True)]
+    groups = [Group("folder", rows, raw, (4, 64, 1024), sqlite=(Row(), raw, durable), figure=True)]
     groups += [Group(place, (raw, Row()), raw, (64,)) for place in ("ext4", "xfs", "btrfs")]
     return groups
 
@@ -61,23 +62,22 @@ def ios(cache):
     return ("native", "threads", "io_uring") if cache in ("none", "directsync") else ("threads", "io_uring")
 
 
-def matrix(place, every_io):
-    """Each mode, cache and preallocation; a snapshot's disk is an overlay's, so it is there without the latter."""
-    for cache in CACHES:
-        for io in ios(cache) if every_io else ios(cache)[:1]:
-            how = {"cache": cache, "io": io}
-            raw = Row("raw", **how)
-            rows = [raw, Row("overlay", **how), Row("snapshot", **how), Row("block", **how)]
-            rows += [Row("overlay", prealloc, **how) for prealloc in ("metadata", "falloc", "full")]
-            rows += [Row("raw", prealloc, **how) for prealloc in ("falloc", "full")]
-            yield Group(place, tuple(rows), raw, (64,))
+def matrix(place, cache, io):
+    """Each mode and preallocation; a snapshot's disk is an overlay's, so it is there without the latter."""
+    how = {"cache": cache, "io": io}
+    raw = Row("raw", **how)
+    rows = [raw, Row("overlay", **how), Row("snapshot", **how), Row("block", **how)]
+    rows += [Row("overlay", prealloc, **how) for prealloc in ("metadata", "falloc", "full")]
+    rows += [Row("raw", prealloc, **how) for prealloc in ("falloc", "full")]
+    return Group(place, tuple(rows), raw, (64,), 16)
 
 
 def everything():
+    """In the folder by each way of I/O, on the other file systems by the usual one."""
     yield from selected()
-    yield from matrix("folder", True)
-    yield from matrix("xfs", False)
-    yield from matrix("btrfs", False)
+    for cache in CACHES:
+        yield from (matrix("folder", cache, io) for io in ios(cache))
+        yield from (matrix(place, cache, ios(cache)[0]) for place in ("xfs", "btrfs"))
 
 
 def defaults():
@@ -91,4 +91,5 @@ def defaults():
         yield Group("folder", (raw, Row()) + rows, raw, (4, 64, 1024))
 
 
-PLANS = {"selected": (selected, 10), "all": (everything, 60), "defaults": (defaults, 30)}  # and minutes
+# with the minutes that each may take, and the GiB of the folder that it needs
+PLANS = {"selected": (selected, 10, 8), "all": (everything, 60, 16), "defaults": (defaults, 30, 8)}
