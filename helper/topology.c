@@ -121,7 +121,7 @@ static unsigned int run_length(const struct topology *topology,
 		common = divisor(common, length);
 		length = 0;
 	}
-	return common;
+	return common ? common : 1;
 }
 
 static void find_shape(struct topology *topology)
