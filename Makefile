@@ -188,6 +188,10 @@ packages:
 check: packages
 	tests/check
 
+.PHONY: check-node
+check-node: packages
+	tests/node/check
+
 .PHONY: demo
 demo: packages
 	tests/demo

@@ -20,6 +20,7 @@
 #include "helper/image/catalogue.h"
 #include "helper/mounts.h"
 #include "helper/owner.h"
+#include "helper/placement.h"
 #include "helper/policy.h"
 #include "helper/record.h"
 #include "helper/state.h"
@@ -111,8 +112,8 @@ static int allocate_size(struct record *record, const struct allocation *allocat
 	rc = policy_memory(config, &image, &memory, &mib, why);
 	if (rc < 0)
 		return rc;
-	if (kv_setf(kv, "vcpus", "%u", memory.vcpus) < 0 || kv_setf(kv, "memory_mib", "%" PRIu64, mib) < 0 ||
-	    kv_set(kv, "accelerator", memory.tcg ? "tcg" : "kvm") < 0)
+	if (placement_order(config, kv) < 0 || kv_setf(kv, "vcpus", "%u", memory.vcpus) < 0 ||
+	    kv_setf(kv, "memory_mib", "%" PRIu64, mib) < 0 || kv_set(kv, "accelerator", memory.tcg ? "tcg" : "kvm") < 0)
 		return failure_set(why, EXIT_NODE, "out of memory");
 	return 0;
 }

@@ -79,7 +79,7 @@ int verb_check(const struct caller *caller, const struct args *args, struct fail
 	check_images(&check);
 	check_node(&check);
 	check_disks(&check);
-	check_pool(&check);
+	check_devices(&check);
 	check_cache(&check);
 	if (answer_flush(why) < 0)
 		return why->code;

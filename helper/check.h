@@ -38,11 +38,11 @@ void check_node(struct check *check);
 /** Whether machines can have the disks of [disk] on this node. */
 void check_disks(struct check *check);
 
+/** Where machines get block devices from. */
+void check_devices(struct check *check);
+
 /** Whether an image's entry and [disk] go together. */
 void check_disk_of_image(struct check *check, const struct image *image);
-
-/** Where disks of machines come from, besides a folder of files. */
-void check_pool(struct check *check);
 
 /** What fetching takes, where an image needs it. */
 void check_cache(struct check *check);

@@ -12,6 +12,7 @@
 #include "helper/accelerator.h"
 #include "helper/check.h"
 #include "helper/fs.h"
+#include "helper/hugepages.h"
 #include "helper/virtiofsd.h"
 
 #define SPACE_LOW (UINT64_C(1) << 30)
@@ -68,6 +69,15 @@ static void check_accelerator(struct check *check)
 		                  "CPU cannot virtualize");
 	else if (tcg && check->config->accelerator == ACCELERATOR_AUTO)
 		check_note(check, "machines are emulated, and slow: there is no /dev/kvm");
+}
+
+static void check_hugepages(struct check *check)
+{
+	uint64_t kib = check->config->machine.hugepage_kib;
+	struct failure why = {0};
+
+	if (kib && hugepages_check(HUGEPAGES_SYSFS, kib, kib >> 10, &why) < 0)
+		check_note(check, "[machine] hugepages: %s", why.message);
 }
 
 bool check_folder(struct check *check, const char *path, const char *what, mode_t forbidden, mode_t needed)
@@ -188,6 +198,7 @@ void check_node(struct check *check)
 	check_programs(check);
 	check_virtiofsd(check);
 	check_accelerator(check);
+	check_hugepages(check);
 	check_folders(check);
 	check_spool(check);
 	check_mounts(check);

@@ -108,6 +108,7 @@ static int child_hide(const struct child *child)
 	/* a script is read by who executes it */
 	if (n > 0 && memcmp(magic, "\177ELF", 4) != 0)
 		return -ENOEXEC;
+
 	while (n > 0 && offset < st.st_size)
 		n = sendfile(to, from, &offset, (size_t)(st.st_size - offset));
 	return n <= 0 || fchmod(to, 0711) < 0 ? (errno ? -errno : -EIO) : to;
@@ -127,8 +128,11 @@ static _Noreturn void child_exec(const struct child *child, pid_t parent)
 		_exit(126);
 	}
 	harden_reset_signals();
-	if (!child->program)
+	if (!child->program) {
+		/* whatever fs.suid_dumpable is: it has what root opened */
+		(void)prctl(PR_SET_DUMPABLE, 0);
 		_exit(child->work(child->context));
+	}
 	errno = copy < 0 ? -copy : 0;
 	if (copy >= 0)
 		(void)execveat(copy, "", child->argv, envp, AT_EMPTY_PATH);

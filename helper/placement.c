@@ -37,8 +37,8 @@ static bool may_run(const struct topology *topology)
 	return may;
 }
 
-/* `cpus`: the host's CPU of each vCPU. */
-static int put_pins(const struct topology *topology, struct kv *machine)
+/* Set key to the host's CPU of each vCPU. */
+static int put_pins(const struct topology *topology, struct kv *kv, const char *key)
 {
 	char text[KV_VALUE_MAX];
 	size_t used = 0;
@@ -50,7 +50,7 @@ static int put_pins(const struct topology *topology, struct kv *machine)
 			return rc;
 		used += strlen(text + used);
 	}
-	return kv_set(machine, "cpus", text);
+	return kv_set(kv, key, text);
 }
 
 /* TCG has no threads on AMD's CPUs, nor anything that two of a core would share: they are cores. */
@@ -128,7 +128,7 @@ static int put_flat(const struct record *record, struct kv *machine)
 int placement_cpus(const struct topology *topology, const struct record *record, const struct config *config, bool tcg,
                    struct kv *machine)
 {
-	int rc = put_pins(topology, machine);
+	int rc = put_pins(topology, machine, "cpus");
 
 	if (rc == 0)
 		rc = put_shape(topology, tcg, machine);
@@ -161,6 +161,19 @@ static int put_memory(const struct config *config, struct kv *machine)
 	if (rc == 0 && config->machine.prealloc == CONFIG_YES)
 		rc = kv_set(machine, "memory_prealloc", "yes");
 	return rc == 0 && config_machine_reports(config) ? kv_set(machine, "free_page_reporting", "yes") : rc;
+}
+
+int placement_order(const struct config *config, struct kv *kv)
+{
+	const char *list = kv_get(kv, "cpuset");
+	struct topology topology;
+	int rc;
+
+	if (!list || config->machine.pinning == CONFIG_NO || topology_read(&topology, TOPOLOGY_SYSFS, list) < 0)
+		return 0;
+	rc = put_pins(&topology, kv, "cpuset");
+	topology_free(&topology);
+	return rc;
 }
 
 int placement_check(const struct record *record, const struct config *config, struct failure *why)

@@ -8,6 +8,13 @@
 #include "helper/record.h"
 #include "helper/topology.h"
 
+/**
+ * Put the CPUs of the record's `cpuset` into the order of the machine's
+ * vCPUs, by which tasks find the CPUs that Slurm bound them to. Returns 0 or a
+ * negative errno.
+ */
+int placement_order(const struct config *config, struct kv *kv);
+
 /** Whether the node has the pages that the machine needs. Returns 0 or -EIO with why (EXIT_NODE). */
 int placement_check(const struct record *record, const struct config *config, struct failure *why);
 

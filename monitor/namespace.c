@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <mntent.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,12 +249,40 @@ int namespace_unshare(char *why)
 	return 0;
 }
 
+/* The first hugetlbfs that can be reached is detached: 1; 0 where there is none. */
+static int detach_hugetlbfs(void)
+{
+	FILE *stream = setmntent("/proc/self/mounts", "re");
+	const struct mntent *entry;
+	int rc = 0;
+
+	if (!stream)
+		return -errno;
+	while (rc == 0 && (entry = getmntent(stream))) {
+		if (strcmp(entry->mnt_type, "hugetlbfs") != 0)
+			continue;
+		if (umount2(entry->mnt_dir, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+			rc = 1;
+		else if (errno != EINVAL && errno != ENOENT)
+			rc = -errno;
+	}
+	(void)endmntent(stream);
+	return rc;
+}
+
 int namespace_enter(bool kvm, char *why)
 {
 	int rc = read_only_all();
 
 	if (rc < 0)
 		return fail(why, rc, "read-only remount");
+	/* whatever its qemu.conf says, libvirt looks into each that is listed: also into those that /dev and /run cover
+	 */
+	do
+		rc = detach_hugetlbfs();
+	while (rc == 1);
+	if (rc < 0)
+		return fail(why, rc, "umount of a hugetlbfs");
 	/* libvirt would make groups of its own and move QEMU out of the job's */
 	if (umount2("/sys/fs/cgroup", MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)
 		return fail(why, -errno, "umount of the cgroup file systems");

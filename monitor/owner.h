@@ -34,6 +34,7 @@ struct owner {
 	int freezer;               /* tells whether the job is suspended; -1: unknown */
 	bool paused, pause_failed; /* pause.h */
 	int disk;                  /* the disk's file, to be looked at; -1: unknown */
+	int64_t space_resumed;     /* ms of CLOCK_MONOTONIC when the machine went on after a lack of space; 0: never */
 	int64_t space_by;          /* space.h: while there is none, ms of CLOCK_MONOTONIC by which there must be */
 	int64_t boot_by; /* ms of CLOCK_MONOTONIC by which the guest must be ready; while paused, what is left */
 	bool ended;      /* owner_end() has been called */

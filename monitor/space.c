@@ -14,6 +14,8 @@
 
 #define SPACE_LOOK_MS 500
 #define SPACE_PATIENCE_MS 60000U
+/* A machine that is stopped again so soon has not had what it waited for: a quota, say. */
+#define SPACE_AGAIN_MS 10000
 #define SPACE_ENOUGH (UINT64_C(64) << 20)
 #define GIB (UINT64_C(1) << 30)
 
@@ -95,6 +97,7 @@ static void space_resume(struct owner *owner)
 		space_end(owner);
 		return;
 	}
+	owner->space_resumed = now_ms();
 	space_tell(owner, false);
 }
 
@@ -113,24 +116,36 @@ static void space_look(int timer, void *opaque)
 		space_end(owner);
 }
 
-void space_wait(struct owner *owner)
+/* Sets the time by which there must be space; returns the milliseconds until then. */
+static int64_t space_limit(struct owner *owner)
 {
+	int64_t at = now_ms();
 	unsigned int patience = 0;
 	struct space space;
 
-	if (owner->ended || owner->space_timer >= 0)
-		return;
+	if (owner->space_resumed && at - owner->space_resumed < SPACE_AGAIN_MS)
+		return owner->space_by - at;
 	if (space_measure(owner, &space))
 		patience = space_patience(&space, (unsigned int)(now().tv_nsec / 1000 % 1000));
-	owner->space_by = now_ms() + patience;
-	if (patience >= SPACE_LOOK_MS)
+	owner->space_by = at + patience;
+	return patience;
+}
+
+void space_wait(struct owner *owner)
+{
+	int64_t left;
+
+	if (owner->ended || owner->space_timer >= 0)
+		return;
+	left = space_limit(owner);
+	if (left >= SPACE_LOOK_MS)
 		owner->space_timer = virEventAddTimeout(SPACE_LOOK_MS, space_look, owner, NULL);
 	if (owner->space_timer < 0) {
 		space_end(owner);
 		return;
 	}
 	(void)packet_send(owner->reaper,
-	                  "log the node has no space left for the machine's disk: it waits %u s at most for some",
-	                  (patience + 999) / 1000);
+	                  "log the node has no space left for the machine's disk: it waits %lld s at most for some",
+	                  (long long)(left + 999) / 1000);
 	space_tell(owner, true);
 }

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,14 +102,23 @@ void digest_announce(const struct job *job)
 	kv_free(&state);
 }
 
+/* Of the step, or of the allocation that it is one of. */
+static bool has_several_nodes(spank_t spank)
+{
+	const char *list = getenv("SLURM_NODELIST");
+	uint32_t nodes;
+
+	return (spank_get_item(spank, S_JOB_NNODES, &nodes) == ESPANK_SUCCESS && nodes > 1) ||
+	       (list && strpbrk(list, ",["));
+}
+
 void digest_learn(spank_t spank)
 {
 	char node[65], digest[SITE_DIGEST_SIZE], value[CARRIED_MAX];
-	uint32_t job, nodes;
+	uint32_t job;
 
 	if (getenv(TASKENV_DIGEST) || spank_get_item(spank, S_JOB_ID, &job) != ESPANK_SUCCESS ||
-	    spank_get_item(spank, S_JOB_NNODES, &nodes) != ESPANK_SUCCESS || nodes < 2 ||
-	    first_node_read(job, node, digest) < 0)
+	    !has_several_nodes(spank) || first_node_read(job, node, digest) < 0)
 		return;
 	if (str_print(value, sizeof(value), "%" PRIu32 " %s %s", job, node, digest) == 0)
 		(void)setenv(TASKENV_DIGEST, value, 1);
@@ -123,17 +133,33 @@ static const char *shown(const char *digest, char *text)
 	return text;
 }
 
+/* What a step of that job carries, into node[65] and digest[65]; another job's is what this one was submitted with. */
+static int carried(spank_t spank, const struct job *job, char *node, char *digest)
+{
+	char text[CARRIED_MAX];
+	uint32_t id;
+
+	if (spank_getenv(spank, TASKENV_DIGEST, text, sizeof(text)) != ESPANK_SUCCESS ||
+	    sscanf(text, "%" SCNu32 " %64s %64s", &id, node, digest) != 3 || id != job->id)
+		return -1;
+	return 0;
+}
+
+bool digest_is_elsewhere(spank_t spank, const struct job *job, char *node)
+{
+	char digest[65];
+
+	return carried(spank, job, node, digest) == 0 && strcmp(node, job->node) != 0;
+}
+
 int digest_check(spank_t spank, const struct job *job, char *why, size_t size)
 {
-	char carried[CARRIED_MAX], node[65], theirs[65], first[SHOWN_SIZE], second[SHOWN_SIZE];
+	char node[65], theirs[65], first[SHOWN_SIZE], second[SHOWN_SIZE];
 	struct kv state = {0};
-	uint32_t id;
 	int rc = 0;
 
-	/* another job's is what this one was submitted with; a machine without a state is wnodes-run's to report */
-	if (spank_getenv(spank, TASKENV_DIGEST, carried, sizeof(carried)) != ESPANK_SUCCESS ||
-	    sscanf(carried, "%" SCNu32 " %64s %64s", &id, node, theirs) != 3 || id != job->id ||
-	    load_state(job->run_dir, &state) < 0)
+	/* a machine without a state is wnodes-run's to report */
+	if (carried(spank, job, node, theirs) < 0 || load_state(job->run_dir, &state) < 0)
 		return 0;
 	if (kv_get(&state, "image_entry") && strcmp(theirs, digest_of(&state)) != 0) {
 		(void)snprintf(why, size,

@@ -4,6 +4,7 @@
 #define WNODES_PLUGIN_DIGEST_H
 
 #include <slurm/spank.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "plugin/job.h"
@@ -45,5 +46,8 @@ void digest_carry(void);
  * Returns 0, or -1 with one line in why[size] that says who has what.
  */
 int digest_check(spank_t spank, const struct job *job, char *why, size_t size);
+
+/** In a task's process: whether another node of the job has a machine, and which, into node[65]. */
+bool digest_is_elsewhere(spank_t spank, const struct job *job, char *node);
 
 #endif

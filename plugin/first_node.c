@@ -30,15 +30,13 @@ static const char *find(const char *comment)
 
 char *first_node_put(const char *comment, const char *node, const char *digest)
 {
-	const char *old = find(comment);
-	size_t before = comment ? strlen(comment) : 0, word = old ? strcspn(old, " ") : 0;
-	const char *after = old ? old + word : "";
+	const char *whole = comment ? comment : "", *old = find(whole);
+	size_t before = old ? (size_t)(old - whole) : strlen(whole);
+	const char *after = old ? old + strcspn(old, " ") : "";
 	char *text = NULL;
 
-	if (old)
-		before -= strlen(old);
-	if (asprintf(&text, "%.*s%s" WORD "%s=%s%s", (int)before, comment ? comment : "",
-	             before && comment[before - 1] != ' ' ? " " : "", node, digest, after) < 0)
+	if (asprintf(&text, "%.*s%s" WORD "%s=%s%s", (int)before, whole, before && whole[before - 1] != ' ' ? " " : "",
+	             node, digest, after) < 0)
 		return NULL;
 	return text;
 }

@@ -27,7 +27,7 @@
 
 static int node_index(const char *nodes, const char *node)
 {
-	hostlist_t list;
+	struct hostlist *list; /* hostlist_t is this pointer up to 22.05, and what it points to later */
 	int index = -1;
 
 	if (!nodes || !slurm_hostlist_create || !slurm_hostlist_find || !slurm_hostlist_destroy)

@@ -20,6 +20,7 @@
 #include "plugin/loader.h"
 #include "plugin/multiprog.h"
 #include "plugin/options.h"
+#include "plugin/site.h"
 
 /* From Slurm 23.11 on. */
 #pragma weak spank_prepend_task_argv
@@ -72,17 +73,27 @@ static bool is_batch(spank_t spank)
 	return spank_get_item(spank, S_JOB_STEPID, &step) == ESPANK_SUCCESS && step == SLURM_BATCH_SCRIPT;
 }
 
+/* Whether the job's partition gives it a machine: its batch script begins when the prolog has just made one. */
+static bool is_given_machine(spank_t spank)
+{
+	char partition[256];
+
+	return !options_given()->image &&
+	       spank_getenv(spank, "SLURM_JOB_PARTITION", partition, sizeof(partition)) == ESPANK_SUCCESS &&
+	       site_has_partition(partition);
+}
+
 /* What a step may say of the machine: nothing, or what its job said. */
 static void check_step_options(spank_t spank, const struct job *job, bool has_machine, bool batch)
 {
 	const struct options *options = options_given();
 	char *image;
 
-	if (!options->image || (!has_machine && !options_image(options)))
-		return;
-	if (!has_machine && batch)
+	if (!has_machine && batch && (options_image(options) || is_given_machine(spank)))
 		refuse(spank, EXIT_NODE, "job %u has no virtual machine on %s: slurmd has not run its prolog", job->id,
 		       job->node);
+	if (!options->image || (!has_machine && !options_image(options)))
+		return;
 	if (!has_machine)
 		refuse(spank, EXIT_USAGE,
 		       "job %u has no virtual machine on %s: give --vm to the salloc, sbatch or srun that makes the "
@@ -134,7 +145,7 @@ static int replace_program(spank_t spank, char **argv)
 int task_init(spank_t spank)
 {
 	struct job job;
-	char step[64], why[300];
+	char step[64], why[300], other[65];
 	char **argv = NULL;
 	uint32_t rank = 0;
 	int argc = 0;
@@ -145,6 +156,11 @@ int task_init(spank_t spank)
 	has_machine = job_has_machine(&job);
 	batch = is_batch(spank);
 	check_step_options(spank, &job, has_machine, batch);
+	if (!has_machine && digest_is_elsewhere(spank, &job, other))
+		refuse(spank, EXIT_NODE,
+		       "node %s has a virtual machine for job %u, node %s has none: wnodes.conf of the nodes must "
+		       "agree",
+		       other, job.id, job.node);
 	if (!has_machine)
 		return 0;
 	if (spank_get_item(spank, S_JOB_ARGV, &argc, &argv) != ESPANK_SUCCESS || argc < 1 || !argv || !argv[0] ||

@@ -120,6 +120,14 @@ no_downloads()
 		[ "$status" -eq "$code" ]
 		[ "$(json '(rows[0]["state"], rows[0]["code"], len(rows[0]["message"]) > 10)' <<< "$output")" = "('failed', $code, True)" ]
 	done
+	# the catalogue's names are in their order, and said to be more where they are
+	for i in {39..10}; do
+		: > "$conf/images.d/a-name-of-the-catalogue-$i.conf"
+	done
+	run as_user wnodes fetch no-such-image
+	rm -f "$conf"/images.d/a-name-of-the-catalogue-??.conf
+	echo "$output"
+	grep -q 'the site has: a-name-of-the-catalogue-10, a-name-of-the-catalogue-11, .*[0-9], \.\.\.$' <<< "$output"
 	# a user who asks again and again makes neither requests nor lines in the log
 	: > "$folder/requests"
 	for i in 1 2 3; do

@@ -201,6 +201,29 @@ restart_slurmd()
 		grep -q "^wnodes: image agreed: node ${second%2}1 has sha256 ${digest:0:12}…, node $second has no sha256: " "$folder/err"
 		wait_for_nothing
 	done
+	# of a step on one of them, too
+	id=$(in_namespace "$folder/none" "$common_top/tests/cluster" exec --user "$test_user" -- \
+		sbatch --parsable -N2 --vm=agreed -o /dev/null --wrap 'sleep 100')
+	wait_until 30 job_runs "$id"
+	code=0
+	as_user srun --jobid="$id" --overlap -N1 -n1 -w "$second" echo ran > "$folder/out" 2> "$folder/err" || code=$?
+	cat "$folder/out" "$folder/err"
+	[ "$code" -eq 75 ]
+	grep -q "^wnodes: image agreed: node ${second%2}1 has sha256 ${digest:0:12}…, node $second has no sha256: " "$folder/err"
+	[ ! -s "$folder/out" ]
+	as_user scancel "$id"
+	wait_for_nothing
+	# where the partition has a default image on some nodes alone, the others do not run the job's tasks on the host
+	cp "$top/etc/wnodes/wnodes.conf" "$folder/wnodes.conf"
+	restart_slurmd "$second" unshare -m sh -c "mount --bind '$folder/wnodes.conf' '$top/etc/wnodes/wnodes.conf' && exec \"\$@\"" sh
+	printf '[partition main]\nimage = tiny\n' >> "$top/etc/wnodes/wnodes.conf"
+	as_user srun -N2 cat /proc/sys/kernel/random/boot_id > "$folder/out" 2> "$folder/err" || true
+	cp "$folder/wnodes.conf" "$top/etc/wnodes/wnodes.conf"
+	cat "$folder/out" "$folder/err"
+	grep -qx "wnodes: node ${second%2}1 has a virtual machine for job [0-9]*, node $second has none: .*" "$folder/err"
+	[ "$(wc -l < "$folder/out")" -eq 1 ]
+	refute grep -q "$(cat /proc/sys/kernel/random/boot_id)" "$folder/out"
+	wait_for_nothing
 	restart_slurmd "$second"
 	rm -f "$top/etc/wnodes/images.d/agreed.conf"
 	rm -rf "$folder"

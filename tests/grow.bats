@@ -20,7 +20,7 @@ setup_file()
 	loader
 	for name in tiny tiny-gpt-ext3 tiny-mbr-ext2 tiny-gpt-behind tiny-loader; do
 		as_user srun -n1 --vm="$name" --vm-disk=size=3G --vm-console="$folder/$name.console" \
-			sh -c 'df -k / | tail -n 1; cat /proc/partitions; echo done' > "$folder/$name" 2>&1 &
+			sh -c 'df -k / | tail -n 1; cat /proc/partitions; echo finished' > "$folder/$name" 2>&1 &
 		pids="$pids $!"
 	done
 	# shellcheck disable=SC2086
@@ -109,7 +109,7 @@ took_up()
 	cat "$folder/tiny-gpt-behind" "$folder/tiny-gpt-behind.console"
 	[ "$(awk '$4 == "vda1" { print $3 }' "$folder/tiny-gpt-behind")" -eq $((450 << 10)) ]
 	[ "$(grep -c 'wnodes-agent: partition vda1 cannot take up the rest of its disk: another partition lies behind it' "$folder/tiny-gpt-behind.console")" -eq 1 ]
-	grep -qx done "$folder/tiny-gpt-behind"
+	grep -qx finished "$folder/tiny-gpt-behind"
 }
 
 # mounted KIND LABEL: a file system on a loop device, mounted on $folder/mounted; the device has then become larger

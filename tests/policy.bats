@@ -161,8 +161,14 @@ boot_id=(cat /proc/sys/kernel/random/boot_id)
 	chmod 755 "$helper"
 	(fails 75 "wnodes-helper does not work on this node" -p virtual "${boot_id[@]}") && code=0 || code=$?
 	wait_until 10 no_leftovers
+	# nor where slurmd takes a job for one whose prolog it has run, as after slurmctld has died over its start
+	printf '#!/bin/sh\n[ "$1" != prepare ] || exit 0\nexec "%s" "$@"\n' "$helper.away" > "$helper"
+	wait_job "$(submit -p virtual -o "$folder/batch" --wrap "${boot_id[*]}")"
 	mv "$helper.away" "$helper"
 	[ "$code" -eq 0 ]
+	cat "$folder/batch"
+	grep -qx 'wnodes: job [0-9]* has no virtual machine on .*: slurmd has not run its prolog' "$folder/batch"
+	[ "$(wc -l < "$folder/batch")" -eq 1 ]
 }
 
 @test "the number of machines, and the bytes of their disks" {

@@ -19,7 +19,7 @@ setup_file()
 	configure virtiofs "$(cluster_folder)/virtiofsd/virtiofsd"
 	debian=$(submit --vm=debian-wn --chdir="$folder/work" --vm-mount="$folder/work,$folder/read:/mnt/read:ro" \
 		--output="$folder/debian.out" "$folder/debian")
-	job=$(machine --vm=tiny --chdir="$folder/work" --vm-mount="$folder/work,$folder/read:/mnt/read:ro")
+	job=$(machine --vm=tiny --mem=1000 --chdir="$folder/work" --vm-mount="$folder/work,$folder/read:/mnt/read:ro")
 	export job job_9p debian
 	in_job true
 }

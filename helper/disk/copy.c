@@ -161,39 +161,40 @@ static int copy_watch(struct copy *copy, pid_t pid, const int *fds, struct heard
 	return ended < 0 ? -errno : status;
 }
 
-static int copy_pipes(int *out, int *err)
+/* Two pipes into fds[4], whose ends to read are ours alone and do not block: the child writes when it can. */
+static int copy_pipes(int *fds)
 {
-	if (pipe2(out, O_CLOEXEC) < 0)
-		return -errno;
-	if (pipe2(err, O_CLOEXEC) < 0) {
-		close(out[0]);
-		close(out[1]);
-		return -errno;
-	}
-	/* ours alone: the child writes when it can */
-	if (fcntl(out[0], F_SETFL, O_NONBLOCK) < 0 || fcntl(err[0], F_SETFL, O_NONBLOCK) < 0)
-		return -errno;
+	if (pipe2(fds, O_CLOEXEC) < 0 || pipe2(fds + 2, O_CLOEXEC) < 0 || fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0 ||
+	    fcntl(fds[2], F_SETFL, O_NONBLOCK) < 0)
+		return errno ? -errno : -EIO;
 	return 0;
+}
+
+static void copy_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
 }
 
 int copy_run(struct copy *copy, const struct child *child, struct failure *why)
 {
 	struct child spoken = *child;
 	struct heard heard = {0};
-	int out[2], err[2], status;
-	int rc = copy_pipes(out, err);
-	pid_t pid;
+	int fds[4] = {-1, -1, -1, -1};
+	int status = copy_pipes(fds);
 
-	if (rc < 0)
-		return failure_set(why, EXIT_NODE, "%s: pipe: %s", copy->task, strerror(-rc));
-	spoken.out = out[1];
-	spoken.err = err[1];
-	pid = child_start(&spoken);
-	close(out[1]);
-	close(err[1]);
-	status = pid < 0 ? (int)pid : copy_watch(copy, pid, (const int[]){out[0], err[0]}, &heard, why);
-	close(out[0]);
-	close(err[0]);
+	if (status == 0) {
+		spoken.out = fds[1];
+		spoken.err = fds[3];
+		status = (int)child_start(&spoken);
+	}
+	copy_close(&fds[1]);
+	copy_close(&fds[3]);
+	if (status > 0)
+		status = copy_watch(copy, (pid_t)status, (const int[]){fds[0], fds[2]}, &heard, why);
+	copy_close(&fds[0]);
+	copy_close(&fds[2]);
 	if (status == 0 || status == -ECANCELED || (status < 0 && why->code))
 		return status;
 	return child_failed(copy->task, status, heard.err, why);

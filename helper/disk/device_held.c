@@ -20,6 +20,8 @@
 #include "helper/fs.h"
 
 #define LOOK_MS 5000U
+#define TRIES 3U
+#define AGAIN_MS 200U
 
 struct look {
 	dev_t number;
@@ -154,7 +156,13 @@ bool device_is_held(const struct device *device, char *why)
 {
 	struct look look = {.number = device->number, .deadline = clock_steady() + LOOK_MS};
 
-	look_folder(&look, AT_FDCWD, "/proc", look_at_process);
+	/* a descriptor in a socket is there for a moment, as a rule */
+	for (unsigned int i = 0; i < TRIES && (i == 0 || look.held); i++) {
+		if (i > 0)
+			clock_nap(AGAIN_MS);
+		look.held = false;
+		look_folder(&look, AT_FDCWD, "/proc", look_at_process);
+	}
 	if (look.held)
 		(void)str_print(why, DEVICE_WHY_MAX, "process %d %s", look.process, look.how);
 	return look.held;

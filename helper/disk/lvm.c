@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,28 +13,6 @@
 #include "helper/fs.h"
 
 #define RUN_MS 60000U
-
-int lvm_command(struct lvm_command *command, const char *format, ...)
-{
-	va_list arguments;
-	char *save = NULL;
-	size_t count = 0;
-	int length;
-
-	va_start(arguments, format);
-	length = vsnprintf(command->text, sizeof(command->text), format, arguments);
-	va_end(arguments);
-	if (length < 0 || (size_t)length >= sizeof(command->text))
-		return -ENAMETOOLONG;
-	command->argv[count++] = "lvm";
-	for (char *word = strtok_r(command->text, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
-		if (count == LVM_WORDS)
-			return -ENAMETOOLONG;
-		command->argv[count++] = word;
-	}
-	command->argv[count] = NULL;
-	return 0;
-}
 
 static void read_all(int fd, char *text, size_t size)
 {

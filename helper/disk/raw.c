@@ -109,6 +109,17 @@ static bool raw_try_clone(struct raw *raw)
 	return pid > 0 && child_wait(pid, CLONE_MS) == 0;
 }
 
+/* The bytes that a copy takes, at least. */
+static uint64_t raw_room(const struct raw *raw)
+{
+	struct stat st;
+
+	if (!raw_is_prealloc(raw, "off"))
+		return raw->sizes.disk;
+	/* holes are not copied */
+	return raw->base >= 0 && fstat(raw->base, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+}
+
 static int raw_fill(struct raw *raw, struct failure *why)
 {
 	const struct disk_request *request = raw->request;
@@ -117,6 +128,9 @@ static int raw_fill(struct raw *raw, struct failure *why)
 
 	if (raw_try_clone(raw))
 		return 0;
+	rc = file_check_room(request, raw_room(raw), why);
+	if (rc < 0)
+		return rc;
 	copy_begin(&copy);
 	copy.doing = "writing zeros to its disk";
 	rc = raw_work(raw, &copy, raw_size, why);

@@ -68,8 +68,8 @@ static int note(const struct thin *thin, const char *name, struct failure *why)
 /* 1 where the volume is there, 0 where it is not, or -EIO with why. */
 static int is_there(const char *group, const char *name, struct failure *why)
 {
-	struct lvm_command command;
-	char found[THIN_NAME_MAX];
+	struct lvm_command command = {0};
+	char found[THIN_NAME_MAX] = "";
 	int rc = lvm_command(&command, "lvs --noheadings --options lv_name --select lv_name=\"%s\" %s", name, group);
 
 	if (rc == 0)
@@ -79,7 +79,7 @@ static int is_there(const char *group, const char *name, struct failure *why)
 
 static int create(const struct thin *thin, const char *name, uint64_t bytes, struct failure *why)
 {
-	struct lvm_command command;
+	struct lvm_command command = {0};
 	int rc = lvm_command(&command,
 	                     "lvcreate --yes " QUIET " --type thin --virtualsize %" PRIu64
 	                     "b --wipesignatures n --name %s --thinpool %s %s",
@@ -132,7 +132,7 @@ static int import(const struct thin *thin, struct copy *copy, struct failure *wh
 {
 	static const char *const forms[] = {"lvchange " QUIET " --activate n %s/%s",
 	                                    "lvchange " QUIET " --permission r %s/%s", "lvrename " QUIET " %s %s %s"};
-	struct lvm_command command;
+	struct lvm_command command = {0};
 	int rc = note(thin, thin->import, why);
 
 	if (rc == 0)
@@ -186,9 +186,9 @@ static int need_base(const struct thin *thin, struct failure *why)
 
 static int grow(const struct thin *thin, struct failure *why)
 {
-	struct lvm_command command;
+	struct lvm_command command = {0};
 	uint64_t bytes = 0;
-	char size[32];
+	char size[32] = "";
 	int rc = lvm_command(&command, "lvs --noheadings --nosuffix --units b --options lv_size %s/%s", thin->group,
 	                     thin->name);
 
@@ -205,7 +205,7 @@ static int grow(const struct thin *thin, struct failure *why)
 
 static int snapshot(const struct thin *thin, struct failure *why)
 {
-	struct lvm_command command;
+	struct lvm_command command = {0};
 	int rc = need_base(thin, why);
 
 	if (rc == 0)
@@ -242,7 +242,7 @@ int thin_make(const struct disk_request *request, const struct disk_sizes *sizes
 int thin_remove(const char *argument)
 {
 	const char *slash = strchr(argument, '/');
-	struct lvm_command command;
+	struct lvm_command command = {0};
 	struct failure why = {0};
 	char group[66];
 	int rc = slash ? str_print(group, sizeof(group), "%.*s", (int)(slash - argument), argument) : -EINVAL;
@@ -265,8 +265,8 @@ int thin_remove(const char *argument)
 
 int thin_check(const char *pool, struct failure *why)
 {
-	struct lvm_command command;
-	char state[256], layout[64] = "";
+	struct lvm_command command = {0};
+	char state[256] = "", layout[64] = "";
 	double data = 0, metadata = 0;
 	int zero = 0;
 	int rc = lvm_command(&command,

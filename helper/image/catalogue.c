@@ -4,7 +4,10 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -233,31 +236,38 @@ int image_read(struct image *image, FILE *stream, const char *name, struct failu
 	return 0;
 }
 
-/* "tiny, debian-wn" into names[size]: what the user may have meant. */
+static int image_is_entry(const struct dirent *entry)
+{
+	size_t length = strlen(entry->d_name);
+
+	return length > 5 && strcmp(entry->d_name + length - 5, ".conf") == 0;
+}
+
+/* "debian-wn, tiny" into names[size]: what the user may have meant; ", ..." where there are more. */
 static void image_names(char *names, size_t size)
 {
-	int fd = fs_open_folder(WNODES_IMAGES_D, 0);
-	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
+	static const char more[] = ", ...";
+	int folder = fs_open_folder(WNODES_IMAGES_D, 0);
+	struct dirent **list = NULL;
+	int count = folder < 0 ? 0 : scandirat(folder, ".", &list, image_is_entry, alphasort);
 	size_t used = 0;
+	bool full = false;
 
 	names[0] = 0;
-	if (!folder) {
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	while ((entry = readdir(folder)) != NULL) {
-		size_t length = strlen(entry->d_name);
+	for (int i = 0; i < count; i++) {
+		int length = (int)strlen(list[i]->d_name) - 5;
 
-		if (length <= 5 || strcmp(entry->d_name + length - 5, ".conf") != 0)
-			continue;
-		if (str_print(names + used, size - used, "%s%.*s", used ? ", " : "", (int)length - 5, entry->d_name) <
-		    0)
-			break;
-		used += strlen(names + used);
+		full = full || str_print(names + used, size - sizeof(more) - used, "%s%.*s", used ? ", " : "", length,
+		                         list[i]->d_name) < 0;
+		if (!full)
+			used += strlen(names + used);
+		free(list[i]);
 	}
-	closedir(folder);
+	free(list);
+	if (full)
+		(void)str_print(names + used, size - used, "%s", more);
+	if (folder >= 0)
+		close(folder);
 }
 
 /* Load one entry of the catalogue, an alias as it is. */

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: helper/disk/qcow2.o helper/disk/file.o helper/disk/disk.o helper/disk/overlay.o helper/disk/snapshot.o */
-/* links: helper/disk/block.o helper/disk/device.o helper/disk/device_held.o helper/disk/lvm.o helper/disk/pool.o */
-/* links: helper/disk/thin.o helper/image/fetcher.o helper/image/cache_folder.o */
-/* links: helper/disk/raw.o helper/disk/copy.o helper/disk/base.o helper/limits.o helper/image/own.o */
-/* links: helper/image/catalogue.o helper/image/access.o helper/child.o helper/harden.o helper/fs.o helper/journal.o */
-/* links: helper/record.o helper/state.o helper/failure.o helper/ini_file.o helper/list.o helper/config_disk.o */
-/* links: helper/image/cache_text.o common/command_names.o common/disk_option.o common/kv.o common/log.o common/str.o */
-/* libs: -linih */
+/* links: helper/disk/qcow2_size.o helper/disk/file.o helper/fs.o helper/journal.o helper/failure.o */
+/* links: common/log.o common/str.o */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,17 +60,6 @@ static void the_most_of_a_qcow2_is_qemus(void **state)
 	}
 }
 
-static void kinds_have_their_names(void **state)
-{
-	static const char *const names[] = {"overlay", "snapshot", "raw", "block"};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		assert_string_equal(disk_find(names[i])->kind, names[i]);
-	assert_null(disk_find("seed"));
-	assert_null(disk_find(""));
-}
-
 static void there_is_room_or_there_is_not(void **state)
 {
 	static struct config config;
@@ -97,7 +80,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(the_most_of_a_qcow2_is_qemus),
-	        cmocka_unit_test(kinds_have_their_names),
 	        cmocka_unit_test(there_is_room_or_there_is_not),
 	};
 

@@ -332,6 +332,9 @@ static void a_binding_is_in_the_guests_numbers(void **state)
 	assert_int_equal(run_affinity_map("4-5,40-47", &bound, mask), 2);
 	assert_int_equal(mask[0], 0x06);
 	assert_int_equal(mask[1], 0);
+	/* the order of vCPUs, which follow each other core by core */
+	assert_int_equal(run_affinity_map("40,4,41,5", &bound, mask), 1);
+	assert_int_equal(mask[0], 0x9);
 	/* all, none, or no list: no binding */
 	assert_int_equal(run_affinity_map("5,40", &bound, mask), 0);
 	assert_int_equal(run_affinity_map("0-3", &bound, mask), 0);

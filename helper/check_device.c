@@ -12,7 +12,7 @@ static void report(void *context, const char *path, const char *why)
 	check_problem(context, "[disk] devices: %s: %s", path, why);
 }
 
-void check_pool(struct check *check)
+void check_devices(struct check *check)
 {
 	struct failure why = {0};
 	int rc = check->config->disk.devices[0] ? pool_check(check->config, report, check) : 0;

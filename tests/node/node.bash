@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2154  # tests/node/build sets what is read here
+# The emulated compute node's disk, kernel and QEMU.
+
+# What an administrator sets on a node before Slurm comes.
+node_customize() {
+	local root=$1
+	printf 'cn1\n' >"$root/etc/hostname"
+	printf '127.0.0.1 localhost\n198.51.100.1 cn1\n' >"$root/etc/hosts"
+	printf '/dev/vda / ext4 defaults,noatime 0 0\nshare /share 9p trans=virtio,version=9p2000.L,msize=262144 0 0\n' \
+		>"$root/etc/fstab"
+	: >"$root/etc/machine-id"
+	mkdir -p "$root/share" "$root/etc/systemd/journald.conf.d"
+	printf '[Journal]\nStorage=volatile\n' >"$root/etc/systemd/journald.conf.d/volatile.conf"
+	# before anything asks whether there is KVM, and for everybody: wnodes.conf(5)
+	printf 'kvm_amd\n' >"$root/etc/modules-load.d/kvm.conf"
+	printf 'KERNEL=="kvm", MODE="0666"\n' >"$root/etc/udev/rules.d/80-kvm.rules"
+	install -m 0644 "$here/guest/site-network.service" "$root/etc/systemd/system/"
+	install -m 0755 "$here/guest/loop" "$root/usr/local/sbin/node-loop"
+	install -m 0644 "$here/guest/node-loop.service" "$root/etc/systemd/system/"
+	systemctl --root="$root" -q enable node-loop.service site-network.service
+	# nothing here is for a site's jobs, and each costs time under emulation
+	systemctl --root="$root" -q mask getty@tty1.service serial-getty@ttyS0.service apt-daily.timer \
+		apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer \
+		libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket libvirt-guests.service \
+		virtlogd.socket virtlockd.socket modprobe@configfs.service modprobe@drm.service modprobe@efi_pstore.service \
+		modprobe@fuse.service proc-sys-fs-binfmt_misc.automount sys-fs-fuse-connections.mount \
+		sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount systemd-binfmt.service \
+		systemd-hibernate-clear.service ldconfig.service lvm2-monitor.service systemd-journal-flush.service \
+		systemd-pstore.service systemd-udev-load-credentials.service
+	# slurmd without a slurm.conf asks the network for one, for 90 s
+	systemctl --root="$root" -q disable slurmctld.service slurmd.service
+	rm -rf "$root"/var/cache/apt/*.bin "$root"/var/log/*.log "$root"/initrd.img* "$root"/boot/initrd.img*
+	ldconfig -r "$root"
+	node_modules "$root"
+	touch "$root/etc/.updated" "$root/var/.updated"
+}
+
+# Unpacking a module takes the emulated node seconds; most drive what it has not.
+node_modules() {
+	local root=$1 modules
+	modules=$(echo "$root"/lib/modules/*)
+	rm -rf "$modules"/kernel/sound "$modules"/kernel/drivers/{gpu,iio,infiniband,media,mmc,staging,usb} \
+		"$modules"/kernel/drivers/net/{can,ethernet/[a-hj-z]*,wireless}
+	find "$modules" -name '*.ko.xz' -print0 | xargs -0 -P "$(nproc)" -n 64 unxz
+	quietly "depmod" depmod -b "$root" "$(basename "$modules")"
+}
+
+# The node's own QEMU, with its libraries and firmware, for this machine to start by its ld.so.
+node_qemu() {
+	local root=$1 out=$2 library
+	mkdir -p "$out/lib"
+	cp "$root/usr/bin/qemu-system-x86_64" "$out/"
+	cp -rL "$root/usr/share/qemu" "$root/usr/share/seabios" "$out/"
+	while read -r library; do cp -L "$library" "$out/lib/"; done < <("$root/usr/lib64/ld-linux-x86-64.so.2" \
+		--library-path "$root/usr/lib/x86_64-linux-gnu" --list "$root/usr/bin/qemu-system-x86_64" |
+		sed -n 's/.* => \(\/.*\) (.*/\1/p')
+	cp -L "$root/usr/lib64/ld-linux-x86-64.so.2" "$out/lib/"
+}
+
+node_build() {
+	local out=$1 root=$1/root
+	INITRD=No debian_root trixie "$here/node.packages" "$out"
+	node_customize "$root"
+	uncompressed_kernel "$root"/boot/vmlinuz-* "$out/kernel"
+	initramfs "$root" "$out/initrd"
+	node_qemu "$root" "$out/qemu"
+	quietly "making the disk" mke2fs -q -t ext4 -E lazy_itable_init=0,lazy_journal_init=0 -J size=16 -m 1 -L node \
+		-d "$root" "$out/disk.raw" 4G
+	rm -rf "$root"
+}

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# What the subjects share. They run as root in the emulated node.
+
+export LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin
+step_log=/run/step.log
+set -m
+
+seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
+
+# step SECONDS TEXT COMMAND…: says whether the command, a shell function which fails at its
+# first failing command, is good and over in time
+step() {
+	local limit=$1 text=$2 begun=$EPOCHREALTIME pid watch status=0
+	shift 2
+	(
+		set -euo pipefail
+		"$@"
+	) >$step_log 2>&1 &
+	pid=$!
+	(
+		sleep "$limit"
+		echo "not over after $limit s" >>$step_log
+		kill -KILL -- -$pid
+	) >/dev/null 2>&1 &
+	watch=$!
+	wait $pid 2>/dev/null || status=$?
+	kill -- -$watch 2>/dev/null
+	wait $watch 2>/dev/null
+	if [ $status -eq 0 ]; then
+		echo "ok $text ($(seconds_since "$begun") s)"
+		return
+	fi
+	echo "not ok $text ($(seconds_since "$begun") s, $status)"
+	tail -n 40 $step_log | sed 's/^/    /'
+	tail -n 12 /var/log/slurm/slurmd.log 2>/dev/null | sed 's/^/    slurmd: /'
+	find /home/alice -name 'job-*.out' -newermt '-5 minutes' -exec tail -n 15 {} + 2>/dev/null | sed 's/^/    job: /'
+}
+
+# as USER COMMAND…
+as() {
+	local user=$1
+	shift
+	setpriv --reuid "$user" --regid "$user" --init-groups --inh-caps=-all -- \
+		env -i HOME="/home/$user" USER="$user" LOGNAME="$user" PATH=/usr/bin:/bin \
+		/bin/sh -c 'cd; exec "$@"' sh "$@"
+}
+
+# status_of COMMAND…: prints its exit status; its output goes to standard error
+status_of() {
+	local status=0
+	"$@" >&2 || status=$?
+	echo $status
+}
+
+# equals WANTED GOT
+equals() {
+	[ "$1" = "$2" ] || { echo "wanted '$1', got '$2'"; return 1; }
+}
+
+# wait_until SECONDS COMMAND…
+wait_until() {
+	local until=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $until ] || { echo "not within its time: $*"; return 1; }
+		sleep 0.3
+	done
+}
+
+job_field() { scontrol -o show job "$1" | tr ' ' '\n' | sed -n "s/^$2=//p" | head -n 1; }
+job_state() { job_field "$1" JobState; }
+job_is() { [ "$(job_state "$1")" = "$2" ]; }
+node_state() { sinfo -h -N -n cn1 -o %T | head -n 1; }
+is_idle() { [ "$(node_state)" = idle ]; }
+
+# submit SBATCH-ARGUMENTS…: alice's; prints the job's id
+submit() { as alice sbatch --parsable --output=job-%j.out "$@"; }
+
+# hold_machine [SBATCH-ARGUMENTS…]: one that the steps of a subject share, as job $(job)
+hold_machine() {
+	submit --vm=tiny "$@" --wrap 'sleep 900' >/run/job
+	wait_until 30 job_is "$(job)" RUNNING
+	in_job true
+}
+job() { cat /run/job; }
+in_job() { as alice srun --jobid="$(job)" --overlap -n1 "$@"; }
+release_machine() {
+	scancel "$(job)"
+	nothing_left
+}
+job_has_ended() {
+	case $(job_state "$1") in
+	PENDING | RUNNING | COMPLETING | CONFIGURING | SUSPENDED) return 1 ;;
+	esac
+}
+
+# The cgroup of the only machine.
+vm_cgroup() { find /sys/fs/cgroup -type d -path '*/job_*/vm' | head -n 1; }
+
+# machine_pid PROGRAM: of the only machine, its oldest process of that name
+machine_pid() {
+	local pid
+	while read -r pid; do
+		[[ $(readlink "/proc/$pid/exe") != *"$1"* ]] || echo "$pid $(cut -d' ' -f22 "/proc/$pid/stat")"
+	done <"$(vm_cgroup)/cgroup.procs" | sort -s -n -k 2,2 | sed -n '1s/ .*//p' | grep .
+}
+
+# What machines left on this node, a line each.
+leftovers() {
+	# what ends while find looks is no error of ours
+	find /proc/[0-9]*/exe -maxdepth 0 \( -lname '/usr/libexec/wnodes/*' -o -lname '*qemu-system*' \
+		-o -lname '*virtiofsd*' \) -printf 'process %p: %l\n' 2>/dev/null || true
+	find /var/lib/wnodes/jobs /run/wnodes -mindepth 2 2>/dev/null || true
+	find /var/lib/wnodes/overlays -mindepth 1 2>/dev/null || true
+	find /sys/fs/cgroup -type d -path '*/job_*/vm' 2>/dev/null
+	awk '$5 ~ "^/(run|var/lib)/wnodes/" { print "mount: " $5 }' /proc/self/mountinfo
+}
+no_leftovers() { [ -z "$(leftovers)" ]; }
+
+image_states() { find /srv/images -type f -printf '%p %u %g %m %s %T@ %C@\n' | sort; }
+
+# nothing_left: once the epilogs are over; the image is as it was
+nothing_left() {
+	wait_until 30 no_leftovers || { leftovers; return 1; }
+	wait_until 30 is_idle || { sinfo -N -l; return 1; }
+	diff /root/image.states <(image_states)
+}
