@@ -76,14 +76,14 @@ def measure(cluster, storage, results, turns, say):
             for gib, image in images.items():
                 name = "%s on a base of %d GiB" % (row.name, gib)
                 try:
-                    results.add("folder", name, "", "create", 0, creation(cluster, image, row))
+                    results.add("folder", name, "", "create", 0, turn, creation(cluster, image, row))
                 except Failed as why:
                     if turn == 0:
                         results.missing.append(("folder", name, str(why)))
                         say("  %s cannot be made: %s" % (name, why))
         for mib in DELTAS:
-            results.add("folder", "overlay with %d MiB in it" % mib, "", "remove", 0,
+            results.add("folder", "overlay with %d MiB in it" % mib, "", "remove", 0, turn,
                         removal(cluster, folder, turn * 100 + mib % 97 * 2, mib))
-    worst = max((statistics.median(values) for key, values in results.values.items() if key[3] in ("create", "remove")),
+    worst = max((statistics.median(results.of(*key)) for key in results.values if key[3] in ("create", "remove")),
                 default=0)
     say("  the slowest of them: %.0f ms (aim: under 50)" % worst)

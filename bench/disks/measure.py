@@ -29,14 +29,17 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 @dataclass
 class Results:
-    """values[place, row's name, run, pattern, KiB]: one a round. rows: what the names mean."""
+    """values[place, row's name, run, pattern, KiB][round]: rounds of two batches are two. rows: what the names mean."""
     values: dict = field(default_factory=dict)
     rows: dict = field(default_factory=dict)
     references: dict = field(default_factory=dict)  # [place, row's name]: its reference's name
     missing: list = field(default_factory=list)  # place, name, why
 
-    def add(self, place, name, run, pattern, kib, value):
-        self.values.setdefault((place, name, run, pattern, kib), []).append(value)
+    def add(self, place, name, run, pattern, kib, turn, value):
+        self.values.setdefault((place, name, run, pattern, kib), {})[turn] = value
+
+    def of(self, *key):
+        return list(self.values.get(key, {}).values())
 
 
 def build_up():
@@ -65,6 +68,7 @@ class Measurement:
         """mib: the size of each file where it is not the group's own. end: of time.monotonic(), no second round begins then."""
         self.cluster, self.storage, self.mib, self.rounds, self.say = cluster, storage, mib, rounds, say
         self.end = end
+        self.batches = 0
         self.results = Results()
         with open(HERE + "/guest.sh") as file:
             self.script = file.read()
@@ -84,6 +88,7 @@ class Measurement:
 
     def batch(self, group, rows, memory):
         folder = self.storage.place(group.place)
+        self.batches += 1
         machines = {}
         try:
             self.start(group, rows, memory, folder, machines)
@@ -165,7 +170,7 @@ class Measurement:
             self.give_up(group, row, machines, why)
             return
         for (pattern, kib), value in values.items():
-            self.results.add(group.place, row.name if row else HOST, run, pattern, kib, value)
+            self.results.add(group.place, row.name if row else HOST, run, pattern, kib, (self.batches, turn), value)
 
     def in_machine(self, group, job, row, what, turn):
         jobs = fio.jobs(group.kib, self.file_mib(group), fio.in_folder("/run/scratch"))

@@ -18,7 +18,7 @@ def block(results, names, run, kib):
     for pattern, _ in fio.PATTERNS:
         cells = ['"%s"' % pattern.replace(" ", "\\n")]
         for name in names:
-            values = results.values.get(("folder", name, run, pattern, kib))
+            values = results.of("folder", name, run, pattern, kib)
             cells += ["%.3f" % f(values) for f in (statistics.median, min, max)] if values else ["NaN"] * 3
         lines.append(" ".join(cells))
     return "\n".join(lines)

@@ -18,15 +18,15 @@ def unit(pattern):
 def ratio(results, key, other):
     """Median of the rounds' ratios to the other row, None where there is none."""
     place, _, run, pattern, kib = key
-    against = results.values.get((place, other, run, pattern, kib), [])
-    pairs = [a / b for a, b in zip(results.values[key], against) if b > 0]
+    against = results.values.get((place, other, run, pattern, kib), {})
+    pairs = [value / against[turn] for turn, value in results.values[key].items() if against.get(turn)]
     return statistics.median(pairs) if pairs else None
 
 
 def line(results, key):
     place, name, run, pattern, kib = key
     row = results.rows.get((place, name))
-    values = results.values[key]
+    values = results.of(*key)
     ratios = [ratio(results, key, other) for other in (results.references.get((place, name)), HOST)]
     settings = [getattr(row, column) if row else "" for column in COLUMNS[2:10]]
     return [place, name] + settings + [run, pattern, kib or "", unit(pattern), len(values)] + \
@@ -70,8 +70,9 @@ def print_ratios(results, say):
 
 
 def print_others(results, say):
-    for key, values in results.values.items():
-        place, name, _, pattern, kib = key
+    for key in results.values:
+        place, name, _, pattern, _ = key
+        values = results.of(*key)
         if unit(pattern) == "MiB/s":
             continue
         against = ratio(results, key, HOST)
