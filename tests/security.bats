@@ -23,7 +23,9 @@ snapshot()
 {
 	local root
 	root=$(cluster_folder)
-	find "$root/state" "$root/run" "$root/etc" -path "$root/state/cache" -prune -o -printf '%p %u %g %m %s\n' | sort
+	# the machine itself writes to its overlay whenever its kernel likes
+	find "$root/state" "$root/run" "$root/etc" -path "$root/state/cache" -prune -o \
+		-path "$root/state/overlays/*" -printf '%p %u %g %m\n' -o -printf '%p %u %g %m %s\n' | sort
 	cat "$root"/run/$node/*/state
 	sort "$(vm_cgroup memory)/cgroup.procs"
 }
