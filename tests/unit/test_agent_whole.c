@@ -592,7 +592,7 @@ static void leftovers_live_as_long_as_their_step(void **state)
 	begin_session();
 	start_shell("read x", "1.0");
 	other = channel;
-	start_shell(DAEMON "(while :; do echo noise; done) & exit 4", "1.0");
+	start_shell(DAEMON "(while :; do echo noise; sleep 0.01; done) & exit 4", "1.0");
 	finish(channel);
 	ended(0, 4); /* though there is no end of its output */
 	{
