@@ -8,11 +8,11 @@ job_file() { cat "$(vm_cgroup)/../$1"; }
 
 bounds() {
 	local inside
-	# 704 MiB less the 256 that QEMU may take
+	# less what QEMU may take, and what the machine's kernel keeps to itself
 	equals $((704 << 20)) "$(job_file memory.max)"
 	inside=$(in_job sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo)
 	echo "the machine has $inside KiB"
-	[ "$inside" -le $((448 << 10)) ] && [ "$inside" -gt $((384 << 10)) ]
+	[ "$inside" -le $((448 << 10)) ] && [ "$inside" -gt $((320 << 10)) ]
 	equals 2 "$(in_job nproc)"
 	equals "$(job_file cpuset.cpus.effective)" "$(cat "$(vm_cgroup)/cpuset.cpus.effective")"
 	[ "$(cat "$(vm_cgroup)/memory.current")" -gt $((32 << 20)) ]
