@@ -115,10 +115,13 @@ node_state()
 	as_root sinfo -h -N -n "$1" -o %T | head -n 1
 }
 
-# is_idle [NODE]: nothing has drained it, and its jobs' epilogs are over
+# is_idle [NODE]: nothing has drained it, and its jobs' epilogs are over; else it is $unidle. The
+# backfill scheduler may have planned it for a job that has gone.
 is_idle()
 {
-	[ "$(node_state "${1:-$node}")" = idle ]
+	unidle=$(node_state "${1:-$node}")
+	case $unidle in idle | planned) unidle= ;; esac
+	[ -z "$unidle" ]
 }
 
 # last_step JOB: the number of its newest running step
@@ -142,7 +145,7 @@ wait_until()
 	local until=$((SECONDS + $1))
 	shift
 	until "$@"; do
-		[ $SECONDS -lt $until ] || { echo "not within its time: $*"; return 1; }
+		[ $SECONDS -lt $until ] || { echo "not within its time: $*${unidle:+, it is $unidle}"; return 1; }
 		sleep 0.1
 	done
 }
