@@ -202,6 +202,8 @@ twenty()
 	as_user scancel "$id"
 	wait_job "$id"
 	wait_until 20 base_is_there
+	# the server notes a request when it has been answered
+	wait_until 10 grep -q GET "$folder/requests"
 	[ "$(requests GET)" -eq 1 ]
 }
 

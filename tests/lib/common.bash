@@ -116,11 +116,15 @@ node_state()
 }
 
 # is_idle [NODE]: nothing has drained it, and its jobs' epilogs are over; else it is $unidle. The
-# backfill scheduler may have planned it for a job that has gone.
+# backfill scheduler may have planned it for a job that has gone, and slurmctld may count CPUs of
+# one that has for a minute.
 is_idle()
 {
 	unidle=$(node_state "${1:-$node}")
-	case $unidle in idle | planned) unidle= ;; esac
+	case $unidle in
+	idle | planned) unidle= ;;
+	mixed | allocated) [ -n "$(as_root squeue -a -h -w "${1:-$node}" -o %i)" ] || unidle= ;;
+	esac
 	[ -z "$unidle" ]
 }
 
