@@ -108,7 +108,6 @@ static int child_hide(const struct child *child)
 	/* a script is read by who executes it */
 	if (n > 0 && memcmp(magic, "\177ELF", 4) != 0)
 		return -ENOEXEC;
-
 	while (n > 0 && offset < st.st_size)
 		n = sendfile(to, from, &offset, (size_t)(st.st_size - offset));
 	return n <= 0 || fchmod(to, 0711) < 0 ? (errno ? -errno : -EIO) : to;

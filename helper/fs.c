@@ -239,6 +239,18 @@ int fs_write(int dirfd, const char *name, const char *text)
 	return n < 0 ? (int)n : 0;
 }
 
+int fs_open_lock(const char *folder, const char *name)
+{
+	int dirfd = fs_open_folder(folder, 0);
+	int fd = dirfd < 0 ? dirfd : openat(dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0 && dirfd >= 0)
+		fd = -errno;
+	if (dirfd >= 0)
+		close(dirfd);
+	return fd;
+}
+
 int fs_lock(int fd, unsigned int ms)
 {
 	uint64_t deadline = clock_steady() + ms;

@@ -44,6 +44,9 @@ ssize_t fs_read(int dirfd, const char *name, char *buffer, size_t size);
 /** Write text to an existing file (of /proc or a cgroup) in one write(2). */
 int fs_write(int dirfd, const char *name, const char *text);
 
+/** Open the file name of folder, made where it is not there, to lock it; its descriptor or a negative errno. */
+int fs_open_lock(const char *folder, const char *name);
+
 /** Take flock(2) exclusively on fd, waiting at most ms milliseconds; -EBUSY where somebody keeps it. */
 int fs_lock(int fd, unsigned int ms);
 

@@ -191,22 +191,10 @@ static int choose(struct search *search, struct device *device, struct failure *
 	return fits ? note(search, path, device, why) : none_is_fit(search, why);
 }
 
-static int open_lock(void)
-{
-	int folder = fs_open_folder(WNODES_STATEDIR, 0);
-	int fd = folder < 0 ? folder : openat(folder, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-	if (fd < 0 && folder >= 0)
-		fd = -errno;
-	if (folder >= 0)
-		close(folder);
-	return fd;
-}
-
 int pool_lease(const struct disk_request *request, uint64_t bytes, struct device *device, struct failure *why)
 {
 	struct search search = {.request = request, .bytes = bytes};
-	int lock = open_lock();
+	int lock = fs_open_lock(WNODES_STATEDIR, LOCK);
 	int rc = lock < 0 ? lock : fs_lock(lock, LOCK_MS);
 
 	*device = (struct device){.claim = -1};
@@ -249,7 +237,7 @@ int pool_check(const struct config *config, pool_report *report, void *context)
 	char path[PATH_MAX];
 	dev_t seen[DEVICES_MAX];
 	size_t count = 0;
-	int lock = open_lock();
+	int lock = fs_open_lock(WNODES_STATEDIR, LOCK);
 	int rc = lock < 0 ? lock : fs_lock(lock, LOCK_MS);
 
 	if (rc == 0)

@@ -147,18 +147,6 @@ static int import(const struct thin *thin, struct copy *copy, struct failure *wh
 	return rc;
 }
 
-static int open_lock(void)
-{
-	int folder = fs_open_folder(WNODES_STATEDIR, 0);
-	int fd = folder < 0 ? folder : openat(folder, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-	if (fd < 0 && folder >= 0)
-		fd = -errno;
-	if (folder >= 0)
-		close(folder);
-	return fd;
-}
-
 /* The base is there afterwards. */
 static int need_base(const struct thin *thin, struct failure *why)
 {
@@ -166,7 +154,7 @@ static int need_base(const struct thin *thin, struct failure *why)
 	                    .task = "cannot write the image into the thin pool",
 	                    .doing = "written into the thin pool",
 	                    .bytes = thin->sizes->base};
-	int lock = open_lock();
+	int lock = fs_open_lock(WNODES_STATEDIR, LOCK);
 	int rc = lock;
 
 	copy_begin(&copy);
