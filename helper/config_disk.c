@@ -81,6 +81,7 @@ void config_disk_default(struct config_disk *disk)
 	        .io = "threads",
 	        .discard = "unmap",
 	        .cluster_size = 64 * KIB,
+	        .extended_l2 = true,
 	        .copy_timeout = 3600,
 	};
 }
@@ -273,7 +274,7 @@ int config_disk_check(struct config_disk *disk, const char *name, struct failure
 		return failure_set(why, EXIT_NODE, "%s:%d: prealloc = %s needs extended_l2 = yes", name,
 		                   line_of(disk, KEY_PREALLOC, KEY_EXTENDED_L2), disk->prealloc);
 	if (disk->extended_l2 && disk->cluster_size < EXTENDED_CLUSTER)
-		return failure_set(why, EXIT_NODE, "%s:%d: extended_l2 = yes needs a cluster_size from 16K to 2M", name,
+		return failure_set(why, EXIT_NODE, "%s:%d: a cluster_size below 16K needs extended_l2 = no", name,
 		                   line_of(disk, KEY_EXTENDED_L2, KEY_CLUSTER_SIZE));
 	return 0;
 }

@@ -40,7 +40,7 @@ class Group:
     rows: tuple
     reference: Row  # raw in the guest, what the others are compared to; one of rows
     kib: tuple  # record sizes
-    mib: int = 32  # of each file: one per record size
+    mib: int = 16  # of each file: one per record size
     sqlite: tuple = ()  # of rows
     figure: bool = False  # it is what is plotted
 
@@ -69,7 +69,7 @@ def matrix(place, cache, io):
     rows = [raw, Row("overlay", **how), Row("snapshot", **how), Row("block", **how)]
     rows += [Row("overlay", prealloc, **how) for prealloc in ("metadata", "falloc", "full")]
     rows += [Row("raw", prealloc, **how) for prealloc in ("falloc", "full")]
-    return Group(place, tuple(rows), raw, (64,), 16)
+    return Group(place, tuple(rows), raw, (64,))
 
 
 def everything():
@@ -83,8 +83,8 @@ def everything():
 def defaults():
     """What the defaults of [disk] ought to be: one key changed at a time."""
     raw = Row("raw")
-    clusters = tuple(Row("overlay", cluster_size=size) for size in ("16K", "32K", "64K", "128K", "256K", "512K", "2M"))
-    subclusters = tuple(Row("overlay", cluster_size=size, extended_l2="yes") for size in ("64K", "128K", "256K", "512K", "2M"))
+    clusters = tuple(Row("overlay", cluster_size=size, extended_l2="no") for size in ("16K", "32K", "64K", "128K", "256K", "2M"))
+    subclusters = tuple(Row("overlay", cluster_size=size, extended_l2="yes") for size in ("32K", "64K", "128K", "256K", "2M"))
     ways = tuple(Row("overlay", cache=cache, io=io) for cache in ("unsafe", "none") for io in ios(cache))
     threads = tuple(Row("overlay", cache=cache, iothread=word) for cache in ("unsafe", "none") for word in ("no", "yes"))
     for rows in (clusters, subclusters, ways, threads):

@@ -128,19 +128,20 @@ static void disks_are_checked(void **state)
 	(void)state;
 	assert_string_equal(config_says("[disk]\nmode = raw\nmodes = raw, overlay\nprealloc = falloc\ncache = none\n"
 	                                "io = native\niothread = yes\ndiscard = ignore\ncluster_size = 2M\n"
-	                                "extended_l2 = yes\nsize_max = 10G\n"),
+	                                "extended_l2 = no\nsize_max = 10G\n"),
 	                    "");
 	assert_string_equal(config.disk.mode, "raw");
 	assert_string_equal(config.disk.modes, "raw, overlay");
 	assert_string_equal(config.disk.io, "native");
 	assert_true(config.disk.iothread);
-	assert_true(config.disk.extended_l2);
+	assert_false(config.disk.extended_l2);
 	assert_int_equal(config.disk.cluster_size, 2 << 20);
 	assert_int_equal(config.disk.size_max, UINT64_C(10) << 30);
 	assert_string_equal(config_says("\n"), "");
 	assert_string_equal(config.disk.mode, "overlay");
 	assert_string_equal(config.disk.modes, "overlay, snapshot, raw");
 	assert_string_equal(config.disk.cache, "unsafe");
+	assert_true(config.disk.extended_l2);
 	assert_string_equal(config_says("[disk]\nmode = block\ndevices = /dev/sdb1, /dev/sdc1\n"), "");
 	assert_string_equal(config.disk.modes, "overlay, snapshot, raw, block");
 	assert_string_equal(config.disk.devices, "/dev/sdb1,/dev/sdc1");
@@ -165,10 +166,9 @@ static void bad_disks_have_file_and_line(void **state)
 	        {"io = native\n", "F:2: io = native needs cache = none or directsync, not unsafe"},
 	        {"io = native\n\ncache = writeback\n",
 	         "F:4: io = native needs cache = none or directsync, not writeback"},
-	        {"prealloc = full\n", "F:2: prealloc = full needs extended_l2 = yes"},
+	        {"prealloc = full\nextended_l2 = no\n", "F:3: prealloc = full needs extended_l2 = yes"},
 	        {"mode = raw\nprealloc = metadata\n", "F:3: mode = raw cannot have prealloc = metadata"},
-	        {"extended_l2 = yes\ncluster_size = 8K\n",
-	         "F:3: extended_l2 = yes needs a cluster_size from 16K to 2M"},
+	        {"cluster_size = 8K\n", "F:2: a cluster_size below 16K needs extended_l2 = no"},
 	        {"mode = block\n", "F:2: mode block needs devices or thin_pool"},
 	        {"modes = overlay, block\n", "F:2: mode block needs devices or thin_pool"},
 	        {"devices = /dev/a\nthin_pool = a/b\n", "F:3: devices and thin_pool: give one of them"},
