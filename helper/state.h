@@ -5,7 +5,8 @@
  * `state` is prepared, allocated, starting, fetching and disk (while they last, with
  * `message`, how far it is, `said`, the time of that, and `timeout` in seconds), booting, ready, failed (with
  * `code` and `message`) or ended; `t.NAME` says when, in milliseconds since
- * the epoch. The helper writes it until it executes the monitor.
+ * the epoch; `process` is the one that makes the machine, and then has it, by
+ * its number in `pid_namespace`. The helper writes it until it executes the monitor.
  */
 #ifndef WNODES_HELPER_STATE_H
 #define WNODES_HELPER_STATE_H
