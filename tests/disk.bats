@@ -252,12 +252,60 @@ refused()
 		wait_until 20 test -e "$disks/mnt/o/$node-$job.0.qcow2"
 		record=$(cluster_folder)/state/jobs/$node/$job.0
 		grep -qx "$mode $disks/mnt/o/$node-$job.0.qcow2" "$record/journal"
-		[ "$end" = cancel ] || kill -KILL "$(machine_pid wnodes-helper)"
 		[ "$end" != boot ] || sed -i 's/^boot_id=.*/boot_id=00000000-0000-0000-0000-000000000000/' "$record/record"
-		as_user scancel "$job"
+		[ "$end" = cancel ] || kill -KILL "$(machine_pid wnodes-helper)"
+		# the task sees that nobody makes its machine any more
+		[ "$end" = cancel ] || wait_job "$job" 20
+		[ "$end" = cancel ] || [ "$(job_field "$job" ExitCode)" = 75:0 ]
+		[ "$end" != cancel ] || as_user scancel "$job"
 		nothing_is_left
 	done
 	sed -i '/^qemu_img = /d' "$folder/wnodes.conf"
+}
+
+either_has_ended()
+{
+	job_has_ended "$1" || job_has_ended "$2"
+}
+
+@test "of two disks that take the room there is at once, one is refused, and the other is made" {
+	touch "$disks/hold"
+	printf '#!/bin/sh\nwhile [ -e %s/hold ]; do sleep 0.2; done\nexec qemu-img "$@"\n' "$disks" > "$disks/slow"
+	chmod 0755 "$disks/slow"
+	site
+	sed -i "s|^\[site\]|&\nqemu_img = $disks/slow|" "$wnodes/wnodes.conf"
+	for i in 1 2; do
+		as_user sbatch --parsable --output="$folder/room.%j" --vm=disk --vm-disk=size=2G,prealloc=falloc --wrap 'echo made'
+	done > "$folder/two"
+	mapfile -t two < "$folder/two"
+	wait_until 20 either_has_ended "${two[@]}"
+	rm "$disks/hold"
+	for job in "${two[@]}"; do wait_job "$job"; done
+	cat "$folder"/room.*
+	[ "$(grep -c '^made$' "$folder"/room.* | grep -c ':1$')" -eq 1 ]
+	grep -q "^wnodes: no space left for the machine's disk: it takes .* MiB from the beginning, and $disks/mnt/o has .* besides what disks that are being made will take" "$folder"/room.*
+	nothing_is_left
+}
+
+@test "a disk that cannot be made keeps no space while its job goes on" {
+	# shellcheck disable=SC2016 # the script expands
+	printf '%s\n' '#!/bin/sh' 'eval "file=\${$(($# - 1))}"' 'head -c 64M /dev/zero > "$file"' 'echo broken >&2' 'exit 3' > "$disks/slow"
+	sed -i "s|^\[site\]|&\nqemu_img = $disks/slow|" "$wnodes/wnodes.conf"
+	for mode in overlay,prealloc=full snapshot; do
+		job=$(as_user salloc --no-shell --vm=disk --vm-disk="$mode" 2>&1 | sed -n 's/.*Granted job allocation //p')
+		wait_until 20 has_failed "$job"
+		as_root wnodes status "$job"
+		find "$disks/mnt/o" -type f -exec stat -c '%n %b' {} +
+		[ "$(find "$disks/mnt/o" -type f | wc -l)" -eq 1 ]
+		[ -z "$(find "$disks/mnt/o" -type f -size +0)" ]
+		as_user scancel "$job"
+		nothing_is_left
+	done
+}
+
+has_failed()
+{
+	as_root wnodes status "$1" | grep -q 'cannot make the machine.s disk: broken'
 }
 
 @test "--vm-disk: what is wrong, not allowed or too large is said in a line; there is no room: 75" {

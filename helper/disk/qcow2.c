@@ -12,6 +12,7 @@
 #include "helper/child.h"
 #include "helper/disk/copy.h"
 #include "helper/disk/file.h"
+#include "helper/disk/room.h"
 #include "helper/limits.h"
 
 #define CREATE_MS 30000U                      /* qemu-img without preallocation */
@@ -83,6 +84,16 @@ static int run_qemu_img(const struct disk_request *request, uint64_t bytes, int 
 	return run(request, bytes, fd, &child, why);
 }
 
+static int fill(const struct disk_request *request, uint64_t bytes, int fd, const char *path, struct failure *why)
+{
+	bool all = is_prealloc(request, "falloc") || is_prealloc(request, "full");
+	int rc = all ? room_claim(request, path, most(request, bytes), why) : 0;
+
+	if (rc == 0)
+		rc = run_qemu_img(request, bytes, fd, why);
+	return rc == 0 && all ? room_release(request, why) : rc;
+}
+
 int qcow2_make(const struct disk_request *request, const char *kind, struct kv *machine, struct failure *why)
 {
 	const struct disk_file disk = {.kind = kind, .format = "qcow2", .type = "file", .has_base = true};
@@ -93,14 +104,14 @@ int qcow2_make(const struct disk_request *request, const char *kind, struct kv *
 
 	if (rc == 0)
 		rc = limits_claim_disk(request->config, request->record, most(request, sizes.disk), why);
-	if (rc == 0 && (is_prealloc(request, "falloc") || is_prealloc(request, "full")))
-		rc = file_check_room(request, most(request, sizes.disk), why);
 	if (rc < 0)
 		return rc;
 	fd = file_create(request, kind, "qcow2", path, why);
 	if (fd < 0)
 		return fd;
-	rc = run_qemu_img(request, sizes.disk, fd, why);
+	rc = fill(request, sizes.disk, fd, path, why);
+	if (rc < 0)
+		file_give_up(fd);
 	close(fd);
 	return rc == 0 ? disk_describe(request, &disk, path, machine, why) : rc;
 }
