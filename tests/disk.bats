@@ -371,4 +371,21 @@ has_failed()
 	grep -q '^image disk: its disk_mode has block, and modes of' <<< "$output"
 	grep -q '^image disk: its disk_size is 80 MiB, and size_max of \[disk\] 70$' <<< "$output"
 	umount "$disks/ram"
+	# a file system without unlinked files of its own
+	[ -c /dev/fuse ] || skip "no FUSE here: mode snapshot on no local file system"
+	python3 "$common_top/tests/lib/fuse.py" "$disks/ram" 3>&- &
+	wait_until 10 mountpoint -q "$disks/ram"
+	image
+	for mode in overlay snapshot; do
+		site "mode = $mode"
+		sed -i "s|$disks/mnt/o|$disks/ram|" "$wnodes/wnodes.conf"
+		as_root wnodes check > "$folder/out" 2>&1 || true
+		cat "$folder/out"
+		if [ $mode = overlay ]; then
+			grep -q "^note: \[disk\] modes: overlay_dir $disks/ram is on fuse, where snapshot may leave" "$folder/out"
+		else
+			grep -q "^\[disk\] mode = snapshot: overlay_dir $disks/ram is on fuse, not on a local file system" "$folder/out"
+		fi
+	done
+	umount "$disks/ram"
 }
