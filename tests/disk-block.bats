@@ -176,19 +176,19 @@ either_has_ended()
 	pool "$one"
 	# called as machines' nodes are
 	mknod "$place/disk" b "0x$(stat -c %t "$one")" "0x$(stat -c %T "$one")"
-	for how in open mapped socket thread ring; do
-		if [ $how = ring ] && [ "$(cat /proc/sys/kernel/io_uring_disabled 2> /dev/null)" != 0 ]; then continue; fi
+	for how in open mapped orphan socket thread ring locked; do
+		if [[ $how = ring || $how = locked ]] && [ "$(cat /proc/sys/kernel/io_uring_disabled 2> /dev/null)" != 0 ]; then continue; fi
 		rm -f "$folder/ready"
 		python3 - "$place/disk" "$how" "$folder/ready" "$(id -u nobody)" <<- 'PYTHON' &
-			import ctypes, mmap, os, socket, sys, threading, time
+			import ctypes, fcntl, mmap, os, socket, struct, sys, threading, time
 			device, how, ready, uid = sys.argv[1:]
 			fd = os.open(device, os.O_RDWR)
-			if how == "mapped":
+			if how in ("mapped", "orphan"):
 			    keep = mmap.mmap(fd, 4096)
 			if how == "socket":
 			    pair = socket.socketpair()
 			    socket.send_fds(pair[0], [b"x"], [fd])
-			if how == "ring":
+			if how in ("ring", "locked"):
 			    ring = ctypes.CDLL(None).syscall(425, 4, ctypes.create_string_buffer(120))
 			    assert ctypes.CDLL(None).syscall(427, ring, 2, (ctypes.c_int * 1)(fd), 1) == 0
 			started = threading.Event()
@@ -201,8 +201,21 @@ either_has_ended()
 			    started.wait()
 			if how != "open":
 			    os.close(fd)
+			if how == "locked":
+			    # who waits for a page of the buffer has the ring locked
+			    fault = ctypes.CDLL(None).syscall(323, os.O_CLOEXEC)
+			    fcntl.ioctl(fault, 0xc018aa3f, struct.pack("3Q", 0xaa, 0, 0))
+			    area = mmap.mmap(-1, 65536, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+			    at = ctypes.addressof(ctypes.c_char.from_buffer(area))
+			    fcntl.ioctl(fault, 0xc020aa00, struct.pack("4Q", at, 65536, 1, 0))
 			open(ready, "w").close()
 			os.setuid(int(uid))
+			if how == "locked":
+			    ctypes.CDLL(None).syscall(427, ring, 0, struct.pack("2Q", at, 65536), 1)
+			if how == "orphan":
+			    # the first thread ends, another lives on
+			    threading.Thread(target=time.sleep, args=(100,)).start()
+			    ctypes.CDLL(None).syscall(60, 0)
 			time.sleep(100)
 		PYTHON
 		echo $! > "$folder/holder"
