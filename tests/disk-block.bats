@@ -176,7 +176,9 @@ either_has_ended()
 	pool "$one"
 	# called as machines' nodes are
 	mknod "$place/disk" b "0x$(stat -c %t "$one")" "0x$(stat -c %T "$one")"
-	for how in open mapped orphan socket thread ring locked; do
+	declare -A says=([open]="it open" [mapped]="it mapped" [orphan]="it mapped" [socket]="descriptors under way"
+		[thread]="it open" [ring]="registered it" [locked]="registered it with an io_uring, or may have")
+	for how in "${!says[@]}"; do
 		if [[ $how = ring || $how = locked ]] && [ "$(cat /proc/sys/kernel/io_uring_disabled 2> /dev/null)" != 0 ]; then continue; fi
 		rm -f "$folder/ready"
 		python3 - "$place/disk" "$how" "$folder/ready" "$(id -u nobody)" <<- 'PYTHON' &
@@ -184,7 +186,8 @@ either_has_ended()
 			device, how, ready, uid = sys.argv[1:]
 			fd = os.open(device, os.O_RDWR)
 			if how in ("mapped", "orphan"):
-			    keep = mmap.mmap(fd, 4096)
+			    # mmap.mmap() keeps a descriptor of its own
+			    assert ctypes.CDLL(None).mmap(None, 4096, mmap.PROT_READ, mmap.MAP_SHARED, fd, 0) != -1
 			if how == "socket":
 			    pair = socket.socketpair()
 			    socket.send_fds(pair[0], [b"x"], [fd])
@@ -222,7 +225,8 @@ either_has_ended()
 		wait_until 10 test -e "$folder/ready"
 		wait_until 5 grep -q "^Uid:[[:space:]]$(id -u nobody)" "/proc/$!/status"
 		run -75 as_user srun --vm=tiny --vm-disk=block true
-		[[ $output == *"no block device is free: jobs have 0; $one: process $(cat "$folder/holder") has "* ]]
+		echo "$how: $output"
+		[[ $output == *"no block device is free: jobs have 0; $one: process $(cat "$folder/holder") has ${says[$how]}"* ]]
 		kill "$(cat "$folder/holder")"
 		rm "$folder/holder"
 	done
@@ -254,4 +258,47 @@ either_has_ended()
 	[[ $output == *"needs 2048 MiB, and the largest of its block devices has 600 MiB"* ]]
 	run -77 as_user srun --vm=tiny --vm-disk=raw true
 	rm "$place/open" "$place/again"
+}
+
+@test "a machine fills its device, and a device of the node's that fails ends its job" {
+	pool "$one"
+	as_user srun -n1 --vm=tiny --vm-disk=block sh -c 'dd if=/dev/zero of=/var/tmp/file bs=1M; echo "code $?"; rm /var/tmp/file; dd if=/dev/zero of=/var/tmp/file bs=1M count=1 && echo again' > "$folder/out" 2>&1
+	cat "$folder/out"
+	grep -q 'No space left on device' "$folder/out"
+	grep -qx 'code 1' "$folder/out"
+	grep -qx again "$folder/out"
+
+	# on a file system without the room, and then on one that the node has lost
+	mkdir -p "$place/mount"
+	for size in 200M 900M; do
+		truncate -s $size "$place/fs"
+		mkfs.ext4 -q -F -O ^has_journal "$place/fs"
+		mount -o loop "$place/fs" "$place/mount"
+		truncate -s 600M "$place/mount/three"
+		three=$(losetup -f --show "$place/mount/three")
+		pool "$three"
+		echo "cache = none" >> "$conf/wnodes.conf"
+		as_user srun -n1 --vm=tiny --vm-disk=block sh -c 'echo up; while :; do dd if=/dev/zero of=/var/tmp/file bs=1M count=4 conv=fsync 2> /dev/null; sleep 0.2; done' > "$folder/out" 2> "$folder/err" &
+		step=$!
+		if [ $size = 900M ]; then
+			wait_for_line up "$folder/out"
+			# EXT4_IOC_SHUTDOWN, EXT4_GOING_FLAGS_NOLOGFLUSH
+			python3 -c 'import fcntl, os, struct, sys
+fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack("I", 2))' "$place/mount"
+		fi
+		code=0
+		wait $step || code=$?
+		cat "$folder/err"
+		wait_for_nothing
+		losetup -d "$three"
+		umount "$place/mount"
+		[ "$code" -eq 75 ]
+		[ "$(grep -c '^wnodes:' "$folder/err")" -eq 1 ]
+		if [ $size = 900M ]; then
+			grep -q "^wnodes: .*the node cannot read or write the machine's disk: an I/O error" "$folder/err"
+		else
+			grep -q "^wnodes: .*$three cannot be cleared: " "$folder/err"
+		fi
+	done
+	wait_until 20 is_idle
 }
