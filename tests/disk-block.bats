@@ -262,7 +262,7 @@ either_has_ended()
 
 @test "a machine fills its device, and a device of the node's that fails ends its job" {
 	pool "$one"
-	as_user srun -n1 --vm=tiny --vm-disk=block sh -c 'dd if=/dev/zero of=/var/tmp/file bs=1M; echo "code $?"; rm /var/tmp/file; dd if=/dev/zero of=/var/tmp/file bs=1M count=1 && echo again' > "$folder/out" 2>&1
+	as_user srun -n1 --vm=tiny --vm-disk=block sh -c 'fallocate -l 540M /var/tmp/most; dd if=/dev/zero of=/var/tmp/file bs=1M; echo "code $?"; rm /var/tmp/most; dd if=/dev/zero of=/var/tmp/file bs=1M count=1 && echo again' > "$folder/out" 2>&1
 	cat "$folder/out"
 	grep -q 'No space left on device' "$folder/out"
 	grep -qx 'code 1' "$folder/out"
