@@ -311,6 +311,8 @@ has_failed()
 	refused 64 "--vm-disk: size: the disk of image disk has 64 MiB already" --vm=disk --vm-disk=size=63M
 	refused 75 "no space left for the machine's disk: it takes 8[0-9]{3} MiB from the beginning, and $disks/mnt/o has" \
 		--vm=disk --vm-disk=size=8G,prealloc=falloc
+	refused 75 "no space left for the machine's disk: it takes [0-9]{6} MiB from the beginning, and $disks/mnt/o has" \
+		--vm=disk --vm-disk=size=1024T,prealloc=metadata
 	nothing_is_left
 	refused 77 "--vm-disk: mode block is not allowed; image disk has overlay, snapshot, raw here" --vm=disk --vm-disk=block
 	site "modes = overlay, raw" "size_max = 80M"

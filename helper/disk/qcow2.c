@@ -41,6 +41,14 @@ static uint64_t most(const struct disk_request *request, uint64_t bytes)
 	return qcow2_most(bytes, cluster_of(request), is_extended(request));
 }
 
+/* The bytes that are allocated beforehand. */
+static uint64_t at_once(const struct disk_request *request, uint64_t bytes)
+{
+	if (is_prealloc(request, "off"))
+		return 0;
+	return most(request, bytes) - (is_prealloc(request, "metadata") ? bytes : 0);
+}
+
 /* What is allocated beforehand may take its time, and says how far it is. */
 static int run(const struct disk_request *request, uint64_t bytes, int fd, const struct child *child,
                struct failure *why)
@@ -48,9 +56,9 @@ static int run(const struct disk_request *request, uint64_t bytes, int fd, const
 	static const char task[] = "cannot make the machine's disk";
 	struct copy copy = {.request = request, .task = task, .doing = "allocating its disk", .grows = &fd};
 
-	if (is_prealloc(request, "off"))
+	copy.bytes = at_once(request, bytes);
+	if (copy.bytes == 0)
 		return child_run(child, task, CREATE_MS, why);
-	copy.bytes = most(request, bytes) - (is_prealloc(request, "metadata") ? bytes : 0);
 	copy_begin(&copy);
 	return copy_run(&copy, child, why);
 }
@@ -86,12 +94,12 @@ static int run_qemu_img(const struct disk_request *request, uint64_t bytes, int 
 
 static int fill(const struct disk_request *request, uint64_t bytes, int fd, const char *path, struct failure *why)
 {
-	bool all = is_prealloc(request, "falloc") || is_prealloc(request, "full");
-	int rc = all ? room_claim(request, path, most(request, bytes), why) : 0;
+	uint64_t needed = at_once(request, bytes);
+	int rc = needed ? room_claim(request, path, needed, why) : 0;
 
 	if (rc == 0)
 		rc = run_qemu_img(request, bytes, fd, why);
-	return rc == 0 && all ? room_release(request, why) : rc;
+	return rc == 0 && needed ? room_release(request, why) : rc;
 }
 
 int qcow2_make(const struct disk_request *request, const char *kind, struct kv *machine, struct failure *why)
