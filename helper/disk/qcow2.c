@@ -16,6 +16,7 @@
 #include "helper/limits.h"
 
 #define CREATE_MS 30000U                      /* qemu-img without preallocation */
+#define BASE_MAX 1023U                        /* bytes of its path in the file */
 #define EXTENDED_CLUSTER (UINT64_C(16) << 10) /* with subclusters none is smaller */
 
 static bool is_prealloc(const struct disk_request *request, const char *word)
@@ -66,15 +67,12 @@ static int run(const struct disk_request *request, uint64_t bytes, int fd, const
 static int run_qemu_img(const struct disk_request *request, uint64_t bytes, int fd, struct failure *why)
 {
 	const struct image *image = request->image;
+	/* for who looks into the file: QEMU is told by the machine's description */
+	const char *base = strlen(image->source) > BASE_MAX ? image->name : image->source;
 	char file[32], size[32], options[128];
-	char *const argv[] = {"qemu-img", "create",
-	                      "-q",       "-u",
-	                      "-f",       "qcow2",
-	                      "-b",       (char *)image->source,
-	                      "-F",       (char *)image->format,
-	                      "-o",       options,
-	                      file,       size,
-	                      NULL};
+	char *const argv[] = {"qemu-img", "create", "-q",         "-u", "-f",
+	                      "qcow2",    "-b",     (char *)base, "-F", (char *)image->format,
+	                      "-o",       options,  file,         size, NULL};
 	const struct child child = {.program = request->config->qemu_img,
 	                            .argv = argv,
 	                            .uid = request->uid,
