@@ -23,7 +23,6 @@
 #include "helper/state.h"
 
 #define LOOK_MS 100
-#define READS_MAX 512U /* of a pipe at once: it holds as much */
 #define SAY_MS 1000U
 #define QUIET_MS 500U /* what is done by then needs no line */
 
@@ -86,13 +85,12 @@ int copy_progress(struct copy *copy, uint64_t bytes, struct failure *why)
 	return 0;
 }
 
-/* Who never stops writing keeps neither the job's end nor its time waiting. */
 static void hear_out(struct heard *heard, int fd)
 {
 	char bytes[128];
 	ssize_t n;
 
-	for (unsigned int reads = 0; reads < READS_MAX && (n = read(fd, bytes, sizeof(bytes))) > 0; reads++) {
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0) {
 		size_t used = strlen(heard->out), drop = 0;
 		int hundredths;
 
@@ -112,7 +110,7 @@ static void hear_err(struct heard *heard, int fd)
 	char bytes[128];
 	ssize_t n;
 
-	for (unsigned int reads = 0; reads < READS_MAX && (n = read(fd, bytes, sizeof(bytes))) > 0; reads++)
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0)
 		for (ssize_t i = 0; i < n && heard->err_used + 1 < sizeof(heard->err); i++)
 			heard->err[heard->err_used++] = bytes[i] ? bytes[i] : ' ';
 }
