@@ -122,6 +122,11 @@ lease()
 	run -75 as_user srun --vm=tiny --vm-disk=block true
 	[[ $output == *"no block device is free: jobs have 1"* ]]
 	[ "$(has "$one" 0)" = FORMER ]
+	# a record that is not trusted is not passed over
+	chmod g+w "$top/state/jobs/$node/3100000001.0"
+	run -75 as_user srun --vm=tiny --vm-disk=block true
+	[[ $output == *"the leases of block devices cannot be read"* ]]
+	chmod g-w "$top/state/jobs/$node/3100000001.0"
 	as_root "$helper" destroy --node "$node" --job 3100000001
 	[ -z "$(has "$one" 0)" ]
 	# of another boot: the number may be anything's
