@@ -134,20 +134,6 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 	return rc == 0 ? seed_make(&request, machine, why) : rc;
 }
 
-/* Whoever waits for the machine sees this process's end, which may have said nothing: it becomes the monitor. */
-static void launch_say_process(struct record *record)
-{
-	char namespace[64];
-	ssize_t length = readlink("/proc/self/ns/pid", namespace, sizeof(namespace) - 1);
-
-	if (length < 0)
-		return;
-	namespace[length] = 0;
-	if (kv_setf(&record->kv, "process", "%d", (int)getpid()) == 0 &&
-	    kv_set(&record->kv, "pid_namespace", namespace) == 0)
-		(void)state_progress(record, "starting", NULL, 0);
-}
-
 /* Standard streams that nobody waits on, and a session of its own: no terminal reaches us. */
 static void launch_detach(void)
 {
@@ -205,7 +191,7 @@ _Noreturn void launch(struct record *record)
 	log_open("wnodes-helper", true);
 	if (record_is_cancelled(record))
 		_exit(0);
-	launch_say_process(record);
+	(void)state_name_process(record);
 	if (launch_all(record, &why) == -ECANCELED)
 		_exit(0);
 	log_error("job %" PRIu32 ": %s", record->id.job, why.message);

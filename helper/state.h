@@ -38,6 +38,12 @@ int state_set(const struct record *record, const char *state, const struct failu
  */
 int state_progress(const struct record *record, const char *state, const char *message, uint64_t timeout);
 
+/**
+ * In state starting: name this process, so that whoever waits for the machine
+ * sees its end, which may have said nothing. Returns 0 or a negative errno.
+ */
+int state_name_process(const struct record *record);
+
 /** Note the time of an event that is not a state. Returns 0 or a negative errno. */
 int state_mark(const struct record *record, const char *event);
 
