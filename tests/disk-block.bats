@@ -85,6 +85,12 @@ lease()
 	[ "$(has "$one" 590)" = GUEST1 ]
 	job=$second in_job true
 	[ -z "$(has "$two" 590)" ]
+	# that is full for the guest alone
+	job=$second in_job sh -c 'fallocate -l 540M /var/tmp/most; dd if=/dev/zero of=/var/tmp/file bs=1M; echo "code $?"; rm /var/tmp/most; dd if=/dev/zero of=/var/tmp/file bs=1M count=1 && echo again' > "$folder/out" 2>&1
+	cat "$folder/out"
+	grep -q 'No space left on device' "$folder/out"
+	grep -qx 'code 1' "$folder/out"
+	grep -qx again "$folder/out"
 
 	# the job's user reaches it nowhere, its QEMU by a node that is in no folder any more
 	refute as_user head -c 1 "$one"
@@ -265,14 +271,7 @@ either_has_ended()
 	rm "$place/open" "$place/again"
 }
 
-@test "a machine fills its device, and a device of the node's that fails ends its job" {
-	pool "$one"
-	as_user srun -n1 --vm=tiny --vm-disk=block sh -c 'fallocate -l 540M /var/tmp/most; dd if=/dev/zero of=/var/tmp/file bs=1M; echo "code $?"; rm /var/tmp/most; dd if=/dev/zero of=/var/tmp/file bs=1M count=1 && echo again' > "$folder/out" 2>&1
-	cat "$folder/out"
-	grep -q 'No space left on device' "$folder/out"
-	grep -qx 'code 1' "$folder/out"
-	grep -qx again "$folder/out"
-
+@test "a device that cannot be cleared, or fails later, ends its job: 75 and a line" {
 	# on a file system without the room, and then on one that the node has lost
 	mkdir -p "$place/mount"
 	for size in 200M 900M; do

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """fuse.py FOLDER: mounts a file system of a program's there, an empty folder of root's, until it is unmounted."""
 import ctypes
 import errno
