@@ -3,14 +3,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "common/str.h"
 #include "helper/check.h"
 #include "helper/child.h"
 #include "helper/fs.h"
+#include "helper/list.h"
 #include "helper/policy.h"
 
 #define TRY_MS 20000U
@@ -88,6 +91,48 @@ static void try_qcow2(struct check *check, int fd, const char *file)
 	try(check, argv, fd, what);
 }
 
+/*
+ * Of a server, or of a program: what loses its name while it is open gets
+ * another one there, and keeps it. NULL: of the node's own.
+ */
+static const char *remote_type(const char *path)
+{
+	/* linux/magic.h, as far as it has them */
+	static const struct {
+		uint32_t magic;
+		const char *type;
+	} types[] = {{0x6969, "nfs"},        {0x517b, "smb"},         {0xff534d42, "cifs"},   {0xfe534d42, "smb2"},
+	             {0x00c36400, "ceph"},   {0x5346414f, "afs"},     {0x6b414653, "afs"},    {0x01021997, "9p"},
+	             {0x73757245, "coda"},   {0x65735546, "fuse"},    {0x0bd00bd0, "lustre"}, {0x47504653, "gpfs"},
+	             {0x19830326, "beegfs"}, {0x20030528, "orangefs"}};
+	struct statfs fs = {0};
+	int fd = open_folder(path);
+	const char *type = NULL;
+
+	if (fd < 0)
+		return NULL;
+	if (fstatfs(fd, &fs) == 0)
+		for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+			type = (uint32_t)fs.f_type == types[i].magic ? types[i].type : type;
+	close(fd);
+	return type;
+}
+
+static void check_snapshots(struct check *check)
+{
+	const struct config_disk *disk = &check->config->disk;
+	const char *folder = check->config->overlay_dir;
+	const char *type = list_has(disk->modes, "snapshot", 8) ? remote_type(folder) : NULL;
+
+	if (type && strcmp(disk->mode, "snapshot") == 0)
+		check_problem(check, "[disk] mode = snapshot: overlay_dir %s is on %s, not on a local file system",
+		              folder, type);
+	else if (type)
+		check_note(check,
+		           "[disk] modes: overlay_dir %s is on %s, where snapshot may leave files behind: leave it out",
+		           folder, type);
+}
+
 void check_disks(struct check *check)
 {
 	const char *folder = check->config->overlay_dir;
@@ -99,6 +144,7 @@ void check_disks(struct check *check)
 	/* what is wrong with these has been said */
 	if (access(check->config->qemu_img, X_OK) < 0 || config_disk_check(&disk, "", &ignored) < 0)
 		return;
+	check_snapshots(check);
 	fd = make_file(folder);
 	if (fd == -EPERM || fd == -ENOENT)
 		return;

@@ -255,6 +255,13 @@ static int check_modes(struct config_disk *disk, const char *name, struct failur
 	return 0;
 }
 
+const char *config_disk_cache(const struct config_disk *disk, const char *mode)
+{
+	bool thin = strcmp(mode, "block") == 0 && disk->thin_pool[0];
+
+	return thin && disk->lines[KEY_CACHE] == 0 ? "none" : disk->cache;
+}
+
 int config_disk_check(struct config_disk *disk, const char *name, struct failure *why)
 {
 	int rc = check_modes(disk, name, why);

@@ -41,6 +41,13 @@ const char *config_disk_take(struct config_disk *disk, struct ini_file *file, co
  */
 int config_disk_check(struct config_disk *disk, const char *name, struct failure *why);
 
+/**
+ * QEMU's cache mode of a disk of that mode: what the file says. Where it says
+ * nothing a thin volume has none: that its pool is full shows when a page is
+ * written, which without the guest's flushes nobody would hear of.
+ */
+const char *config_disk_cache(const struct config_disk *disk, const char *mode);
+
 /** Take a list of modes, separated by commas, into modes[CONFIG_DISK_MODES]; NULL, or what is wrong with it. */
 const char *config_disk_modes(struct ini_file *file, const char *key, char *modes, const char *value);
 

@@ -191,6 +191,7 @@ _Noreturn void launch(struct record *record)
 	log_open("wnodes-helper", true);
 	if (record_is_cancelled(record))
 		_exit(0);
+	(void)state_name_process(record);
 	if (launch_all(record, &why) == -ECANCELED)
 		_exit(0);
 	log_error("job %" PRIu32 ": %s", record->id.job, why.message);

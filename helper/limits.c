@@ -31,19 +31,21 @@ static int limits_lock(struct failure *why)
 	return failure_set(why, EXIT_NODE, "the limits of " WNODES_JOBS " cannot be locked: %s", strerror(-rc));
 }
 
-static void count_record(const struct record_id *id, struct count *count)
+static int count_record(const struct record_id *id, struct count *count)
 {
 	struct record record;
 	uint64_t bytes = 0;
+	int rc = record_open(&record, id);
 
 	/* one that is being made or removed has no claim */
-	if (record_open(&record, id) < 0)
-		return;
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
 	if (kv_get_u64(&record.kv, "overlay_bytes", 0, UINT64_MAX, &bytes) == 0)
 		count->bytes += bytes;
 	count->machines +=
 	        record_is(&record, "prepared") || record_is(&record, "allocated") || record_is(&record, "started");
 	record_close(&record);
+	return 0;
 }
 
 /* The claims of all records but this one. */
@@ -55,13 +57,11 @@ static int limits_count(const struct record *record, struct count *count, struct
 	int rc = record_list(NULL, 0, &ids, &found);
 
 	*count = (struct count){0};
-	if (rc < 0)
-		return failure_set(why, EXIT_NODE, "the records of jobs cannot be read: %s", strerror(-rc));
-	for (size_t i = 0; i < found; i++)
+	for (size_t i = 0; rc == 0 && i < found; i++)
 		if (ids[i].job != own->job || ids[i].restart != own->restart || strcmp(ids[i].node, own->node) != 0)
-			count_record(&ids[i], count);
+			rc = count_record(&ids[i], count);
 	free(ids);
-	return 0;
+	return rc < 0 ? failure_set(why, EXIT_NODE, "the records of jobs cannot be read: %s", strerror(-rc)) : 0;
 }
 
 static int limits_save(int rc, struct failure *why)

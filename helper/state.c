@@ -100,6 +100,7 @@ struct change {
 	const struct failure *why; /* NULL where nothing failed */
 	const char *message;       /* of a state that lasts; NULL: none */
 	bool lasts;                /* its time stays that of its beginning */
+	const char *namespace;     /* of this process, which is to be named; NULL: it is not */
 	uint64_t timeout;
 };
 
@@ -117,6 +118,10 @@ static int state_put(struct kv *kv, const struct change *change)
 		rc = kv_setf(kv, "code", "%d", why->code);
 	if (rc == 0 && change->lasts && change->message)
 		rc = kv_setf(kv, "said", "%" PRIu64, clock_wall());
+	if (rc == 0 && change->namespace)
+		rc = kv_setf(kv, "process", "%d", (int)getpid());
+	if (rc == 0 && change->namespace)
+		rc = kv_set(kv, "pid_namespace", change->namespace);
 	if (rc == 0 && change->timeout)
 		rc = kv_setf(kv, "timeout", "%" PRIu64, change->timeout);
 	else if (rc == 0 && change->is_state && !change->lasts)
@@ -160,6 +165,18 @@ int state_progress(const struct record *record, const char *state, const char *m
 	const struct change change = {
 	        .event = state, .is_state = true, .message = message, .lasts = true, .timeout = timeout};
 
+	return state_update(record, &change);
+}
+
+int state_name_process(const struct record *record)
+{
+	char namespace[64];
+	ssize_t length = readlink("/proc/self/ns/pid", namespace, sizeof(namespace) - 1);
+	const struct change change = {.event = "starting", .is_state = true, .lasts = true, .namespace = namespace};
+
+	if (length < 0)
+		return -errno;
+	namespace[length] = 0;
 	return state_update(record, &change);
 }
 

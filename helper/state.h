@@ -5,7 +5,8 @@
  * `state` is prepared, allocated, starting, fetching and disk (while they last, with
  * `message`, how far it is, `said`, the time of that, and `timeout` in seconds), booting, ready, failed (with
  * `code` and `message`) or ended; `t.NAME` says when, in milliseconds since
- * the epoch. The helper writes it until it executes the monitor.
+ * the epoch; `process` is the one that makes the machine, and then has it, by
+ * its number in `pid_namespace`. The helper writes it until it executes the monitor.
  */
 #ifndef WNODES_HELPER_STATE_H
 #define WNODES_HELPER_STATE_H
@@ -36,6 +37,12 @@ int state_set(const struct record *record, const char *state, const struct failu
  * a negative errno.
  */
 int state_progress(const struct record *record, const char *state, const char *message, uint64_t timeout);
+
+/**
+ * In state starting: name this process, so that whoever waits for the machine
+ * sees its end, which may have said nothing. Returns 0 or a negative errno.
+ */
+int state_name_process(const struct record *record);
 
 /** Note the time of an event that is not a state. Returns 0 or a negative errno. */
 int state_mark(const struct record *record, const char *event);

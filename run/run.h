@@ -193,6 +193,13 @@ void run_wait_skip(struct run_wait *wait, uint64_t now);
 enum run_verdict run_wait_judge(struct run_wait *wait, const struct kv *state, int rc, uint64_t now,
                                 struct run_failure *failure);
 
+/**
+ * Whether the process is gone that the state names: the helper's, which makes
+ * the machine, and then is its monitor. One in another pid namespace cannot be
+ * looked for.
+ */
+bool run_wait_is_orphaned(const struct kv *state);
+
 /** Begin to wait for the machine. Returns 0 or a negative errno. */
 int run_wait_start(struct run *run);
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -144,6 +145,20 @@ void run_wait_skip(struct run_wait *wait, uint64_t now)
 	wait->looked = now;
 }
 
+bool run_wait_is_orphaned(const struct kv *state)
+{
+	const char *theirs = kv_get(state, "pid_namespace");
+	char ours[64];
+	ssize_t length = readlink("/proc/self/ns/pid", ours, sizeof(ours) - 1);
+	uint64_t pid;
+
+	if (!theirs || length < 0 || kv_get_u64(state, "process", 2, INT32_MAX, &pid) < 0)
+		return false;
+	ours[length] = 0;
+	/* of root's process: EPERM as long as it is there */
+	return strcmp(theirs, ours) == 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+}
+
 /* kv_load()'s result, or -ESTALE where the run folder was removed. */
 static int load_state(struct run *run, struct kv *state)
 {
@@ -200,6 +215,28 @@ static uint64_t fail_or_listen(struct run *run, const struct run_failure *failur
 	return 0;
 }
 
+/* Judge the state as it is now. */
+static enum run_verdict judge(struct run *run, struct kv *state, struct run_failure *failure)
+{
+	int rc = load_state(run, state);
+
+	run_wait_skip(&run->wait, run_now());
+	return run_wait_judge(&run->wait, state, rc, run_now(), failure);
+}
+
+/* The same, where nobody makes the machine any more: unless that one's last word was why, it said nothing. */
+static enum run_verdict judge_orphan(struct run *run, struct kv *state, struct run_failure *failure)
+{
+	enum run_verdict verdict = judge(run, state, failure);
+
+	if (verdict == RUN_FAIL)
+		return verdict;
+	if (verdict == RUN_CONNECT)
+		return fail(failure, EXIT_MACHINE, "the VM's monitor is gone");
+	return fail(failure, EXIT_NODE, "what made the VM on the node has been killed, in state \"%s\"",
+	            run->wait.state);
+}
+
 /* Look at the state. Returns the microseconds after which to look again, or 0: no need to. */
 static uint64_t look(struct run *run)
 {
@@ -207,11 +244,13 @@ static uint64_t look(struct run *run)
 	struct run_failure failure = {0};
 	char before[sizeof(run->wait.state)];
 	uint64_t again = POLL_USEC;
-	int rc = load_state(run, &state);
+	enum run_verdict verdict;
 
 	memcpy(before, run->wait.state, sizeof(before));
-	run_wait_skip(&run->wait, run_now());
-	switch (run_wait_judge(&run->wait, &state, rc, run_now(), &failure)) {
+	verdict = judge(run, &state, &failure);
+	if (verdict != RUN_FAIL && run->phase == RUN_WAITING && run_wait_is_orphaned(&state))
+		verdict = judge_orphan(run, &state, &failure);
+	switch (verdict) {
 	case RUN_FAIL:
 		again = fail_or_listen(run, &failure);
 		break;

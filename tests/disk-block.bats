@@ -85,6 +85,12 @@ lease()
 	[ "$(has "$one" 590)" = GUEST1 ]
 	job=$second in_job true
 	[ -z "$(has "$two" 590)" ]
+	# that is full for the guest alone
+	job=$second in_job sh -c 'fallocate -l 540M /var/tmp/most; dd if=/dev/zero of=/var/tmp/file bs=1M; echo "code $?"; rm /var/tmp/most; dd if=/dev/zero of=/var/tmp/file bs=1M count=1 && echo again' > "$folder/out" 2>&1
+	cat "$folder/out"
+	grep -q 'No space left on device' "$folder/out"
+	grep -qx 'code 1' "$folder/out"
+	grep -qx again "$folder/out"
 
 	# the job's user reaches it nowhere, its QEMU by a node that is in no folder any more
 	refute as_user head -c 1 "$one"
@@ -122,6 +128,11 @@ lease()
 	run -75 as_user srun --vm=tiny --vm-disk=block true
 	[[ $output == *"no block device is free: jobs have 1"* ]]
 	[ "$(has "$one" 0)" = FORMER ]
+	# a record that is not trusted is not passed over
+	chmod g+w "$top/state/jobs/$node/3100000001.0"
+	run -75 as_user srun --vm=tiny --vm-disk=block true
+	[[ $output == *"the leases of block devices cannot be read"* ]]
+	chmod g-w "$top/state/jobs/$node/3100000001.0"
 	as_root "$helper" destroy --node "$node" --job 3100000001
 	[ -z "$(has "$one" 0)" ]
 	# of another boot: the number may be anything's
@@ -176,19 +187,22 @@ either_has_ended()
 	pool "$one"
 	# called as machines' nodes are
 	mknod "$place/disk" b "0x$(stat -c %t "$one")" "0x$(stat -c %T "$one")"
-	for how in open mapped socket thread ring; do
-		if [ $how = ring ] && [ "$(cat /proc/sys/kernel/io_uring_disabled 2> /dev/null)" != 0 ]; then continue; fi
+	declare -A says=([open]="it open" [mapped]="it mapped" [orphan]="it mapped" [socket]="descriptors under way"
+		[thread]="it open" [ring]="registered it" [locked]="registered it with an io_uring, or may have")
+	for how in "${!says[@]}"; do
+		if [[ $how = ring || $how = locked ]] && [ "$(cat /proc/sys/kernel/io_uring_disabled 2> /dev/null)" != 0 ]; then continue; fi
 		rm -f "$folder/ready"
 		python3 - "$place/disk" "$how" "$folder/ready" "$(id -u nobody)" <<- 'PYTHON' &
-			import ctypes, mmap, os, socket, sys, threading, time
+			import ctypes, fcntl, mmap, os, socket, struct, sys, threading, time
 			device, how, ready, uid = sys.argv[1:]
 			fd = os.open(device, os.O_RDWR)
-			if how == "mapped":
-			    keep = mmap.mmap(fd, 4096)
+			if how in ("mapped", "orphan"):
+			    # mmap.mmap() keeps a descriptor of its own
+			    assert ctypes.CDLL(None).mmap(None, 4096, mmap.PROT_READ, mmap.MAP_SHARED, fd, 0) != -1
 			if how == "socket":
 			    pair = socket.socketpair()
 			    socket.send_fds(pair[0], [b"x"], [fd])
-			if how == "ring":
+			if how in ("ring", "locked"):
 			    ring = ctypes.CDLL(None).syscall(425, 4, ctypes.create_string_buffer(120))
 			    assert ctypes.CDLL(None).syscall(427, ring, 2, (ctypes.c_int * 1)(fd), 1) == 0
 			started = threading.Event()
@@ -201,15 +215,29 @@ either_has_ended()
 			    started.wait()
 			if how != "open":
 			    os.close(fd)
+			if how == "locked":
+			    # who waits for a page of the buffer has the ring locked
+			    fault = ctypes.CDLL(None).syscall(323, os.O_CLOEXEC)
+			    fcntl.ioctl(fault, 0xc018aa3f, struct.pack("3Q", 0xaa, 0, 0))
+			    area = mmap.mmap(-1, 65536, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+			    at = ctypes.addressof(ctypes.c_char.from_buffer(area))
+			    fcntl.ioctl(fault, 0xc020aa00, struct.pack("4Q", at, 65536, 1, 0))
 			open(ready, "w").close()
 			os.setuid(int(uid))
+			if how == "locked":
+			    ctypes.CDLL(None).syscall(427, ring, 0, struct.pack("2Q", at, 65536), 1)
+			if how == "orphan":
+			    # the first thread ends, another lives on
+			    threading.Thread(target=time.sleep, args=(100,)).start()
+			    ctypes.CDLL(None).syscall(60, 0)
 			time.sleep(100)
 		PYTHON
 		echo $! > "$folder/holder"
 		wait_until 10 test -e "$folder/ready"
 		wait_until 5 grep -q "^Uid:[[:space:]]$(id -u nobody)" "/proc/$!/status"
 		run -75 as_user srun --vm=tiny --vm-disk=block true
-		[[ $output == *"no block device is free: jobs have 0; $one: process $(cat "$folder/holder") has "* ]]
+		echo "$how: $output"
+		[[ $output == *"no block device is free: jobs have 0; $one: process $(cat "$folder/holder") has ${says[$how]}"* ]]
 		kill "$(cat "$folder/holder")"
 		rm "$folder/holder"
 	done
@@ -241,4 +269,40 @@ either_has_ended()
 	[[ $output == *"needs 2048 MiB, and the largest of its block devices has 600 MiB"* ]]
 	run -77 as_user srun --vm=tiny --vm-disk=raw true
 	rm "$place/open" "$place/again"
+}
+
+@test "a device that cannot be cleared, or fails later, ends its job: 75 and a line" {
+	# on a file system without the room, and then on one that the node has lost
+	mkdir -p "$place/mount"
+	for size in 200M 900M; do
+		truncate -s $size "$place/fs"
+		mkfs.ext4 -q -F -O ^has_journal "$place/fs"
+		mount -o loop "$place/fs" "$place/mount"
+		truncate -s 600M "$place/mount/three"
+		three=$(losetup -f --show "$place/mount/three")
+		pool "$three"
+		echo "cache = none" >> "$conf/wnodes.conf"
+		as_user srun -n1 --vm=tiny --vm-disk=block sh -c 'echo up; while :; do dd if=/dev/zero of=/var/tmp/file bs=1M count=4 conv=fsync 2> /dev/null; sleep 0.2; done' > "$folder/out" 2> "$folder/err" &
+		step=$!
+		if [ $size = 900M ]; then
+			wait_for_line up "$folder/out"
+			# EXT4_IOC_SHUTDOWN, EXT4_GOING_FLAGS_NOLOGFLUSH
+			python3 -c 'import fcntl, os, struct, sys
+fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack("I", 2))' "$place/mount"
+		fi
+		code=0
+		wait $step || code=$?
+		cat "$folder/err"
+		wait_for_nothing
+		losetup -d "$three"
+		umount "$place/mount"
+		[ "$code" -eq 75 ]
+		[ "$(grep -c '^wnodes:' "$folder/err")" -eq 1 ]
+		if [ $size = 900M ]; then
+			grep -q "^wnodes: .*the node cannot read or write the machine's disk: an I/O error" "$folder/err"
+		else
+			grep -q "^wnodes: .*$three cannot be cleared: " "$folder/err"
+		fi
+	done
+	wait_until 20 is_idle
 }

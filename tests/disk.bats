@@ -252,12 +252,55 @@ refused()
 		wait_until 20 test -e "$disks/mnt/o/$node-$job.0.qcow2"
 		record=$(cluster_folder)/state/jobs/$node/$job.0
 		grep -qx "$mode $disks/mnt/o/$node-$job.0.qcow2" "$record/journal"
-		[ "$end" = cancel ] || kill -KILL "$(machine_pid wnodes-helper)"
 		[ "$end" != boot ] || sed -i 's/^boot_id=.*/boot_id=00000000-0000-0000-0000-000000000000/' "$record/record"
-		as_user scancel "$job"
+		[ "$end" = cancel ] || kill -KILL "$(machine_pid wnodes-helper)"
+		# the task sees that nobody makes its machine any more
+		[ "$end" = cancel ] || wait_job "$job" 20
+		[ "$end" = cancel ] || [ "$(job_field "$job" ExitCode)" = 75:0 ]
+		[ "$end" != cancel ] || as_user scancel "$job"
 		nothing_is_left
 	done
 	sed -i '/^qemu_img = /d' "$folder/wnodes.conf"
+}
+
+either_has_ended()
+{
+	job_has_ended "$1" || job_has_ended "$2"
+}
+
+@test "of two disks that take the room there is at once, one is refused, and the other is made" {
+	touch "$disks/hold"
+	printf '#!/bin/sh\nwhile [ -e %s/hold ]; do sleep 0.2; done\nexec qemu-img "$@"\n' "$disks" > "$disks/slow"
+	chmod 0755 "$disks/slow"
+	site
+	sed -i "s|^\[site\]|&\nqemu_img = $disks/slow|" "$wnodes/wnodes.conf"
+	for i in 1 2; do
+		as_user sbatch --parsable --output="$folder/room.%j" --vm=disk --vm-disk=size=2G,prealloc=falloc --wrap 'echo made'
+	done > "$folder/two"
+	mapfile -t two < "$folder/two"
+	wait_until 20 either_has_ended "${two[@]}"
+	rm "$disks/hold"
+	for job in "${two[@]}"; do wait_job "$job"; done
+	cat "$folder"/room.*
+	[ "$(grep -c '^made$' "$folder"/room.* | grep -c ':1$')" -eq 1 ]
+	grep -q "^wnodes: no space left for the machine's disk: it takes .* MiB from the beginning, and $disks/mnt/o has .* besides what disks that are being made will take" "$folder"/room.*
+	nothing_is_left
+}
+
+@test "a disk that cannot be made keeps no space while its job goes on" {
+	# shellcheck disable=SC2016 # the script expands
+	printf '%s\n' '#!/bin/sh' 'eval "file=\${$(($# - 1))}"' 'head -c 64M /dev/zero > "$file"' 'echo broken >&2' 'exit 3' > "$disks/slow"
+	sed -i "s|^\[site\]|&\nqemu_img = $disks/slow|" "$wnodes/wnodes.conf"
+	job=$(as_user salloc --no-shell --vm=disk --vm-disk=prealloc=full 2>&1 | sed -n 's/.*Granted job allocation //p')
+	wait_until 20 has_failed "$job"
+	[ "$(stat -c %s "$disks/mnt/o/$node-$job.0.qcow2")" -eq 0 ]
+	as_user scancel "$job"
+	nothing_is_left
+}
+
+has_failed()
+{
+	as_root wnodes status "$1" | grep -q 'cannot make the machine.s disk: broken'
 }
 
 @test "--vm-disk: what is wrong, not allowed or too large is said in a line; there is no room: 75" {
@@ -268,6 +311,8 @@ refused()
 	refused 64 "--vm-disk: size: the disk of image disk has 64 MiB already" --vm=disk --vm-disk=size=63M
 	refused 75 "no space left for the machine's disk: it takes 8[0-9]{3} MiB from the beginning, and $disks/mnt/o has" \
 		--vm=disk --vm-disk=size=8G,prealloc=falloc
+	refused 75 "no space left for the machine's disk: it takes [0-9]{6} MiB from the beginning, and $disks/mnt/o has" \
+		--vm=disk --vm-disk=size=1024T,prealloc=metadata
 	nothing_is_left
 	refused 77 "--vm-disk: mode block is not allowed; image disk has overlay, snapshot, raw here" --vm=disk --vm-disk=block
 	site "modes = overlay, raw" "size_max = 80M"
@@ -322,5 +367,22 @@ refused()
 	grep -q '^\[disk\] cache = none, io = threads does not work here: .*O_DIRECT' <<< "$output"
 	grep -q '^image disk: its disk_mode has block, and modes of' <<< "$output"
 	grep -q '^image disk: its disk_size is 80 MiB, and size_max of \[disk\] 70$' <<< "$output"
+	umount "$disks/ram"
+	# a file system without unlinked files of its own
+	[ -c /dev/fuse ] || skip "no FUSE here: mode snapshot on no local file system"
+	python3 "$common_top/tests/lib/fuse.py" "$disks/ram" 3>&- &
+	wait_until 10 mountpoint -q "$disks/ram"
+	image
+	for mode in overlay snapshot; do
+		site "mode = $mode"
+		sed -i "s|$disks/mnt/o|$disks/ram|" "$wnodes/wnodes.conf"
+		as_root wnodes check > "$folder/out" 2>&1 || true
+		cat "$folder/out"
+		if [ $mode = overlay ]; then
+			grep -q "^note: \[disk\] modes: overlay_dir $disks/ram is on fuse, where snapshot may leave" "$folder/out"
+		else
+			grep -q "^\[disk\] mode = snapshot: overlay_dir $disks/ram is on fuse, not on a local file system" "$folder/out"
+		fi
+	done
 	umount "$disks/ram"
 }

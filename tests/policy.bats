@@ -199,8 +199,13 @@ boot_id=(cat /proc/sys/kernel/random/boot_id)
 	fails 64 "virtual_size_max is 100 MiB" --vm="$folder/own.qcow2" "${boot_id[@]}"
 	site '[policy]' "user_images = no-such-group, $(id -gn "$test_user")"
 	before=$(sha256sum "$folder/own.qcow2")
+	# a path longer than a qcow2 can name
+	long=$folder
+	for _ in 1 2 3 4 5 6; do long=$long/$(printf 'd%.0s' {1..200}); done
+	mkdir -p "$long"
+	ln "$folder/own.qcow2" "$long/x.qcow2"
 	# Slurm's commands are off
-	run -1 as_user srun --vm="$folder/own.qcow2" sh -c "${boot_id[*]}; ls /run/wnodes/bin"
+	run -1 as_user srun --vm="$long/x.qcow2" sh -c "${boot_id[*]}; ls /run/wnodes/bin"
 	echo "$output"
 	[[ "$output" = *"/run/wnodes/bin: No such file"* && "$output" != *"$boot"* ]]
 	[ "$(sha256sum "$folder/own.qcow2")" = "$before" ]

@@ -22,12 +22,15 @@
 #define LOOK_MS 5000U
 #define TRIES 3U
 #define AGAIN_MS 200U
+#define RING_TRIES 50U /* its owner has it locked for a moment now and then */
+#define RING_AGAIN_MS 2U
 
 struct look {
 	dev_t number;
 	uint64_t deadline;
 	int process;
-	bool is_roots; /* the process: it cannot be a user's accomplice */
+	bool is_roots;   /* the process: it cannot be a user's accomplice */
+	bool has_memory; /* a mapping of it has been seen */
 	bool held;
 	const char *how;
 };
@@ -67,26 +70,74 @@ static bool look_at(const struct look *look, int dirfd, const char *name, mode_t
 	return *type == S_IFBLK && makedev(stx.stx_rdev_major, stx.stx_rdev_minor) == look->number;
 }
 
-/* Whether the descriptor's fdinfo has a line with begin at its beginning that says more than "0", or names the node. */
-static bool look_in_info(int dirfd, const char *name, const char *begin)
+/* The descriptor's fdinfo; NULL where it has been closed. */
+static FILE *open_info(int dirfd, const char *name)
 {
 	char path[64];
 	int fd = str_print(path, sizeof(path), "../fdinfo/%.20s", name) < 0 ? -1
 	                                                                    : openat(dirfd, path, O_RDONLY | O_CLOEXEC);
 	FILE *stream = fd < 0 ? NULL : fdopen(fd, "r");
+
+	if (!stream && fd >= 0)
+		close(fd);
+	return stream;
+}
+
+/* Whether descriptors are under way in the socket. */
+static bool look_in_socket(int dirfd, const char *name)
+{
+	static const char begin[] = "scm_fds:";
+	FILE *stream = open_info(dirfd, name);
 	char *line = NULL;
 	size_t size = 0;
 	bool found = false;
 
-	if (!stream && fd >= 0)
-		close(fd);
 	while (stream && !found && getline(&line, &size, stream) > 0)
-		found = begin ? strncmp(line, begin, strlen(begin)) == 0 && strtoul(line + strlen(begin), NULL, 10) > 0
-		              : strstr(line, DEVICE_NODE_NAME) != NULL;
+		found = strncmp(line, begin, strlen(begin)) == 0 && strtoul(line + strlen(begin), NULL, 10) > 0;
 	free(line);
 	if (stream)
 		(void)fclose(stream);
 	return found;
+}
+
+/* Whether the ring names the node among its files: 1 or 0; -1 where it is locked, and does not say. */
+static int ring_has_node(FILE *stream)
+{
+	static const char begin[] = "UserFiles:";
+	unsigned long files = 1, listed = 0;
+	char *line = NULL;
+	size_t size = 0;
+	bool is_file = false, found = false;
+
+	while (!found && getline(&line, &size, stream) > 0) {
+		found = strstr(line, DEVICE_NODE_NAME) != NULL;
+		is_file = is_file && line[0] == ' ';
+		listed += is_file;
+		if (strncmp(line, begin, strlen(begin)) == 0) {
+			files = strtoul(line + strlen(begin), NULL, 10);
+			is_file = true;
+		}
+	}
+	free(line);
+	return found ? 1 : files == 0 || listed > 0 ? 0 : -1;
+}
+
+/* One that stays locked may hide what it has. */
+static bool look_in_ring(int dirfd, const char *name)
+{
+	int rc = -1;
+
+	for (unsigned int i = 0; rc < 0 && i < RING_TRIES; i++) {
+		FILE *stream;
+
+		if (i > 0)
+			clock_nap(RING_AGAIN_MS);
+		stream = open_info(dirfd, name);
+		rc = stream ? ring_has_node(stream) : 0;
+		if (stream)
+			(void)fclose(stream);
+	}
+	return rc != 0;
 }
 
 static void look_at_descriptor(struct look *look, int dirfd, const char *name)
@@ -100,12 +151,12 @@ static void look_at_descriptor(struct look *look, int dirfd, const char *name)
 	} else if (look->is_roots) {
 		return;
 	} else if (type == S_IFSOCK) {
-		look->held = look_in_info(dirfd, name, "scm_fds:");
+		look->held = look_in_socket(dirfd, name);
 		look->how = "has descriptors under way in a socket";
 	} else if ((type == 0 || type == S_IFREG) && readlinkat(dirfd, name, target, sizeof(target) - 1) > 0 &&
 	           strcmp(target, "anon_inode:[io_uring]") == 0) {
-		look->held = look_in_info(dirfd, name, NULL);
-		look->how = "has registered it with an io_uring";
+		look->held = look_in_ring(dirfd, name);
+		look->how = "has registered it with an io_uring, or may have";
 	}
 }
 
@@ -113,8 +164,18 @@ static void look_at_mapping(struct look *look, int dirfd, const char *name)
 {
 	mode_t type;
 
+	look->has_memory = true;
 	look->held = look_at(look, dirfd, name, &type);
 	look->how = "has it mapped";
+}
+
+/* Of a process whose first thread has ended only the other threads show the memory. */
+static void look_at_memory(struct look *look, int dirfd, const char *name)
+{
+	char path[64];
+
+	if (!look->has_memory && str_print(path, sizeof(path), "../../%.20s/map_files", name) == 0)
+		look_folder(look, dirfd, path, look_at_mapping);
 }
 
 /* Threads need not have their descriptors in common. */
@@ -147,9 +208,9 @@ static void look_at_process(struct look *look, int proc, const char *name)
 	look->is_roots = is_roots(proc, name);
 	(void)str_print(path, sizeof(path), "%.20s/task", name);
 	look_folder(look, proc, path, look_at_thread);
-	(void)str_print(path, sizeof(path), "%.20s/map_files", name);
+	look->has_memory = false;
 	if (!look->held && !look->is_roots)
-		look_folder(look, proc, path, look_at_mapping);
+		look_folder(look, proc, path, look_at_memory);
 }
 
 bool device_is_held(const struct device *device, char *why)

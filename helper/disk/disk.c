@@ -82,7 +82,7 @@ int disk_describe(const struct disk_request *request, const struct disk_file *di
 	        {"disk.path", path},
 	        {"disk.format", disk->format},
 	        {"disk.type", disk->type},
-	        {"disk.cache", config->cache},
+	        {"disk.cache", config_disk_cache(config, disk->kind)},
 	        {"disk.io", config->io},
 	        {"disk.iothread", config->iothread ? "yes" : "no"},
 	        {"disk.discard", config->discard},

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/exitcode.h"
@@ -19,7 +18,6 @@
 #include "helper/fs.h"
 #include "helper/journal.h"
 
-#define MIB (UINT64_C(1) << 20)
 #define LEASES_MS 10000U /* for all leases that one process of ours meets: destroy has 50 s, its kills take 10 */
 
 /* Make the empty file, the user's; its descriptor or a negative errno. */
@@ -60,24 +58,10 @@ int file_create(const struct disk_request *request, const char *kind, const char
 	return fd;
 }
 
-int file_check_room(const struct disk_request *request, uint64_t bytes, struct failure *why)
+void file_give_up(int fd)
 {
-	const char *path = request->config->overlay_dir;
-	int folder = fs_open_folder(path, 0700);
-	struct statvfs fs;
-	uint64_t room;
-	int rc = folder < 0 ? folder : fstatvfs(folder, &fs) < 0 ? -errno : 0;
-
-	if (folder >= 0)
-		close(folder);
-	if (rc < 0)
-		return failure_set(why, EXIT_NODE, "cannot make the disk in %s: %s", path, strerror(-rc));
-	room = (uint64_t)fs.f_bavail * fs.f_frsize;
-	return bytes <= room ? 0
-	                     : failure_set(why, EXIT_NODE,
-	                                   "no space left for the machine's disk: it takes %" PRIu64
-	                                   " MiB from the beginning, and %s has %" PRIu64,
-	                                   (bytes + MIB - 1) / MIB, path, room / MIB);
+	if (ftruncate(fd, 0) < 0)
+		log_error("a disk that could not be made keeps its space until its job's end: %s", strerror(errno));
 }
 
 /*

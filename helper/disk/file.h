@@ -22,11 +22,10 @@ int file_create(const struct disk_request *request, const char *kind, const char
                 struct failure *why);
 
 /**
- * Whether the site's folder has room for so many bytes that are to be
- * allocated at once: what filled it on the way to failing would stop other
- * jobs' machines. Returns 0 or -EIO with why (EXIT_NODE).
+ * The disk that could not be made keeps no space until its job's epilog: other
+ * machines may stand still for lack of it.
  */
-int file_check_room(const struct disk_request *request, uint64_t bytes, struct failure *why);
+void file_give_up(int fd);
 
 /**
  * Empty and unlink the file: its space comes back at once, even while somebody

@@ -93,11 +93,14 @@ static int collect(struct search *search)
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		struct record record;
 
-		/* one that is being removed has no lease any more */
-		if (record_open(&record, &ids[i]) < 0)
-			continue;
-		rc = journal_replay(record.dirfd, collect_line, search);
-		record_close(&record);
+		rc = record_open(&record, &ids[i]);
+		if (rc == 0) {
+			rc = journal_replay(record.dirfd, collect_line, search);
+			record_close(&record);
+		} else if (rc == -ENOENT) {
+			/* one that has been removed has no lease any more */
+			rc = 0;
+		}
 	}
 	free(ids);
 	return rc;

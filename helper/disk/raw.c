@@ -20,6 +20,7 @@
 #include "helper/disk/copy.h"
 #include "helper/disk/disk.h"
 #include "helper/disk/file.h"
+#include "helper/disk/room.h"
 #include "helper/fs.h"
 #include "helper/limits.h"
 
@@ -120,17 +121,12 @@ static uint64_t raw_room(const struct raw *raw)
 	return raw->base >= 0 && fstat(raw->base, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
 }
 
-static int raw_fill(struct raw *raw, struct failure *why)
+static int raw_copy(struct raw *raw, struct failure *why)
 {
 	const struct disk_request *request = raw->request;
 	struct copy copy = {.request = request, .task = "cannot make the machine's disk", .bytes = raw->sizes.disk};
 	int rc;
 
-	if (raw_try_clone(raw))
-		return 0;
-	rc = file_check_room(request, raw_room(raw), why);
-	if (rc < 0)
-		return rc;
 	copy_begin(&copy);
 	copy.doing = "writing zeros to its disk";
 	rc = raw_work(raw, &copy, raw_size, why);
@@ -138,6 +134,18 @@ static int raw_fill(struct raw *raw, struct failure *why)
 	copy.bytes = raw->sizes.base;
 	return rc == 0 ? copy_image(&copy, raw->base, raw->target, request->uid, request->gid, raw->sizes.disk, why)
 	               : rc;
+}
+
+static int raw_fill(struct raw *raw, const char *path, struct failure *why)
+{
+	int rc;
+
+	if (raw_try_clone(raw))
+		return 0;
+	rc = room_claim(raw->request, path, raw_room(raw), why);
+	if (rc == 0)
+		rc = raw_copy(raw, why);
+	return rc == 0 ? room_release(raw->request, why) : rc;
 }
 
 static int raw_open_base(struct raw *raw, struct failure *why)
@@ -164,7 +172,9 @@ static int raw_make(const struct disk_request *request, struct kv *machine, stru
 	if (rc == 0)
 		rc = raw.target = file_create(request, disk_raw.kind, "raw", path, why);
 	if (rc >= 0)
-		rc = raw_fill(&raw, why);
+		rc = raw_fill(&raw, path, why);
+	if (raw.target >= 0 && rc < 0)
+		file_give_up(raw.target);
 	if (raw.target >= 0)
 		close(raw.target);
 	if (raw.base >= 0)

@@ -40,14 +40,16 @@
 #ifndef RUN_AGENT
 #define RUN_AGENT machine_run
 #endif
-#define UID 54321U
-#define GID 54322U
-#define GID2 54323U
+#define UID user
+#define GID (user + 1)
+#define GID2 (user + 2)
 #define WAIT_MS 20000
 
+static uint32_t user; /* this process's alone: its fork bomb ends no other test's tasks, nor counts them */
 static int host = -1; /* our end */
 static pid_t agent;
 static char etc[] = "/tmp/wnodes-agent-XXXXXX";
+static char said[128]; /* of the user's numbers */
 static uint32_t channel;
 
 /* What came: the last frame, and its payload with a NUL behind it. */
@@ -388,7 +390,8 @@ static void a_task_is_as_it_was_on_the_host(void **state)
 	assert_int_equal(task.started, 1);
 	assert_int_equal(task.notes, 0);
 	assert_string_equal(task.err, "to-err\n");
-	assert_non_null(strstr(task.out, "54321\n54322\n54322 54323\n/usr\n0027\n100 "));
+	(void)snprintf(said, sizeof(said), "%u\n%u\n%u %u\n/usr\n0027\n100 ", UID, GID, GID, GID2);
+	assert_non_null(strstr(task.out, said));
 	assert_null(strstr(task.out, "unlimited"));
 	assert_non_null(strstr(task.out, "X=y z\n"));
 	assert_null(strstr(task.out, "HOME="));
@@ -474,7 +477,8 @@ static void a_script_is_carried_in(void **state)
 	begin_session();
 	run_script("#!/bin/sh\necho $0 $1\nstat -c '%a %u' $0 ${0%/*}\nexit 5\n");
 	ended(0, 5);
-	assert_non_null(strstr(task.out, "/slurm_script one\n500 54321\n711 0\n"));
+	(void)snprintf(said, sizeof(said), "/slurm_script one\n500 %u\n711 0\n", UID);
+	assert_non_null(strstr(task.out, said));
 	assert_int_equal(sscanf(task.out, "%120[^ ]", folder), 1);
 	*strrchr(folder, '/') = 0;
 	for (int i = 0; i < 500 && stat(folder, &st) == 0; i++)
@@ -578,7 +582,8 @@ static void a_fork_bomb_ends(void **state)
 	say(channel, WIRE_KILL, 0, NULL, 0);
 	finish(channel);
 	pause_ms(500);
-	run_shell("ps -u 54321 -o stat= | grep -vc Z"); /* sh, ps and grep are alone */
+	(void)snprintf(said, sizeof(said), "ps -u %u -o stat= | grep -vc Z", UID);
+	run_shell(said); /* sh, ps and grep are alone */
 	assert_int_equal(atoi(task.out), 3);
 }
 
@@ -984,7 +989,8 @@ static void a_terminal_is_as_it_was_on_the_host(void **state)
 	start_at_terminal(WHICH "stty size; stat -Lc %u /dev/stdin; echo err >&2; exit 3", 7);
 	finish(channel);
 	ended(0, 3);
-	assert_string_equal(task.out, "0\n1\n2\ncontrols\n30 100\n54321\nerr\n");
+	(void)snprintf(said, sizeof(said), "0\n1\n2\ncontrols\n30 100\n%u\nerr\n", UID);
+	assert_string_equal(task.out, said);
 	start_at_terminal(WHICH "echo err >&2", 2);
 	finish(channel);
 	assert_string_equal(task.out, "1\n");
@@ -1135,5 +1141,6 @@ int main(void)
 	};
 
 	signal(SIGPIPE, SIG_IGN);
+	user = 100000 + 4 * (uint32_t)getpid();
 	return cmocka_run_group_tests_name("agent_whole", tests, NULL, NULL);
 }

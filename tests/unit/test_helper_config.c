@@ -147,6 +147,12 @@ static void disks_are_checked(void **state)
 	assert_string_equal(config.disk.devices, "/dev/sdb1,/dev/sdc1");
 	assert_string_equal(config_says("[disk]\nmodes = overlay, block\nthin_pool = vg0/thin\n"), "");
 	assert_string_equal(config.disk.thin_pool, "vg0/thin");
+	assert_string_equal(config_disk_cache(&config.disk, "block"), "none");
+	assert_string_equal(config_disk_cache(&config.disk, "overlay"), "unsafe");
+	assert_string_equal(config_says("[disk]\nthin_pool = vg0/thin\nmodes = overlay, block\ncache = unsafe\n"), "");
+	assert_string_equal(config_disk_cache(&config.disk, "block"), "unsafe");
+	assert_string_equal(config_says("[disk]\ndevices = /dev/sdb\nmodes = overlay, block\n"), "");
+	assert_string_equal(config_disk_cache(&config.disk, "block"), "unsafe");
 }
 
 static void bad_disks_have_file_and_line(void **state)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: helper/disk/qcow2_size.o helper/disk/file.o helper/fs.o helper/journal.o helper/failure.o */
-/* links: common/log.o common/str.o */
+/* links: helper/disk/qcow2_size.o */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,9 +11,6 @@
 
 #include <cmocka.h>
 
-#include "common/exitcode.h"
-#include "helper/disk/disk.h"
-#include "helper/disk/file.h"
 #include "helper/disk/qcow2.h"
 
 /* The size of a qcow2 that is allocated in full, by QEMU's word. */
@@ -60,27 +56,10 @@ static void the_most_of_a_qcow2_is_qemus(void **state)
 	}
 }
 
-static void there_is_room_or_there_is_not(void **state)
-{
-	static struct config config;
-	const struct disk_request request = {.config = &config};
-	struct failure why = {0};
-
-	(void)state;
-	if (geteuid() != 0)
-		skip();
-	(void)snprintf(config.overlay_dir, sizeof(config.overlay_dir), "/var");
-	assert_int_equal(file_check_room(&request, 4096, &why), 0);
-	assert_true(file_check_room(&request, UINT64_C(1) << 60, &why) < 0);
-	assert_int_equal(why.code, EXIT_NODE);
-	assert_non_null(strstr(why.message, "it takes 1099511627776 MiB from the beginning, and /var has "));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(the_most_of_a_qcow2_is_qemus),
-	        cmocka_unit_test(there_is_room_or_there_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,8 +23,7 @@
 #include "helper/iso9660.h"
 #include "helper/seed.h"
 
-#define USER 54321U
-
+static uid_t user; /* this process's alone */
 static char folder[] = "/tmp/wnodes-seed-XXXXXX";
 
 static int set_up(void **state)
@@ -172,7 +171,7 @@ static const char *child_says(const char *program, int (*work)(void *), void *co
 	                            .work = work,
 	                            .context = context,
 	                            .uid = uid,
-	                            .gid = USER + 1,
+	                            .gid = user + 1,
 	                            .out = -1};
 
 	why = (struct failure){0};
@@ -183,18 +182,20 @@ static const char *child_says(const char *program, int (*work)(void *), void *co
 
 static void a_child_is_the_user_for_a_bounded_time(void **state)
 {
+	char expected[96];
 	int zero = 0;
 
 	(void)state;
 	if (geteuid() != 0)
 		skip();
-	assert_string_equal(child_says(NULL, does_well, &zero, USER), "");
-	assert_string_equal(child_says(NULL, is_the_user, NULL, USER), "It: uid 54321 gid 54322 group 54322");
-	assert_string_equal(child_says(NULL, sleeps, NULL, USER), "It: Connection timed out");
-	assert_string_equal(child_says(NULL, dies, NULL, USER), "It: killed by signal 15");
-	assert_string_equal(child_says("/bin/false", NULL, NULL, USER), "It: exit code 1");
-	assert_string_equal(child_says("/bin/true", NULL, NULL, USER), "");
-	assert_string_equal(child_says("/no/program", NULL, NULL, USER),
+	(void)snprintf(expected, sizeof(expected), "It: uid %u gid %u group %u", user, user + 1, user + 1);
+	assert_string_equal(child_says(NULL, does_well, &zero, user), "");
+	assert_string_equal(child_says(NULL, is_the_user, NULL, user), expected);
+	assert_string_equal(child_says(NULL, sleeps, NULL, user), "It: Connection timed out");
+	assert_string_equal(child_says(NULL, dies, NULL, user), "It: killed by signal 15");
+	assert_string_equal(child_says("/bin/false", NULL, NULL, user), "It: exit code 1");
+	assert_string_equal(child_says("/bin/true", NULL, NULL, user), "");
+	assert_string_equal(child_says("/no/program", NULL, NULL, user),
 	                    "It: cannot execute /no/program: No such file or directory");
 	/* never root */
 	assert_string_equal(child_says(NULL, does_well, &zero, 0), "It: cannot become the user 0");
@@ -214,14 +215,14 @@ static int is_open_to_its_user(bool hidden)
 	char *const argv[] = {"sleep", "10", NULL};
 	struct child sleeper = {.program = "/bin/sleep",
 	                        .argv = argv,
-	                        .uid = USER,
-	                        .gid = USER + 1,
+	                        .uid = user,
+	                        .gid = user + 1,
 	                        .hidden = hidden,
 	                        .out = -1,
 	                        .err = -1};
 	int pid = child_start(&sleeper), status;
 	const struct child looker = {
-	        .work = looks_into, .context = &pid, .uid = USER, .gid = USER + 1, .out = -1, .err = -1};
+	        .work = looks_into, .context = &pid, .uid = user, .gid = user + 1, .out = -1, .err = -1};
 	char path[64], program[64] = "";
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/exe", pid);
@@ -255,5 +256,6 @@ int main(void)
 	        cmocka_unit_test(a_hidden_program_is_closed_to_its_user),
 	};
 
+	user = 100000 + 4 * (uid_t)getpid();
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -156,6 +156,40 @@ static void what_is_missing_or_unknown_fails_closed(void **state)
 	assert_int_equal(failure.code, 75);
 }
 
+static bool is_orphaned(const char *format, int pid, const char *namespace)
+{
+	struct kv kv = {0};
+	char text[160];
+	bool is;
+
+	(void)snprintf(text, sizeof(text), format, pid, namespace);
+	assert_int_equal(kv_parse(&kv, text, strlen(text)), 0);
+	is = run_wait_is_orphaned(&kv);
+	kv_free(&kv);
+	return is;
+}
+
+static void a_machine_without_its_maker_is_noticed(void **state)
+{
+	static const char both[] = "state=disk\nprocess=%d\npid_namespace=%s\n";
+	char namespace[64] = "";
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		_exit(0);
+	assert_true(readlink("/proc/self/ns/pid", namespace, sizeof(namespace) - 1) > 0);
+	assert_false(is_orphaned(both, pid, namespace));
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_true(is_orphaned(both, pid, namespace));
+	assert_false(is_orphaned(both, getpid(), namespace));
+	/* another's number, or nobody's */
+	assert_false(is_orphaned(both, pid, "pid:[1]"));
+	assert_false(is_orphaned("state=disk\nprocess=%d\n", pid, ""));
+	assert_false(is_orphaned(both, -1, namespace));
+	assert_false(is_orphaned("state=disk\n", 0, ""));
+}
+
 /* The nth attribute of that tag, as text; NULL where there is none. Freed by the caller. */
 static char *find(const struct queue *spec, uint16_t tag, unsigned int n)
 {
@@ -352,6 +386,7 @@ int main(void)
 	        cmocka_unit_test(what_lasts_is_heard_of),
 	        cmocka_unit_test(failure_is_passed_on),
 	        cmocka_unit_test(what_is_missing_or_unknown_fails_closed),
+	        cmocka_unit_test(a_machine_without_its_maker_is_noticed),
 	        cmocka_unit_test(time_frozen_with_the_job_does_not_count),
 	        cmocka_unit_test(a_binding_is_in_the_guests_numbers),
 	        cmocka_unit_test(spec_carries_the_task),
