@@ -127,7 +127,6 @@ static int prepare_networks(const struct config *config, const struct args *args
 	                               .groups = kv_get(&record->kv, "groups"),
 	                               .account = args->value[ARG_ACCOUNT],
 	                               .partition = args->value[ARG_PARTITION]};
-
 	int rc = networks_choose(config, args->value[ARG_NETWORK], &job, record, why);
 
 	if (rc == 0 && kv_set(&record->kv, "vm_network", args->value[ARG_NETWORK]) < 0)
