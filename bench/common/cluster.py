@@ -18,7 +18,8 @@ class Failed(Exception):
 
 
 class Slurm:
-    """Has user, whose jobs they are; output, a folder that is his; argv(command), which runs it as root or as the user."""
+    """Has user, whose jobs they are; output, a folder that is his; argv(command), which runs it as root or as the user;
+    node, and state_folder, where the product keeps its records."""
 
     def make_output(self, folder):
         """For the jobs' output and errors."""
@@ -112,6 +113,7 @@ class Cluster(Slurm):
         self.node = prefix + "1"
         self.user = "wn-%s-alice" % prefix
         self.accelerator, self.cpus = accelerator, cpus
+        self.state_folder = self.folder + "/state"
         self.conf = self.folder + "/etc/wnodes/wnodes.conf"
         self.entries = self.folder + "/etc/wnodes/images.d"
         self.helper = self.folder + "/usr/libexec/wnodes/wnodes-helper"

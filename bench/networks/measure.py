@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Measures networks: the machines of a group have all of its networks and are there
+at the same time, and each round has a turn of each network and of the host, so that
+what changes on the node changes for all."""
+import glob
+import time
+from dataclasses import dataclass, field
+
+from common.cluster import Failed
+
+from . import tools
+from .plan import DIRECTIONS, HOST, LATENCY, THROUGHPUT
+from .shell import Shell
+
+BOOT_SECONDS = 240
+UNPACK_SECONDS = 120
+UNPACK = "d=$(mktemp -d) && tar -x -f - -C $d && chmod 755 $d && echo $d"
+NICS = 'for nic in /sys/class/net/*; do echo "$(cat $nic/address) ${nic##*/}"; done'
+
+
+@dataclass
+class Results:
+    """values[name, measure, direction, machines][round]; missing: name, why."""
+    values: dict = field(default_factory=dict)
+    missing: list = field(default_factory=list)
+
+    def add(self, key, turn, value):
+        self.values.setdefault(key, {})[turn] = value
+
+
+class Endpoint:
+    """Where a client runs: the host, or a machine."""
+
+    def __init__(self, shell, folder=None, nics=None):
+        self.shell, self.tools, self.nics = shell, tools.Tools(folder), nics or {}
+
+    def throughput(self, network, number, direction, seconds):
+        self.shell.begin(self.tools.throughput(network.peer, number, direction, seconds, self.nics.get(network.name, "")))
+
+    def latency(self, network, seconds):
+        return self.shell.run(self.tools.latency(network.peer, seconds, self.nics.get(network.name, "")),
+                              tools.bound(seconds) + tools.START_SECONDS)
+
+
+class Measurement:
+    def __init__(self, slurm, options, end, say):
+        """options: of bench/network. end: of time.monotonic(), no second round begins then."""
+        self.slurm, self.options, self.end, self.say = slurm, options, end, say
+        self.results = Results()
+        self.host = [Endpoint(Shell(["sh"], "/")) for _ in range(max(options.vms))]
+        self.groups = 0
+        tools.build_round_trips()
+        self.bundle = slurm.output + "/tools.tar"
+        tools.bundle(self.bundle)
+
+    def close(self):
+        for endpoint in self.host:
+            endpoint.shell.close()
+
+    def group(self, networks):
+        """Those that cannot be had together are measured one after the other."""
+        self.groups += 1
+        jobs, machines = [], []
+        try:
+            try:
+                self.start(networks, jobs, machines)
+            except Failed as why:
+                self.say("  %s: %s" % (" and ".join(network.name for network in networks), why))
+                if len(networks) > 1:
+                    return [[network] for network in networks]
+                self.results.missing.append((networks[0].name, str(why)))
+                return []
+            for turn in range(self.options.rounds):
+                if turn > 0 and time.monotonic() > self.end:
+                    self.say("  the time is over: what is left of the rounds is left out")
+                    break
+                self.round(networks, machines, turn)
+            return []
+        finally:
+            for machine in machines:
+                machine.shell.close()
+            self.slurm.cancel(jobs)
+
+    def start(self, networks, jobs, machines):
+        options = ["--vm-network=" + ",".join(network.name for network in networks)] + self.options.submit
+        for _ in range(max(self.options.vms)):
+            jobs.append(self.slurm.submit(self.options.image, self.options.memory, *options, cpus=self.options.cpus))
+        for job in jobs:
+            self.wait_for_boot(job)
+        for job in jobs:
+            machines.append(self.endpoint(job, networks))
+
+    def wait_for_boot(self, job):
+        try:
+            self.slurm.wait(job, "t.ready", BOOT_SECONDS)
+        except Failed as why:
+            if self.slurm.state(job) == "PENDING":
+                raise Failed("Slurm has no place for %d machines: %s" % (
+                    max(self.options.vms), self.slurm.call("squeue", "-h", "-j", str(job), "-o", "%r").strip())) from None
+            raise why
+
+    def endpoint(self, job, networks):
+        unpacking = Shell(self.slurm.argv(*self.slurm.in_job(job, "sh", "-c", UNPACK), user=True), self.slurm.output)
+        try:
+            with open(self.bundle, "rb") as file:
+                unpacking.process.stdin.write(file.read())
+            unpacking.process.stdin.close()
+            folder = unpacking.line(time.monotonic() + UNPACK_SECONDS)
+        except BrokenPipeError:
+            raise Failed(unpacking.last_words()) from None
+        finally:
+            unpacking.close()
+        shell = Shell(self.slurm.argv(*self.slurm.in_job(job, "sh"), user=True), self.slurm.output)
+        nics = dict(line.split() for line in shell.run(NICS, UNPACK_SECONDS).splitlines() if len(line.split()) == 2)
+        macs = self.macs(job, networks)
+        return Endpoint(shell, folder, {name: nics[mac] for name, mac in macs.items() if mac in nics})
+
+    def macs(self, job, networks):
+        """By the job's record; {network's name: MAC}, {} where there is one alone."""
+        if len(networks) == 1:
+            return {}
+        path, = glob.glob("%s/jobs/%s/%d.*/record" % (self.slurm.state_folder, self.slurm.node, job))
+        with open(path) as file:
+            record = dict(line.strip().split("=", 1) for line in file if "=" in line)
+        return {record["network.%d.name" % i]: record["network.%d.mac" % i] for i in range(len(networks))}
+
+    def round(self, networks, machines, turn):
+        """The order moves on with each round: nobody is always behind the same one."""
+        order = [(HOST, networks[0], self.host)] + [(network.name, network, machines) for network in networks]
+        for name, network, endpoints in order[turn % len(order):] + order[:turn % len(order)]:
+            if name in dict(self.results.missing):
+                continue
+            try:
+                self.measure(name, network, endpoints, turn)
+            except Failed as why:
+                self.say("  %s: %s" % (name, why))
+                self.results.missing.append((name, str(why)))
+        self.say("  round %d of %d" % (turn + 1, self.options.rounds))
+
+    def measure(self, name, network, endpoints, turn):
+        turn = (self.groups, turn)
+        for machines in self.options.vms:
+            for direction in DIRECTIONS:
+                rate = self.throughput(network, endpoints[:machines], direction)
+                self.results.add((name, THROUGHPUT, direction, machines), turn, rate)
+        trip = tools.microseconds(endpoints[0].latency(network, self.options.seconds))
+        self.results.add((name, LATENCY, "", 1), turn, trip)
+
+    def throughput(self, network, endpoints, direction):
+        """Of all at the same time, in Mbit/s."""
+        seconds = self.options.seconds
+        for number, endpoint in enumerate(endpoints):
+            endpoint.throughput(network, number, direction, seconds)
+        total, failure = 0, None
+        for endpoint in endpoints:
+            try:
+                total += tools.mbits(endpoint.shell.end(tools.bound(seconds) + tools.START_SECONDS))
+            except Failed as why:
+                failure = why
+        if failure:
+            raise failure
+        return total
