@@ -14,33 +14,34 @@
 
 #define RUN_MS 60000U
 
-static void read_all(int fd, char *text, size_t size)
+/* What is in the pipe, less blanks at both ends; -E2BIG where it is more than fits in. */
+static int read_all(int fd, char *text, size_t size)
 {
-	size_t used = 0;
+	size_t used = 0, whole;
 	ssize_t n;
 
 	while (used + 1 < size && (n = read(fd, text + used, size - 1 - used)) > 0)
 		used += (size_t)n;
+	whole = used;
 	while (used > 0 && strchr(" \n", text[used - 1]))
 		used--;
 	text[used] = 0;
 	used = strspn(text, " \n");
 	memmove(text, text + used, strlen(text + used) + 1);
+	return whole + 1 < size ? 0 : -E2BIG;
 }
 
-static int run(const struct child *child, char *said, size_t size, int *pipes)
+/* Its wait status. */
+static int run(const struct child *child, const int *pipes)
 {
 	struct child spoken = *child;
-	int status;
 	pid_t pid;
 
 	spoken.out = pipes[1];
 	spoken.err = pipes[3];
 	pid = child_start(&spoken);
-	/* what it writes fits into the pipes: an answer is a line */
-	status = pid < 0 ? (int)pid : child_wait(pid, RUN_MS);
-	read_all(status == 0 ? pipes[0] : pipes[2], said, size);
-	return status;
+	/* what it writes fits into the pipes: an answer is some lines */
+	return pid < 0 ? (int)pid : child_wait(pid, RUN_MS);
 }
 
 int lvm_run(struct lvm_command *command, char *output, size_t size, struct failure *why)
@@ -58,13 +59,13 @@ int lvm_run(struct lvm_command *command, char *output, size_t size, struct failu
 	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) < 0 || pipe2(pipes + 2, O_CLOEXEC | O_NONBLOCK) < 0)
 		status = -errno;
 	else
-		status = run(&child, said, sizeof(said), pipes);
+		status = run(&child, pipes);
+	if (status == 0 && output)
+		status = read_all(pipes[0], output, size);
+	else if (status != 0 && pipes[2] >= 0)
+		(void)read_all(pipes[2], said, sizeof(said));
 	for (size_t i = 0; i < 4; i++)
 		if (pipes[i] >= 0)
 			close(pipes[i]);
-	if (status != 0)
-		return child_failed(task, status, said, why);
-	return output && str_print(output, size, "%s", said) < 0
-	               ? failure_set(why, EXIT_NODE, "%s: its answer is too long", task)
-	               : 0;
+	return status == 0 ? 0 : child_failed(task, status, said, why);
 }
