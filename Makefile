@@ -220,3 +220,13 @@ bench-fetch: packages
 .PHONY: bench-disk
 bench-disk: packages
 	bench/disk
+
+# Runs in any guest and on peers.
+$(BUILD)/bench/round-trips: bench/round-trips.c
+	@mkdir -p $(@D)
+	$(call say,MUSL,$<)
+	$(Q)$(MUSL_CC) -static -std=gnu17 -O2 -s -D_GNU_SOURCE $(WARN) -o $@ $<
+
+.PHONY: bench-network
+bench-network: packages
+	bench/network

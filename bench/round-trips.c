@@ -26,6 +26,8 @@
 #define WARM_UP 20U        /* that do not count: addresses are resolved, caches filled */
 #define SILENT_SECONDS 5   /* after which the other side is given up */
 
+static uint32_t trips[TRIPS_MAX]; /* in ns */
+
 static int fail(const char *what)
 {
 	fprintf(stderr, "round-trips: %s: %s\n", what, strerror(errno));
@@ -103,7 +105,7 @@ static int connected(const char *address, uint16_t port, const char *device)
 }
 
 /* Returns how many there were, or -1. */
-static ssize_t measure(int fd, double seconds, uint32_t *trips)
+static ssize_t measure(int fd, double seconds)
 {
 	uint64_t end = now() + (uint64_t)(seconds * 1e9);
 	size_t count = 0;
@@ -135,13 +137,10 @@ static int compare(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-	uint32_t *trips = malloc(TRIPS_MAX * sizeof(*trips));
 	ssize_t count = -1;
 	size_t n;
 	int fd;
 
-	if (!trips)
-		return fail("memory");
 	if (argc == 3 && strcmp(argv[1], "serve") == 0)
 		return serve((uint16_t)atoi(argv[2]));
 	if (argc < 4 || argc > 5) {
@@ -150,7 +149,7 @@ int main(int argc, char **argv)
 	}
 	fd = connected(argv[1], (uint16_t)atoi(argv[2]), argv[4]);
 	if (fd >= 0)
-		count = measure(fd, atof(argv[3]), trips);
+		count = measure(fd, atof(argv[3]));
 	if (count <= 0)
 		return fail(argv[1]);
 	n = (size_t)count;
