@@ -18,18 +18,17 @@ class Failed(Exception):
 
 
 class Slurm:
-    """Has user, whose jobs they are; output, a folder that is his; argv(command), which runs it as root or as the user;
-    node, and state_folder, where the product keeps its records."""
+    """Has user, whose jobs they are; output, a folder that is his; argv(command), which runs it as root or as the user."""
 
     def make_output(self, folder):
         """For the jobs' output and errors."""
         self.output = tempfile.mkdtemp(prefix="wnodes-bench.", dir=folder)
         shutil.chown(self.output, self.user)
 
-    def call(self, *command, user=False, seconds=60, text=None):
-        """Standard output of a command; Failed with the last line of what it says wrong."""
+    def call(self, *command, user=False, seconds=60, text=None, file=subprocess.DEVNULL):
+        """Standard output of a command whose input is text, or file; Failed with the last line of what it says wrong."""
         try:
-            done = subprocess.run(self.argv(*command, user=user), input=text, stdin=None if text else subprocess.DEVNULL,
+            done = subprocess.run(self.argv(*command, user=user), input=text, stdin=None if text else file,
                                   capture_output=True, text=True, timeout=seconds, check=False)
         except subprocess.TimeoutExpired:
             raise Failed("%s has not ended within %d s" % (command[0], seconds)) from None
@@ -113,7 +112,6 @@ class Cluster(Slurm):
         self.node = prefix + "1"
         self.user = "wn-%s-alice" % prefix
         self.accelerator, self.cpus = accelerator, cpus
-        self.state_folder = self.folder + "/state"
         self.conf = self.folder + "/etc/wnodes/wnodes.conf"
         self.entries = self.folder + "/etc/wnodes/images.d"
         self.helper = self.folder + "/usr/libexec/wnodes/wnodes-helper"

@@ -2,7 +2,6 @@
 """Measures networks: the machines of a group have all of its networks and are there
 at the same time, and each round has a turn of each network and of the host, so that
 what changes on the node changes for all."""
-import glob
 import time
 from dataclasses import dataclass, field
 
@@ -15,7 +14,7 @@ from .shell import Shell
 BOOT_SECONDS = 240
 UNPACK_SECONDS = 120
 UNPACK = "d=$(mktemp -d) && tar -x -f - -C $d && chmod 755 $d && echo $d"
-NICS = 'for nic in /sys/class/net/*; do echo "$(cat $nic/address) ${nic##*/}"; done'
+NICS = 'for nic in /sys/class/net/*/address; do nic=${nic%/address}; echo "$(cat $nic/address) ${nic##*/}"; done'
 
 
 @dataclass
@@ -31,14 +30,22 @@ class Results:
 class Endpoint:
     """Where a client runs: the host, or a machine."""
 
-    def __init__(self, shell, folder=None, nics=None):
-        self.shell, self.tools, self.nics = shell, tools.Tools(folder), nics or {}
+    def __init__(self, shell, folder=None):
+        self.shell, self.tools = shell, tools.Tools(folder)
+        self.nics = {}  # of each network, where there are several
+
+    def nic(self, network):
+        """The one to go out by, "" where there is no choice."""
+        nic = self.nics.get(network.name, "")
+        if nic is None:
+            raise Failed("a machine has no NIC of that network's MAC")
+        return nic
 
     def throughput(self, network, number, direction, seconds):
-        self.shell.begin(self.tools.throughput(network.peer, number, direction, seconds, self.nics.get(network.name, "")))
+        self.shell.begin(self.tools.throughput(network.peer, number, direction, seconds, self.nic(network)))
 
     def latency(self, network, seconds):
-        return self.shell.run(self.tools.latency(network.peer, seconds, self.nics.get(network.name, "")),
+        return self.shell.run(self.tools.latency(network.peer, seconds, self.nic(network)),
                               tools.bound(seconds) + tools.START_SECONDS)
 
 
@@ -82,47 +89,41 @@ class Measurement:
             self.slurm.cancel(jobs)
 
     def start(self, networks, jobs, machines):
-        options = ["--vm-network=" + ",".join(network.name for network in networks)] + self.options.submit
         for _ in range(max(self.options.vms)):
-            jobs.append(self.slurm.submit(self.options.image, self.options.memory, *options, cpus=self.options.cpus))
-        for job in jobs:
-            self.wait_for_boot(job)
-        for job in jobs:
-            machines.append(self.endpoint(job, networks))
+            jobs.append(self.submit(networks))
+        for number, job in enumerate(jobs):
+            state = self.wait_for_boot(job)
+            if not state:
+                jobs[number] = self.submit(networks)
+                state = self.slurm.wait(jobs[number], "t.ready", BOOT_SECONDS)
+            machines.append(self.endpoint(state, networks))
+
+    def submit(self, networks):
+        word = "--vm-network=" + ",".join(network.name for network in networks)
+        return self.slurm.submit(self.options.image, self.options.memory, word, *self.options.submit, cpus=self.options.cpus)
 
     def wait_for_boot(self, job):
+        """Under emulation a kernel hangs now and then: such a machine is to be started once more. None for one of these."""
         try:
-            self.slurm.wait(job, "t.ready", BOOT_SECONDS)
+            return self.slurm.wait(job, "t.ready", BOOT_SECONDS)
         except Failed as why:
             if self.slurm.state(job) == "PENDING":
                 raise Failed("Slurm has no place for %d machines: %s" % (
                     max(self.options.vms), self.slurm.call("squeue", "-h", "-j", str(job), "-o", "%r").strip())) from None
-            raise why
+            self.say("  a machine is started once more: %s" % why)
+            self.slurm.cancel([job])
+            return None
 
-    def endpoint(self, job, networks):
-        unpacking = Shell(self.slurm.argv(*self.slurm.in_job(job, "sh", "-c", UNPACK), user=True), self.slurm.output)
-        try:
-            with open(self.bundle, "rb") as file:
-                unpacking.process.stdin.write(file.read())
-            unpacking.process.stdin.close()
-            folder = unpacking.line(time.monotonic() + UNPACK_SECONDS)
-        except BrokenPipeError:
-            raise Failed(unpacking.last_words()) from None
-        finally:
-            unpacking.close()
-        shell = Shell(self.slurm.argv(*self.slurm.in_job(job, "sh"), user=True), self.slurm.output)
-        nics = dict(line.split() for line in shell.run(NICS, UNPACK_SECONDS).splitlines() if len(line.split()) == 2)
-        macs = self.macs(job, networks)
-        return Endpoint(shell, folder, {name: nics[mac] for name, mac in macs.items() if mac in nics})
-
-    def macs(self, job, networks):
-        """By the job's record; {network's name: MAC}, {} where there is one alone."""
-        if len(networks) == 1:
-            return {}
-        path, = glob.glob("%s/jobs/%s/%d.*/record" % (self.slurm.state_folder, self.slurm.node, job))
-        with open(path) as file:
-            record = dict(line.strip().split("=", 1) for line in file if "=" in line)
-        return {record["network.%d.name" % i]: record["network.%d.mac" % i] for i in range(len(networks))}
+    def endpoint(self, state, networks):
+        """In the machine of that state; where it has several NICs they are found by their MACs."""
+        with open(self.bundle, "rb") as file:
+            folder = self.slurm.call(*self.slurm.in_job(state["job"], "sh", "-c", UNPACK), user=True,
+                                     seconds=UNPACK_SECONDS, file=file).strip()
+        endpoint = Endpoint(Shell(self.slurm.argv(*self.slurm.in_job(state["job"], "sh"), user=True), self.slurm.output), folder)
+        if len(networks) > 1:
+            found = dict(line.split() for line in endpoint.shell.run(NICS, UNPACK_SECONDS).splitlines())
+            endpoint.nics = {network.name: found.get(state["network.%d.mac" % i]) for i, network in enumerate(networks)}
+        return endpoint
 
     def round(self, networks, machines, turn):
         """The order moves on with each round: nobody is always behind the same one."""
