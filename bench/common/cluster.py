@@ -29,7 +29,7 @@ class Slurm:
         """Standard output of a command whose input is text, or file; Failed with the last line of what it says wrong."""
         try:
             done = subprocess.run(self.argv(*command, user=user), input=text, stdin=None if text else file,
-                                  capture_output=True, text=True, timeout=seconds, check=False)
+                                  capture_output=True, text=True, timeout=seconds, check=False, cwd="/")
         except subprocess.TimeoutExpired:
             raise Failed("%s has not ended within %d s" % (command[0], seconds)) from None
         if done.returncode != 0:

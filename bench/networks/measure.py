@@ -54,7 +54,7 @@ class Measurement:
         """options: of bench/network. end: of time.monotonic(), no second round begins then."""
         self.slurm, self.options, self.end, self.say = slurm, options, end, say
         self.results = Results()
-        self.host = [Endpoint(Shell(["sh"], "/")) for _ in range(max(options.vms))]
+        self.host = [Endpoint(Shell(["sh"])) for _ in range(max(options.vms))]
         self.groups = 0
         tools.build_round_trips()
         self.bundle = slurm.output + "/tools.tar"
@@ -119,7 +119,7 @@ class Measurement:
         with open(self.bundle, "rb") as file:
             folder = self.slurm.call(*self.slurm.in_job(state["job"], "sh", "-c", UNPACK), user=True,
                                      seconds=UNPACK_SECONDS, file=file).strip()
-        endpoint = Endpoint(Shell(self.slurm.argv(*self.slurm.in_job(state["job"], "sh"), user=True), self.slurm.output), folder)
+        endpoint = Endpoint(Shell(self.slurm.argv(*self.slurm.in_job(state["job"], "sh"), user=True)), folder)
         if len(networks) > 1:
             found = dict(line.split() for line in endpoint.shell.run(NICS, UNPACK_SECONDS).splitlines())
             endpoint.nics = {network.name: found.get(state["network.%d.mac" % i]) for i, network in enumerate(networks)}

@@ -12,15 +12,15 @@ END_SECONDS = 10
 
 
 class Shell:
-    def __init__(self, argv, cwd):
+    def __init__(self, argv):
         self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, cwd=cwd)
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, cwd="/")
         self.number = 0
         self.buffer = b""
 
     def begin(self, script):
         self.number += 1
-        text = "{ %s\n} </dev/null 2>&1; echo; echo over %d $?\n" % (script, self.number)
+        text = "{ %s\n} </dev/null 2>&1; code=$?; echo; echo over %d $code\n" % (script, self.number)
         try:
             self.process.stdin.write(text.encode())
             self.process.stdin.flush()
