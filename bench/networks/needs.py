@@ -5,12 +5,14 @@ import pwd
 import re
 import shutil
 import socket
+import subprocess
 
 from common.cluster import Failed
 
 from . import tools
 
 CONF = "/etc/wnodes/wnodes.conf"
+CHECK_SECONDS = 120
 
 
 def programs(names):
@@ -55,6 +57,14 @@ def site(options):
     for address in {network.peer: network for network in options.networks if network.peer}.values():
         wrong += peer(address)
     return wrong
+
+
+def usable(slurm, networks):
+    """Of these the ones with which `wnodes check` finds nothing wrong; and the others as name, why."""
+    done = subprocess.run(slurm.argv("wnodes", "check"), capture_output=True, text=True, timeout=CHECK_SECONDS, check=False)
+    wrong = dict(re.findall(r"(?m)^\[network (\S+)\] (.*)$", done.stdout))
+    return [network for network in networks if network.name not in wrong], \
+        [(network.name, wrong[network.name]) for network in networks if network.name in wrong]
 
 
 def accelerator():
