@@ -36,14 +36,12 @@ def user(name):
 
 def peer(network):
     """Its servers, as the host sees them; [] where they answer."""
-    silent = []
-    for port in (tools.PORT, tools.PORT + tools.PORTS):
-        try:
-            socket.create_connection((network.peer, port), 5).close()
-        except OSError as error:
-            silent.append("%s: the peer %s, port %d: %s: start `bench/network serve` there" % (
-                network.name, network.peer, port, error.strerror or error))
-    return silent
+    try:
+        socket.create_connection((network.peer, tools.PORT + tools.PORTS), 5).close()
+        return []
+    except OSError as error:
+        return ["%s: the peer %s, port %d: %s: start `bench/network serve` there" % (
+            network.name, network.peer, tools.PORT + tools.PORTS, error.strerror or error)]
 
 
 def site(options):
