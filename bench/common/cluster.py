@@ -59,7 +59,7 @@ class Slurm:
         os.symlink(path, "%s/job-%d" % (self.output, job))
         return job
 
-    def wait(self, job, phase, seconds):
+    def wait(self, job, phase, seconds, nap=0.05):
         """The machine's state once it has that phase's time; Failed with the job's own words where it ends before."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -68,7 +68,7 @@ class Slurm:
                 return row
             if "t.failed" in row or not self.is_alive(job):
                 raise Failed(self.last_words(job))
-            time.sleep(0.05)
+            time.sleep(nap)
         raise Failed("the machine has no %s within %d s" % (phase, seconds))
 
     def is_alive(self, job):

@@ -2,7 +2,9 @@
 """Measures networks: the machines of a group have all of its networks and are there
 at the same time, and each round has a turn of each network and of the host, so that
 what changes on the node changes for all."""
+import os
 import time
+from concurrent import futures
 from dataclasses import dataclass, field
 
 from common.cluster import Failed
@@ -12,9 +14,14 @@ from .plan import DIRECTIONS, HOST, LATENCY, THROUGHPUT
 from .shell import Shell
 
 BOOT_SECONDS = 240
+POLL_SECONDS = 0.5
 UNPACK_SECONDS = 120
 UNPACK = "d=$(mktemp -d) && tar -x -f - -C $d && chmod 755 $d && echo $d"
 NICS = 'for nic in /sys/class/net/*/address; do nic=${nic%/address}; echo "$(cat $nic/address) ${nic##*/}"; done'
+
+
+class NoPlace(Failed):
+    """Slurm does not run as many jobs at the same time."""
 
 
 @dataclass
@@ -89,30 +96,35 @@ class Measurement:
             self.slurm.cancel(jobs)
 
     def start(self, networks, jobs, machines):
-        for _ in range(max(self.options.vms)):
-            jobs.append(self.submit(networks))
-        for number, job in enumerate(jobs):
-            state = self.wait_for_boot(job)
-            if not state:
-                jobs[number] = self.submit(networks)
-                state = self.slurm.wait(jobs[number], "t.ready", BOOT_SECONDS)
-            machines.append(self.endpoint(state, networks))
+        with futures.ThreadPoolExecutor(max(1, os.cpu_count() // 2)) as pool:
+            boots = [pool.submit(self.boot, networks, jobs) for _ in range(max(self.options.vms))]
+        for boot in boots:
+            machines.append(self.endpoint(boot.result(), networks))
 
-    def submit(self, networks):
+    def boot(self, networks, jobs):
+        """The state of a machine that is ready. Under emulation a kernel dies now and then: it is started once more."""
+        try:
+            return self.wait_for_boot(self.submit(networks, jobs))
+        except NoPlace:
+            raise
+        except Failed as why:
+            self.say("  a machine is started once more: %s" % why)
+        return self.wait_for_boot(self.submit(networks, jobs))
+
+    def submit(self, networks, jobs):
         word = "--vm-network=" + ",".join(network.name for network in networks)
-        return self.slurm.submit(self.options.image, self.options.memory, word, *self.options.submit, cpus=self.options.cpus)
+        jobs.append(self.slurm.submit(self.options.image, self.options.memory, word, *self.options.submit, cpus=self.options.cpus))
+        return jobs[-1]
 
     def wait_for_boot(self, job):
-        """Under emulation a kernel hangs now and then: such a machine is to be started once more. None for one of these."""
         try:
-            return self.slurm.wait(job, "t.ready", BOOT_SECONDS)
+            return self.slurm.wait(job, "t.ready", BOOT_SECONDS, nap=POLL_SECONDS)
         except Failed as why:
             if self.slurm.state(job) == "PENDING":
-                raise Failed("Slurm has no place for %d machines: %s" % (
+                raise NoPlace("Slurm has no place for %d machines: %s" % (
                     max(self.options.vms), self.slurm.call("squeue", "-h", "-j", str(job), "-o", "%r").strip())) from None
-            self.say("  a machine is started once more: %s" % why)
             self.slurm.cancel([job])
-            return None
+            raise why
 
     def endpoint(self, state, networks):
         """In the machine of that state; where it has several NICs they are found by their MACs."""
@@ -131,11 +143,14 @@ class Measurement:
         for name, network, endpoints in order[turn % len(order):] + order[:turn % len(order)]:
             if name in dict(self.results.missing):
                 continue
+            begun = time.monotonic()
             try:
                 self.measure(name, network, endpoints, turn)
             except Failed as why:
-                self.say("  %s: %s" % (name, why))
                 self.results.missing.append((name, str(why)))
+                self.say("  %s: %s" % (name, why))
+            else:
+                self.say("  %s, %.0f s" % (name, time.monotonic() - begun))
         self.say("  round %d of %d" % (turn + 1, self.options.rounds))
 
     def measure(self, name, network, endpoints, turn):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# In the emulated compute node, from /share/bench: networks of each kind, and a place in
-# Slurm for four machines; then bench/network with what the environment's OPTIONS says.
+# In the emulated compute node, from /share/bench: networks of each kind; then bench/network
+# with what the environment's OPTIONS says.
 . /share/subjects/lib.bash
 set +m
 set -eu
@@ -13,28 +13,30 @@ configure <<-EOF
 	addresses = 10.10.0.20-10.10.0.60/24
 	numa = ignore
 	wait = yes
+	wait_timeout = 180
 	[network bridge]
 	type = bridge
 	bridge = br0
 	addresses = 10.10.2.20-10.10.2.60/24
 	wait = yes
+	wait_timeout = 180
 	[network macvtap]
 	type = macvtap
 	device = up1
 	addresses = 10.10.3.20-10.10.3.60/24
 	wait = yes
+	wait_timeout = 180
 	[network passt]
 	type = user
 	backend = passt
 	wait = yes
+	wait_timeout = 180
 	[network slirp]
 	type = user
 	backend = slirp
 	wait = yes
+	wait_timeout = 180
 EOF
-sed -i 's/^\(PartitionName=.*\)/\1 OverSubscribe=FORCE:4/' /etc/slurm/slurm.conf
-scontrol reconfigure
-wait_until 30 is_idle
 
 ip netns exec outside /share/bench/bench/network serve &
 server=$!
@@ -42,4 +44,4 @@ trap 'kill $server' EXIT
 sleep 3
 # shellcheck disable=SC2086 # several words
 /share/bench/bench/network --together -u alice -n vf@10.10.0.2 -n bridge@10.10.2.2 -n macvtap@10.10.3.2 \
-	-n passt@10.10.0.2 -n slirp@10.10.0.2 -m 512 ${OPTIONS-}
+	-n passt@10.10.0.2 -n slirp@10.10.0.2 -m 512 -s=--oversubscribe ${OPTIONS-}
