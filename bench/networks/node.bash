@@ -38,10 +38,11 @@ configure <<-EOF
 	wait_timeout = 180
 EOF
 
+answers() { (: >/dev/tcp/10.10.0.2/5209) 2>/dev/null; }
 ip netns exec outside /share/bench/bench/network serve &
 server=$!
 trap 'kill $server' EXIT
-sleep 3
+wait_until 60 answers
 # shellcheck disable=SC2086 # several words
 /share/bench/bench/network --together -u alice -n vf@10.10.0.2 -n bridge@10.10.2.2 -n macvtap@10.10.3.2 \
 	-n passt@10.10.0.2 -n slirp@10.10.0.2 -m 512 -s=--oversubscribe ${OPTIONS-}
