@@ -15,6 +15,7 @@ from .shell import Shell
 
 BOOT_SECONDS = 240
 POLL_SECONDS = 0.5
+ATTEMPTS = 3
 UNPACK_SECONDS = 120
 UNPACK = "d=$(mktemp -d) && tar -x -f - -C $d && chmod 755 $d && echo $d"
 NICS = 'for nic in /sys/class/net/*/address; do nic=${nic%/address}; echo "$(cat $nic/address) ${nic##*/}"; done'
@@ -102,13 +103,14 @@ class Measurement:
             machines.append(self.endpoint(boot.result(), networks))
 
     def boot(self, networks, jobs):
-        """The state of a machine that is ready. Under emulation a kernel dies now and then: it is started once more."""
-        try:
-            return self.wait_for_boot(self.submit(networks, jobs))
-        except NoPlace:
-            raise
-        except Failed as why:
-            self.say("  a machine is started once more: %s" % why)
+        """The state of a machine that is ready. Under emulation a kernel dies now and then: such a machine is started anew."""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return self.wait_for_boot(self.submit(networks, jobs))
+            except NoPlace:
+                raise
+            except Failed as why:
+                self.say("  a machine is started once more: %s" % why)
         return self.wait_for_boot(self.submit(networks, jobs))
 
     def submit(self, networks, jobs):
