@@ -44,6 +44,7 @@ struct config {
 	char emulator[PATH_MAX];
 	char qemu_img[PATH_MAX];
 	char virtiofsd[PATH_MAX];
+	char passt[PATH_MAX];
 	char slurmd_spool_dir[PATH_MAX]; /* %n: the node's name */
 	char overlay_dir[PATH_MAX];
 	char hostname[65]; /* a machine's; %n: the node, %j: the job */

@@ -231,6 +231,7 @@ int namespace_root(char *why)
 	               {"socket", 0700},
 	               {NAMESPACE_MOUNT, 0711},
 	               {NAMESPACE_VIRTIOFS, 0711},
+	               {NAMESPACE_PASST, 0711},
 	               {"cache", 0711},
 	               {"cache/qemu", 0711},
 	               {NAMESPACE_CACHE, 0700}};

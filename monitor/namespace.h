@@ -22,6 +22,7 @@
 #define NAMESPACE_INITRD "disk/initrd"
 #define NAMESPACE_MOUNT "mount"            /* NAMESPACE_MOUNT/N: the host directory of the machine's mount N */
 #define NAMESPACE_VIRTIOFS "virtiofs"      /* NAMESPACE_VIRTIOFS/N: where QEMU finds the virtiofsd of mount N */
+#define NAMESPACE_PASST "passt"            /* NAMESPACE_PASST/N: where QEMU finds the passt of network N */
 #define NAMESPACE_CHANNEL "socket/channel" /* socket/ is root's alone */
 #define NAMESPACE_CONSOLE "socket/console"
 #define NAMESPACE_CACHE "cache/qemu/capabilities" /* libvirt's choice */
