@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "helper/bounded.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "helper/cgroup.h"
+#include "helper/clock.h"
+#include "helper/fs.h"
+#include "helper/harden.h"
+
+#define KILLED_MS 200U /* for a child that a signal does reach */
+#define DESCRIPTORS 8192
+
+/* A child that never ends holds no lock of ours. */
+static _Noreturn void bounded_child(bounded_work *work, const void *context)
+{
+	int rc;
+
+	if (syscall(SYS_close_range, 0U, ~0U, 0U) < 0)
+		for (int fd = 0; fd < DESCRIPTORS; fd++)
+			(void)close(fd);
+	harden_reset_signals();
+	rc = work(context);
+	_exit(rc < 0 && rc > -255 ? -rc : rc < 0 ? EIO : 0);
+}
+
+/* Whether the child has ended within ms. */
+static int bounded_wait(pid_t pid, int *status, unsigned int ms)
+{
+	uint64_t deadline = clock_steady() + ms;
+
+	for (;;) {
+		pid_t ended = waitpid(pid, status, WNOHANG);
+
+		if (ended != 0)
+			return ended == pid;
+		if (clock_steady() >= deadline)
+			return 0;
+		clock_nap(1);
+	}
+}
+
+int bounded_run(bounded_work *work, const void *context, unsigned int ms)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0)
+		bounded_child(work, context);
+	if (pid < 0)
+		return -errno;
+	if (bounded_wait(pid, &status, ms))
+		return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+	(void)kill(pid, SIGKILL);
+	if (!bounded_wait(pid, &status, KILLED_MS))
+		(void)cgroup_leave_child(pid);
+	return -ETIMEDOUT;
+}
+
+struct line {
+	const char *path, *text;
+};
+
+static int write_line(const void *context)
+{
+	const struct line *line = context;
+
+	return fs_write(AT_FDCWD, line->path, line->text);
+}
+
+int bounded_write(const char *path, const char *text, unsigned int ms)
+{
+	const struct line line = {path, text};
+
+	return bounded_run(write_line, &line, ms);
+}
