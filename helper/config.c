@@ -15,7 +15,6 @@
 #include "helper/fs.h"
 #include "helper/ini_file.h"
 #include "helper/list.h"
-#include "helper/network/network.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -154,19 +153,19 @@ static const char *take_hostname(const struct key *key, struct ini_file *file, v
 	return NULL;
 }
 
-static const char *take_name(const struct key *key, struct ini_file *file, void *field, const char *value)
-{
-	if (!str_is_name(value))
-		return ini_file_error(file, "%s: '%.64s' is not a name", key->name, value);
-	(void)str_print(field, 65, "%s", value);
-	return NULL;
-}
-
 static const char *take_list(const struct key *key, struct ini_file *file, void *field, const char *value)
 {
 	if (!list_is_valid(value) || str_print(field, CONFIG_LIST, "%s", value) < 0)
 		return ini_file_error(file, "%s is a list of names separated by commas", key->name);
 	return NULL;
+}
+
+static const char *take_networks(const struct key *key, struct ini_file *file, void *field, const char *value)
+{
+	char why[128];
+
+	return network_option_parse(field, value, why, sizeof(why)) < 0 ? ini_file_error(file, "%s: %s", key->name, why)
+	                                                                : NULL;
 }
 
 static const struct key keys[] = {
@@ -194,7 +193,7 @@ static const struct key keys[] = {
         {"policy", "user_images", take_list, AT(user_images), 0, 0},
         {"policy", "user_images_agent", take_agent, AT(user_images_agent), 0, 0},
         {"policy", "user_images_slurm_commands", take_commands, AT(user_commands), 0, 0},
-        {"policy", "network", take_name, AT(network), 0, 0},
+        {"policy", "network", take_networks, AT(network), 0, 0},
         {"policy", "slurm_commands", take_commands, AT(commands), 0, 0},
         {"cache", "dir", take_path, AT(cache_dir), 0, 0},
         {"cache", "size_max", take_size, AT(cache_size_max), 0, UINT64_C(1) << 50},
@@ -223,7 +222,7 @@ void config_default(struct config *config)
 	        .boot_timeout = 300,
 	        .boot_timeout_max = 3600,
 	        .user_images_agent = "builtin",
-	        .network = "user",
+	        .network = {.names = {"user"}, .count = 1},
 	        .cache_dir = WNODES_STATEDIR "/images",
 	        .fetch_stall_timeout = 60,
 	        .fetch_timeout = 3600,
@@ -236,13 +235,15 @@ void config_default(struct config *config)
 
 static const char *config_take_network(struct config *config, struct ini_file *file, const char *key, const char *value)
 {
+	static const char *const types[] = {"sriov", "bridge", "macvtap", "user", "none", NULL};
 	struct config_network *network = &config->networks[config->network_count - 1];
+	unsigned int i = 0;
 
 	if (strcmp(key, "type") != 0)
 		return ini_file_error(file, "unknown key '%s' of a network", key);
-	if (strcmp(value, "sriov") == 0 || strcmp(value, "bridge") == 0 || strcmp(value, "macvtap") == 0)
-		return ini_file_error(file, "networks of type %s are not yet available", value);
-	if (!network_find(value))
+	while (types[i] && strcmp(types[i], value) != 0)
+		i++;
+	if (!types[i])
 		return ini_file_error(file, "unknown type of network '%.64s'", value);
 	(void)str_print(network->type, sizeof(network->type), "%s", value);
 	return NULL;
@@ -355,9 +356,10 @@ int config_read(struct config *config, FILE *stream, const char *name, struct fa
 		if (!config->partitions[i].image[0])
 			return failure_set(why, EXIT_NODE, "%s: [partition %s] has no image", name,
 			                   config->partitions[i].name);
-	if (!config_network(config, config->network))
-		return failure_set(why, EXIT_NODE, "%s: [policy] network = %s: there is no [network %s]", name,
-		                   config->network, config->network);
+	for (unsigned int i = 0; i < config->network.count; i++)
+		if (!config_network(config, config->network.names[i]))
+			return failure_set(why, EXIT_NODE, "%s: [policy] network = %s: there is no [network %s]", name,
+			                   config->network.names[i], config->network.names[i]);
 	if (config->boot_timeout > config->boot_timeout_max)
 		return failure_set(why, EXIT_NODE, "%s: boot_timeout is more than boot_timeout_max", name);
 	return config_disk_check(&config->disk, name, why);
@@ -387,7 +389,8 @@ int config_load(struct config *config, struct failure *why)
 
 const struct config_network *config_network(const struct config *config, const char *name)
 {
-	static const struct config_network builtin[] = {{"user", "user"}, {"none", "none"}};
+	static const struct config_network builtin[] = {{.name = "user", .type = "user"},
+	                                                {.name = "none", .type = "none"}};
 
 	for (unsigned int i = 0; i < config->network_count; i++)
 		if (strcmp(config->networks[i].name, name) == 0)

@@ -14,6 +14,7 @@
 #include "helper/disk/disk.h"
 #include "helper/image/cache.h"
 #include "helper/journal.h"
+#include "helper/network/network.h"
 #include "helper/seed.h"
 #include "helper/state.h"
 #include "helper/verbs.h"
@@ -86,11 +87,14 @@ static int destroy_kill(struct record *record, struct cgroup_set *set)
 static int destroy_undo(void *context, const char *kind, const char *argument)
 {
 	const struct disk_ops *disk = disk_find(kind);
-	const bool *files_only = context;
+	const struct network_ops *network = network_find_journal(kind);
+	const bool *old_boot = context;
 	int rc = -EINVAL;
 
 	if (disk)
 		rc = disk->remove(argument);
+	else if (network)
+		rc = network->remove(argument, *old_boot);
 	else if (strcmp(kind, "seed") == 0)
 		rc = seed_remove(argument);
 	else if (strcmp(kind, "run") == 0)
@@ -98,7 +102,7 @@ static int destroy_undo(void *context, const char *kind, const char *argument)
 	else if (strcmp(kind, "use") == 0)
 		rc = cache_release(argument);
 	else if (strcmp(kind, "cgroup") == 0)
-		rc = *files_only ? 0 : cgroup_remove(argument);
+		rc = *old_boot ? 0 : cgroup_remove(argument);
 	if (rc < 0)
 		log_error("cannot remove %s %s: %s", kind, argument, strerror(-rc));
 	return rc;

@@ -20,6 +20,7 @@
 #include "helper/image/catalogue.h"
 #include "helper/limits.h"
 #include "helper/mounts.h"
+#include "helper/network/networks.h"
 #include "helper/virtiofsd.h"
 #include "helper/policy.h"
 #include "helper/record.h"
@@ -172,12 +173,15 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 		return rc;
 	command_names_both(config.commands, image.commands, commands);
 	if (kv_setf(kv, "boot_timeout", "%" PRIu64, boot_timeout) < 0 ||
-	    kv_set(kv, "network", config_network(&config, config.network)->type) < 0 ||
 	    kv_set(kv, "cpus", args->value[ARG_CPUS]) < 0 ||
 	    kv_set(kv, "slurm_commands", commands[0] ? commands : NULL) < 0 ||
 	    kv_set(kv, "slurm_images", config.other_images ? "any" : NULL) < 0)
 		return failure_set(why, EXIT_NODE, "out of memory");
-	rc = limits_claim_machine(&config, record, why);
+	rc = networks_choose(&config, NULL, record, why);
+	if (rc == 0)
+		rc = limits_claim_machine(&config, record, why);
+	if (rc == 0)
+		rc = networks_lease(&config, record, why);
 	/* whoever has a machine to wait for has its image fetched */
 	return rc == 0 && image_is_cached(&image) ? cache_start(&config, &image, why) : rc;
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "common/exitcode.h"
-#include "common/mac.h"
+#include "common/network_option.h"
 #include "common/paths.h"
 #include "common/str.h"
 #include "helper/child.h"
@@ -38,18 +38,32 @@ struct seed_work {
 	struct iso9660_file files[COUNT];
 };
 
-int seed_network_config(const char *network, char *text, size_t size)
+int seed_network_config(const struct kv *machine, char *text, size_t size)
 {
-	if (strcmp(network, "user") != 0)
-		return str_print(text, size, "version: 2\nethernets: {}\n");
-	return str_print(text, size,
-	                 "version: 2\n"
-	                 "ethernets:\n"
-	                 "  eth0:\n"
-	                 "    match: {macaddress: \"" MAC_ADDRESS "\"}\n"
-	                 "    set-name: eth0\n"
-	                 "    dhcp4: true\n"
-	                 "    optional: true\n");
+	uint64_t count = 0;
+	size_t used;
+	int rc = kv_get_u64(machine, "networks", 0, NETWORKS_MAX, &count);
+
+	if (rc < 0)
+		return rc;
+	rc = str_print(text, size, "version: 2\nethernets:%s\n", count ? "" : " {}");
+	for (unsigned int i = 0; rc == 0 && i < count; i++) {
+		char key[32];
+		const char *mac;
+
+		(void)str_print(key, sizeof(key), "network.%u.mac", i);
+		mac = kv_get(machine, key);
+		used = strlen(text);
+		rc = !mac ? -EINVAL
+		          : str_print(text + used, size - used,
+		                      "  eth%u:\n"
+		                      "    match: {macaddress: \"%s\"}\n"
+		                      "    set-name: eth%u\n"
+		                      "    dhcp4: true\n"
+		                      "    optional: true\n",
+		                      i, mac, i);
+	}
+	return rc;
 }
 
 /* In the child: nothing but what root has opened. */
@@ -148,8 +162,8 @@ static int seed_note(const struct disk_request *request, struct kv *machine, cha
 
 int seed_make(const struct disk_request *request, struct kv *machine, struct failure *why)
 {
-	const char *uuid = kv_get(machine, "uuid"), *network = kv_get(machine, "network");
-	char path[PATH_MAX], meta_data[128], network_config[256];
+	const char *uuid = kv_get(machine, "uuid");
+	char path[PATH_MAX], meta_data[128], network_config[2048];
 	struct seed_work work = {0};
 	int rc;
 
@@ -160,11 +174,9 @@ int seed_make(const struct disk_request *request, struct kv *machine, struct fai
 		work.files[i].name = names[i];
 	}
 	/* dsmode: cloud-init acts on the seed before it looks at the network */
-	rc = !uuid || !network
-	             ? -EINVAL
-	             : str_print(meta_data, sizeof(meta_data), "instance-id: wnodes-%s\ndsmode: local\n", uuid);
+	rc = !uuid ? -EINVAL : str_print(meta_data, sizeof(meta_data), "instance-id: wnodes-%s\ndsmode: local\n", uuid);
 	if (rc == 0)
-		rc = seed_network_config(network, network_config, sizeof(network_config));
+		rc = seed_network_config(machine, network_config, sizeof(network_config));
 	if (rc < 0)
 		return failure_set(why, EXIT_NODE, "cannot make the machine's seed: %s", strerror(-rc));
 	work.files[META_DATA].bytes = meta_data;

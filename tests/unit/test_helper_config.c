@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/config.o helper/ini_file.o helper/failure.o helper/fs.o helper/list.o common/str.o common/mounts.o */
-/* links: helper/network/network.o helper/network/user.o helper/network/none.o helper/image/catalogue.o common/kv.o */
+/* links: common/network_option.o helper/image/catalogue.o common/kv.o */
 /* links: helper/machine.o helper/state.o helper/record.o helper/journal.o */
 /* links: helper/config_disk.o common/disk_option.o */
 /* links: common/command_names.o helper/config_partition.o helper/image/access.o */
@@ -80,7 +80,7 @@ static void reads_a_whole_file(void **state)
 	assert_int_equal(config.mount_transport, MOUNT_TRANSPORT_VIRTIOFS);
 	assert_int_equal(config.tb_cache, 64 << 20);
 	assert_string_equal(config.allow_users, "alice, bob");
-	assert_string_equal(config_network(&config, config.network)->type, "none");
+	assert_string_equal(config_network(&config, config.network.names[0])->type, "none");
 	assert_string_equal(config_network(&config, "user")->type, "user");
 	assert_null(config_network(&config, "other"));
 }
@@ -93,7 +93,7 @@ static void an_empty_file_is_the_defaults(void **state)
 	assert_int_equal(config.mount_transport, MOUNT_TRANSPORT_AUTO);
 	assert_string_equal(config.virtiofsd, "/usr/libexec/virtiofsd");
 	assert_int_equal(config.boot_timeout, 300);
-	assert_string_equal(config.network, "user");
+	assert_string_equal(config.network.names[0], "user");
 }
 
 static void errors_have_file_and_line(void **state)
@@ -277,8 +277,6 @@ static void networks_are_checked(void **state)
 	(void)state;
 	assert_string_equal(config_says("[policy]\nnetwork = fast\n"),
 	                    "F: [policy] network = fast: there is no [network fast]");
-	assert_string_equal(config_says("[network fast]\ntype = sriov\n"),
-	                    "F:2: networks of type sriov are not yet available");
 	assert_string_equal(config_says("[network fast]\ntype = tun\n"), "F:2: unknown type of network 'tun'");
 	assert_string_equal(config_says("[network fast]\n"), "F: [network fast] has no type");
 	assert_string_equal(config_says("[network a/b]\n"), "F:1: 'a/b' is not a network's name");
@@ -545,7 +543,7 @@ static void all_errors_of_a_file_can_be_had(void **state)
 	                 "F:8: section [site] is given twice|");
 	assert_int_equal(config.boot_timeout, 7);
 	assert_int_equal(config.network_count, 0);
-	assert_string_equal(config.network, "none");
+	assert_string_equal(config.network.names[0], "none");
 	assert_string_equal(config_says("[site]\ncolour = blue\nsize = 1\n"), "F:2: unknown key 'colour' in [site]");
 }
 

@@ -122,14 +122,19 @@ static void what_cannot_be_said_in_it_is_refused(void **state)
 static void the_network_is_the_machines(void **state)
 {
 	char text[256];
+	struct kv machine = {0};
 
 	(void)state;
-	assert_int_equal(seed_network_config("none", text, sizeof(text)), 0);
+	assert_int_equal(kv_set(&machine, "networks", "0"), 0);
+	assert_int_equal(seed_network_config(&machine, text, sizeof(text)), 0);
 	assert_string_equal(text, "version: 2\nethernets: {}\n");
-	assert_int_equal(seed_network_config("user", text, sizeof(text)), 0);
+	assert_int_equal(kv_set(&machine, "networks", "1"), 0);
+	assert_int_equal(kv_set(&machine, "network.0.mac", "52:54:00:12:34:56"), 0);
+	assert_int_equal(seed_network_config(&machine, text, sizeof(text)), 0);
 	assert_non_null(strstr(text, "macaddress: \"52:54:00:12:34:56\""));
 	assert_non_null(strstr(text, "optional: true"));
-	assert_int_equal(seed_network_config("user", text, 16), -ENAMETOOLONG);
+	assert_int_equal(seed_network_config(&machine, text, 16), -ENAMETOOLONG);
+	kv_free(&machine);
 }
 
 static int is_the_user(void *context)

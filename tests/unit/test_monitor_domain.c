@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: monitor/domain.o monitor/machine.o common/kv.o common/str.o common/mounts.o */
+/* links: monitor/domain.o monitor/domain_network.o monitor/machine_network.o monitor/machine.o common/kv.o common/str.o
+ * common/mounts.o */
 /* links: monitor/domain_cpus.o monitor/domain_memory.o monitor/xml.o */
 /* libs: -lxml2 */
 #include <setjmp.h>
@@ -40,7 +41,8 @@ static const struct machine plain = {
         .disk_discard = "unmap",
         .disk_base = "/i/base",
         .disk_base_format = "raw",
-        .network_user = true,
+        .networks = {{.name = "user", .kind = MACHINE_USER, .mac = "52:54:00:12:34:56", .dhcp = true}},
+        .network_count = 1,
 };
 
 struct parsed {
@@ -356,7 +358,7 @@ static void without_a_network_there_is_no_interface(void **state)
 	(void)state;
 	expect(&parsed, "count(/domain/devices/interface[@type='user'])", "1");
 	done(&parsed);
-	machine.network_user = false;
+	machine.network_count = 0;
 	parsed = parse(&machine);
 	expect(&parsed, "count(/domain/devices/interface)", "0");
 	done(&parsed);

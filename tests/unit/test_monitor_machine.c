@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: monitor/machine.o common/kv.o common/str.o common/mounts.o */
+/* links: monitor/machine_network.o monitor/machine.o common/kv.o common/str.o common/mounts.o */
 /* libs: -lxml2 */
 #include <errno.h>
 #include <setjmp.h>
@@ -22,7 +22,9 @@ static const char description[] =
         "memory_mib=512\ntb_cache_mib=64\ndisk.kind=overlay\ndisk.path=/o/n1-17.qcow2\ndisk.format=qcow2\n"
         "disk.type=file\ndisk.io=threads\ndisk.iothread=no\ndisk.discard=unmap\n"
         "disk.cache=unsafe\ndisk.base=/i/base.qcow2\ndisk.base_format=qcow2\n"
-        "kernel=/i/kernel\ninitrd=/i/initrd\ncmdline=console=ttyS0 quiet\nnetwork=user\n"
+        "kernel=/i/kernel\ninitrd=/i/initrd\ncmdline=console=ttyS0 "
+        "quiet\nnetworks=1\nnetwork.0.kind=user\nnetwork.0.name=user\n"
+        "network.0.mac=02:00:00:00:00:01\nnetwork.0.backend=slirp\nnetwork.0.dhcp=yes\n"
         "console=/home/tester/console\nboot_timeout=300\nrun_dir=/run/wnodes/n1/17\n"
         "cache_dir=/var/lib/wnodes/cache/libvirt\nlock=/var/lib/wnodes/jobs/n1/17.0/lock\n"
         "cgroup.memory=/sys/fs/cgroup/memory/slurm/job_17/vm\n"
@@ -56,7 +58,8 @@ static void a_whole_description_is_read(void **state)
 	assert_int_equal(machine.group_ids[1], 20002);
 	assert_int_equal(machine.group_ids[2], 0);
 	assert_false(machine.kvm);
-	assert_true(machine.network_user);
+	assert_int_equal(machine.network_count, 1);
+	assert_int_equal(machine.networks[0].kind, MACHINE_USER);
 	assert_int_equal(machine.memory_mib, 512);
 	assert_false(machine.cgroup_unified);
 	assert_string_equal(machine.cgroup, "/sys/fs/cgroup/memory/slurm/job_17/vm");
@@ -81,7 +84,7 @@ static void what_is_missing_is_named(void **state)
 	        "image",        "uid",           "gid",       "user",        "groups",
 	        "emulator",     "accelerator",   "machine",   "vcpus",       "memory_mib",
 	        "tb_cache_mib", "disk.kind",     "disk.path", "disk.format", "disk.cache",
-	        "disk.base",    "network",       "virtio",    "run_dir",     "disk.base_format",
+	        "disk.base",    "networks",      "virtio",    "run_dir",     "disk.base_format",
 	        "boot_timeout", "cache_dir",     "lock",      "disk.type",   "disk.io",
 	        "disk.discard", "disk.iothread",
 	};
@@ -136,7 +139,7 @@ static void what_is_wrong_is_named(void **state)
 	        {"disk.path", "/o/../etc/shadow"},
 	        {"disk.cache", "fast"},
 	        {"disk.base_format", "vmdk"},
-	        {"network", "bridge"},
+	        {"network.0.kind", "hub"},
 	        {"virtio", "legacy"},
 	        {"boot_timeout", "0"},
 	        {"cgroup", "/sys/fs/cgroup/memory/slurm/job_17"},
