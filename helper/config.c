@@ -176,6 +176,7 @@ static const struct key keys[] = {
         {"site", "mount_transport", take_transport, AT(mount_transport), 0, 0},
         {"site", "virtiofsd", take_path, AT(virtiofsd), 0, 0},
         {"site", "slurmd_spool_dir", take_path, AT(slurmd_spool_dir), 0, 0},
+        {"site", "slurm_conf", take_path, AT(slurm_conf), 0, 0},
         {"site", "overlay_dir", take_path, AT(overlay_dir), 0, 0},
         {"site", "hostname", take_hostname, AT(hostname), 0, 0},
         {"site", "memory_reserve", take_size, AT(memory_reserve), 64 * MIB, 65536 * MIB},

@@ -45,6 +45,7 @@ struct config {
 	char qemu_img[PATH_MAX];
 	char virtiofsd[PATH_MAX];
 	char slurmd_spool_dir[PATH_MAX]; /* %n: the node's name */
+	char slurm_conf[PATH_MAX];       /* "": libslurm finds it */
 	char overlay_dir[PATH_MAX];
 	char hostname[65]; /* a machine's; %n: the node, %j: the job */
 	uint64_t memory_reserve, tb_cache, memory_per_cpu;
