@@ -81,11 +81,25 @@ int vf_find(const struct pci_address *pf, unsigned int index, struct vf *vf)
 	return index < VF_MAX ? pci_vf(pf, index, &vf->pci) : -ENOENT;
 }
 
+/* The host's NUMA node, where it has but one. */
+static int only_node(void)
+{
+	char path[PATH_MAX], text[64];
+	uint64_t node;
+
+	if (pci_path(path, "sys/devices/system/node/online") < 0 || fs_read(AT_FDCWD, path, text, sizeof(text)) <= 0)
+		return VF_NODE_UNKNOWN;
+	text[strcspn(text, "\n")] = 0;
+	return str_u64(text, 0, 4095, &node) == 0 ? (int)node : VF_NODE_UNKNOWN;
+}
+
 int vf_numa_node(const struct vf *vf)
 {
 	int node = pci_numa_node(&vf->pci);
 
-	return node >= 0 ? node : pci_numa_node(&vf->pf);
+	if (node < 0)
+		node = pci_numa_node(&vf->pf);
+	return node >= 0 ? node : only_node();
 }
 
 /* A bridge, bond, VLAN or macvlan on it, whether it is up or not. */
