@@ -18,6 +18,7 @@ static const struct phase {
         {"t.fetching", "waits for its image"},
         {"t.disk", "disk being made"},
         {"t.vf", "virtual functions handed over"},
+        {"t.devices", "PCI devices handed over"},
         {"t.monitor", "monitor runs"},
         {"t.libvirt", "libvirt ready"},
         {"t.created", "machine created"},

@@ -292,6 +292,8 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 		return config_machine_take(config, file, name, value);
 	if (config_partition_section(section))
 		return config_partition_take(config, file, name, value);
+	if (config_device_section(section))
+		return config_device_take(&config->pci_devices, file, name, value);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const struct key *key = &keys[i];
 		void *field = (char *)config + key->offset;
@@ -311,6 +313,8 @@ static const char *config_take_section(void *context, struct ini_file *file, con
 
 	if (config_partition_section(section))
 		return config_partition_begin(config, file, config_partition_section(section));
+	if (config_device_section(section))
+		return config_device_begin(&config->pci_devices, file, config_device_section(section));
 	if (strcmp(section, "site") == 0 || strcmp(section, "policy") == 0 || strcmp(section, "mounts") == 0 ||
 	    strcmp(section, "cache") == 0 || strcmp(section, "fetch") == 0 || strcmp(section, "disk") == 0 ||
 	    strcmp(section, "machine") == 0)
@@ -361,6 +365,8 @@ int config_read(struct config *config, FILE *stream, const char *name, struct fa
 	if (config->boot_timeout > config->boot_timeout_max)
 		return failure_set(why, EXIT_NODE, "%s: boot_timeout is more than boot_timeout_max", name);
 	rc = config_check_networks(config, name, why);
+	if (rc == 0)
+		rc = config_device_check(&config->pci_devices, name, why);
 	return rc == 0 ? config_disk_check(&config->disk, name, why) : rc;
 }
 

@@ -11,6 +11,7 @@
 #include "common/mounts.h"
 #include "common/command_names.h"
 #include "common/network_option.h"
+#include "helper/config_device.h"
 #include "helper/config_disk.h"
 #include "helper/config_network.h"
 #include "helper/failure.h"
@@ -64,6 +65,7 @@ struct config {
 	unsigned int network_count;
 	struct mounts mounts; /* [mounts] */
 	struct config_disk disk;
+	struct config_device_list pci_devices;
 
 	char allow_accounts[CONFIG_LIST], allow_partitions[CONFIG_LIST]; /* "" allows all */
 	uint64_t allow_none;                                             /* enum config_answer */

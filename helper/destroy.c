@@ -11,6 +11,7 @@
 #include "common/str.h"
 #include "helper/cgroup.h"
 #include "helper/clock.h"
+#include "helper/device/device.h"
 #include "helper/disk/disk.h"
 #include "helper/image/cache.h"
 #include "helper/journal.h"
@@ -97,6 +98,8 @@ static int destroy_undo(void *context, const char *kind, const char *argument)
 		rc = disk->remove(argument);
 	else if (network)
 		rc = network->remove(argument, *old_boot);
+	else if (strcmp(kind, DEVICE_JOURNAL) == 0)
+		rc = devices_remove(argument);
 	else if (strcmp(kind, "seed") == 0)
 		rc = seed_remove(argument);
 	else if (strcmp(kind, "run") == 0)

@@ -5,9 +5,16 @@
 #include <stdint.h>
 
 #include "helper/clock.h"
+#include "helper/device/device.h"
 #include "helper/network/vf_lease.h"
 
-static const struct lease_kind *const kinds[] = {&vf_lease_kind};
+static const struct lease_kind *const kinds[] = {&vf_lease_kind, &device_lease_kind};
+
+void leases_kinds(void (*call)(void *context, const struct lease_kind *kind), void *context)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		call(context, kinds[i]);
+}
 
 int leases_reconcile(bool retry, unsigned int ms)
 {

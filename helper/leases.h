@@ -7,6 +7,9 @@
 
 #include "helper/lease.h"
 
+/** Call for each kind. */
+void leases_kinds(void (*call)(void *context, const struct lease_kind *kind), void *context);
+
 /** lease_reconcile() of each kind, within ms in all. Returns 0 or the first negative errno. */
 int leases_reconcile(bool retry, unsigned int ms);
 

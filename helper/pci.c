@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "helper/pci.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -34,29 +33,6 @@ int pci_path(char *path, const char *format, ...)
 	n = used < PATH_MAX ? vsnprintf(path + used, PATH_MAX - (size_t)used, format, arguments) : -1;
 	va_end(arguments);
 	return n < 0 || n >= PATH_MAX - used ? -ENAMETOOLONG : 0;
-}
-
-int pci_parse(const char *text, struct pci_address *address)
-{
-	static const char form[] = "xxxx:xx:xx.f";
-
-	for (size_t i = 0; i < sizeof(form); i++) {
-		char c = (char)tolower((unsigned char)text[i]);
-		bool fits = form[i] == 'x'   ? isxdigit((unsigned char)c) != 0
-		            : form[i] == 'f' ? c >= '0' && c <= '7'
-		                             : c == form[i];
-
-		if (!fits)
-			return -EINVAL;
-		address->name[i] = c;
-	}
-	/* a slot has five bits */
-	return address->name[8] > '1' ? -EINVAL : 0;
-}
-
-bool pci_is(const struct pci_address *one, const struct pci_address *other)
-{
-	return strcmp(one->name, other->name) == 0;
 }
 
 bool pci_exists(const struct pci_address *address)

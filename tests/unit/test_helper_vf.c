@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: helper/pci_address.o */
 /* links: helper/network/vf.o helper/network/vf_lease.o helper/network/vf_choose.o helper/network/vf_release.o */
 /* links: helper/network/vf_link.o helper/network/rtnl.o helper/network/sriov.o helper/network/network.o */
 /* links: helper/lease.o helper/lease_release.o */
