@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/str.h"
 #include "helper/cgroup.h"
 #include "helper/clock.h"
 #include "helper/fs.h"
@@ -79,4 +81,35 @@ int bounded_write(const char *path, const char *text, unsigned int ms)
 	const struct line line = {path, text};
 
 	return bounded_run(write_line, &line, ms);
+}
+
+#define ANSWER_MAX 4096U
+
+/* Shared with the child. */
+struct answer {
+	const char *path;
+	char text[ANSWER_MAX];
+};
+
+static int read_text(const void *context)
+{
+	struct answer *answer = *(struct answer *const *)context;
+	ssize_t length = fs_read(AT_FDCWD, answer->path, answer->text, sizeof(answer->text));
+
+	return length < 0 ? (int)length : 0;
+}
+
+int bounded_read(const char *path, char *buffer, size_t size, unsigned int ms)
+{
+	struct answer *answer = mmap(NULL, sizeof(*answer), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int rc;
+
+	if (answer == MAP_FAILED)
+		return -errno;
+	answer->path = path;
+	rc = bounded_run(read_text, &answer, ms);
+	if (rc == 0)
+		rc = str_print(buffer, size, "%s", answer->text);
+	(void)munmap(answer, sizeof(*answer));
+	return rc;
 }

@@ -7,6 +7,8 @@
 #ifndef WNODES_HELPER_BOUNDED_H
 #define WNODES_HELPER_BOUNDED_H
 
+#include <stddef.h>
+
 /* Runs in a child that has none of the caller's descriptors; returns 0 or a negative errno. */
 typedef int bounded_work(const void *context);
 
@@ -16,6 +18,9 @@ typedef int bounded_work(const void *context);
  * job's cgroup any more and is not waited for, and what it was at is to be given up.
  */
 int bounded_run(bounded_work *work, const void *context, unsigned int ms);
+
+/** Read a small file as fs_read() does, within ms, into buffer[size]. Returns 0 or a negative errno. */
+int bounded_read(const char *path, char *buffer, size_t size, unsigned int ms);
 
 /** Write text to the file at path in one write(2), within ms. Returns 0 or a negative errno. */
 int bounded_write(const char *path, const char *text, unsigned int ms);

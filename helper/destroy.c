@@ -14,8 +14,8 @@
 #include "helper/disk/disk.h"
 #include "helper/image/cache.h"
 #include "helper/journal.h"
+#include "helper/leases.h"
 #include "helper/network/network.h"
-#include "helper/network/vf_release.h"
 #include "helper/seed.h"
 #include "helper/state.h"
 #include "helper/verbs.h"
@@ -208,6 +208,6 @@ int verb_destroy(const struct caller *caller, const struct args *args, struct fa
 	if (args_u64(args, ARG_JOB, 1, RECORD_JOB_MAX, &job, why) < 0 ||
 	    destroy_job(args->value[ARG_NODE], (uint32_t)job, true, why) < 0)
 		return why->code;
-	(void)vf_reconcile(false, RECONCILE_MS);
+	(void)leases_reconcile(false, RECONCILE_MS);
 	return 0;
 }

@@ -12,7 +12,10 @@
 #include <unistd.h>
 
 #include "common/str.h"
+#include "helper/bounded.h"
 #include "helper/fs.h"
+
+#define LOCKED_MS 5000U
 
 static const char *pci_root = "";
 
@@ -134,11 +137,18 @@ int pci_driver(const struct pci_address *address, char *driver)
 
 int pci_override(const struct pci_address *address, char *driver)
 {
-	int rc = pci_read(address, "driver_override", driver, PCI_NAME_SIZE);
+	char path[PATH_MAX];
+	int rc = pci_path(path, "sys/bus/pci/devices/%s/driver_override", address->name);
 
-	if (rc == 0 && strcmp(driver, "(null)") == 0)
+	/* the kernel reads it under the device's lock, which a driver may keep */
+	if (rc == 0)
+		rc = bounded_read(path, driver, PCI_NAME_SIZE, LOCKED_MS);
+	if (rc < 0)
+		return pci_missing(address, rc);
+	driver[strcspn(driver, "\n")] = 0;
+	if (strcmp(driver, "(null)") == 0)
 		driver[0] = 0;
-	return rc;
+	return 0;
 }
 
 int pci_numa_node(const struct pci_address *address)
@@ -226,26 +236,16 @@ int pci_pf(const struct pci_address *vf, struct pci_address *pf, unsigned int *i
 {
 	struct pci_address other;
 	int rc = pci_link_address(vf, "physfn", pf);
-	unsigned int count = rc < 0 ? 0 : pci_vf_count(pf);
+	int found = rc;
 
-	if (rc < 0)
-		return rc;
-	for (unsigned int i = 0; i < count; i++)
-		if (pci_vf(pf, i, &other) == 0 && pci_is(&other, vf)) {
+	for (unsigned int i = 0; rc == 0 && i < PCI_VFS_MAX && found != -ENOENT; i++) {
+		found = pci_vf(pf, i, &other);
+		if (found == 0 && pci_is(&other, vf)) {
 			*index = i;
 			return 0;
 		}
-	return -ESTALE;
-}
-
-unsigned int pci_vf_count(const struct pci_address *pf)
-{
-	char text[32];
-	uint64_t count;
-
-	if (pci_read(pf, "sriov_numvfs", text, sizeof(text)) < 0 || str_u64(text, 0, UINT16_MAX, &count) < 0)
-		return 0;
-	return (unsigned int)count;
+	}
+	return rc < 0 ? rc : -ESTALE;
 }
 
 int pci_netdev(const struct pci_address *address, char *netdev)

@@ -49,7 +49,7 @@ int pci_identify(const struct pci_address *address, uint32_t *vendor, uint32_t *
 /** The driver's name into driver[PCI_NAME_SIZE], "" where none is bound. As pci_read(). */
 int pci_driver(const struct pci_address *address, char *driver);
 
-/** `driver_override` into driver[PCI_NAME_SIZE], "" where it is not set. As pci_read(). */
+/** `driver_override` into driver[PCI_NAME_SIZE], "" where it is not set. As pci_read(); bounded (-ETIMEDOUT). */
 int pci_override(const struct pci_address *address, char *driver);
 
 /** The NUMA node; -1 where the firmware does not say, or the device is not there. */
@@ -75,9 +75,6 @@ int pci_vf(const struct pci_address *pf, unsigned int index, struct pci_address 
 
 /** The physical function of a VF, and its index there. As pci_vf(); -ENOENT: the device is no VF. */
 int pci_pf(const struct pci_address *vf, struct pci_address *pf, unsigned int *index);
-
-/** sriov_numvfs: 0 also where the device has none. */
-unsigned int pci_vf_count(const struct pci_address *pf);
 
 /**
  * The device's network interface, by name the first, into netdev[PCI_NAME_SIZE];

@@ -18,10 +18,10 @@
 #include "helper/identity.h"
 #include "helper/image/cache.h"
 #include "helper/image/catalogue.h"
+#include "helper/leases.h"
 #include "helper/limits.h"
 #include "helper/mounts.h"
 #include "helper/network/networks.h"
-#include "helper/network/vf_release.h"
 #include "helper/virtiofsd.h"
 #include "helper/policy.h"
 #include "helper/record.h"
@@ -249,7 +249,7 @@ int verb_prepare(const struct caller *caller, const struct args *args, struct fa
 	if (rc == 0 && !choose_is_wanted(args))
 		return 0;
 	if (rc == 0)
-		(void)vf_reconcile(false, RECONCILE_MS);
+		(void)leases_reconcile(false, RECONCILE_MS);
 	if (rc < 0 || prepare_make(&record, &wish, why) < 0) {
 		prepare_refuse(&wish, why);
 		return why->code;

@@ -16,7 +16,7 @@
 #include "helper/clock.h"
 #include "helper/config.h"
 #include "helper/image/cache.h"
-#include "helper/network/vf_release.h"
+#include "helper/leases.h"
 #include "helper/owner.h"
 #include "helper/record.h"
 #include "helper/verbs.h"
@@ -138,9 +138,9 @@ int verb_sweep(const struct caller *caller, const struct args *args, struct fail
 	rc = cgroup_hunt(sweep_stray, &sweep);
 	if (rc < 0)
 		log_error("the cgroups cannot be looked through: %s", strerror(-rc));
-	rc = vf_reconcile(true, RECONCILE_MS);
+	rc = leases_reconcile(true, RECONCILE_MS);
 	if (rc < 0)
-		log_error("the leases of VFs cannot be read: %s", strerror(-rc));
+		log_error("the leases of VFs and devices cannot be read: %s", strerror(-rc));
 	sweep_cache(&sweep);
 	*why = sweep.failure;
 	return why->code;

@@ -31,6 +31,7 @@
 #include "monitor/privilege.h"
 #include "monitor/relay.h"
 #include "monitor/space.h"
+#include "monitor/vfio.h"
 #include "monitor/virtiofs.h"
 #include "monitor/watch.h"
 
@@ -226,7 +227,7 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 	if (namespace_unshare(why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
 	owner_find_shares(owner);
-	if (namespace_enter(machine->kvm, why) < 0 || namespace_files(machine, owner->shares.base, why) < 0 ||
+	if (namespace_enter(machine, why) < 0 || namespace_files(machine, owner->shares.base, why) < 0 ||
 	    shares_bind(&owner->shares, &machine->mounts, why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
 	space_open(owner);
@@ -344,6 +345,7 @@ _Noreturn void owner_run(const struct machine *machine, const struct counters *c
 	capabilities_close(&capabilities);
 	virtiofs_hide(&owner);
 	disk_hide(&own);
+	vfio_hide(&own);
 	owner_hand_over(&owner);
 	owner_open_log(&owner);
 	owner.log_start = owner.log < 0 ? 0 : lseek(owner.log, 0, SEEK_END);

@@ -31,7 +31,7 @@
 struct line {
 	struct pci_address pf;
 	unsigned int index;
-	char token[VF_TOKEN_SIZE];
+	char token[LEASE_TOKEN_SIZE];
 };
 
 static int line_parse(const char *argument, struct line *line)
@@ -39,14 +39,14 @@ static int line_parse(const char *argument, struct line *line)
 	char pf[13], end = 0;
 
 	if (sscanf(argument, "%12s %u %32[0-9a-f]%c", pf, &line->index, line->token, &end) != 3 ||
-	    strlen(line->token) != VF_TOKEN_SIZE - 1 || line->index >= VF_MAX)
+	    strlen(line->token) != LEASE_TOKEN_SIZE - 1 || line->index >= VF_MAX)
 		return -EINVAL;
 	return pci_parse(pf, &line->pf);
 }
 
 static int line_print(const struct vf_lease *lease, char *argument)
 {
-	return str_print(argument, ARGUMENT_MAX, "%s %u %s", lease->vf.pf.name, lease->vf.index, lease->token);
+	return str_print(argument, ARGUMENT_MAX, "%s %u %s", lease->vf.pf.name, lease->vf.index, lease->base.token);
 }
 
 /* The milliseconds that the record's VFs took, with these; what `wnodes status` shows. */
@@ -74,14 +74,11 @@ static int note(const struct network_request *request, const struct vf_lease *le
 /* Journalled, then on disk, then in the record: whatever is cut short, destroy finds all of it. */
 static int take(const struct network_request *request, int folder, struct vf_lease *lease, struct failure *why)
 {
-	char argument[ARGUMENT_MAX];
-	int rc = vf_lease_token(lease->token);
+	char argument[ARGUMENT_MAX], name[LEASE_NAME_SIZE];
+	int rc;
 
-	lease->owner = request->record->id;
-	lease->phase = VF_LEASED;
-	lease->since = clock_wall();
-	if (rc == 0)
-		rc = record_boot_id(lease->boot);
+	vf_lease_name(&lease->vf.pf, lease->vf.index, name);
+	rc = lease_begin(&lease->base, name, request->record);
 	if (rc == 0)
 		rc = str_print(lease->network, sizeof(lease->network), "%s", request->network->name);
 	if (rc == 0)
@@ -111,7 +108,7 @@ static int choose_and_take(const struct network_request *request, int folder, co
 
 	if (!mac || vf_link_parse_mac(mac, lease->mac) < 0)
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
-	lock = vf_lease_lock(folder, LOCK_MS);
+	lock = lease_lock(folder, "lock", LOCK_MS);
 	if (lock < 0)
 		return fail_folder(request, lock, why);
 	rc = vf_choose(folder, request->network, nodes, lease->mac, own, lease, why);
@@ -126,7 +123,7 @@ static int sriov_lease(const struct network_request *request, struct failure *wh
 	static const struct vf_nodes any = {.any = true};
 	uint64_t begun = clock_steady();
 	struct vf_lease lease = {0};
-	int folder = vf_lease_folder(true);
+	int folder = lease_folder(&vf_lease_kind, true);
 	int rc;
 
 	if (folder < 0)
@@ -165,12 +162,12 @@ static int exchange(const struct network_request *request, int folder, const str
                     struct vf_lease *lease, struct failure *why)
 {
 	struct vf_lease other = {0};
-	int rc = choose_and_take(request, folder, nodes, lease->token, &other, why);
+	int rc = choose_and_take(request, folder, nodes, lease->base.token, &other, why);
 
 	if (rc == 0)
 		rc = record_save(request->record);
 	if (rc == 0)
-		rc = vf_release(&lease->vf.pf, lease->vf.index, lease->token, why);
+		rc = vf_release(&lease->vf.pf, lease->vf.index, lease->base.token, why);
 	if (rc == 0)
 		*lease = other;
 	return rc;
@@ -204,7 +201,7 @@ static int find_lease(const struct network_request *request, int folder, struct 
 	if (rc < 0)
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
 	rc = vf_lease_load(folder, &line.pf, line.index, lease);
-	if (rc == 0 && (strcmp(lease->token, line.token) != 0 || lease->phase != VF_LEASED))
+	if (rc == 0 && (strcmp(lease->base.token, line.token) != 0 || lease->base.phase != LEASE_LEASED))
 		rc = -ESTALE;
 	return rc < 0 ? failure_set(why, EXIT_NODE, "network %s: VF %u of %s is no longer the job's: %s",
 	                            request->network->name, line.index, line.pf.name, strerror(-rc))
@@ -282,7 +279,7 @@ static int program(const struct network_request *request, int folder, struct vf_
 	if (rc < 0)
 		return rc;
 	lease->vf = vf;
-	rc = vf_lease_set_phase(folder, lease, VF_PROGRAMMING);
+	rc = vf_lease_set_phase(folder, lease, LEASE_PROGRAMMING);
 	if (rc < 0)
 		return fail_folder(request, rc, why);
 	rc = vf_link_write(pf.ifindex, vf.index, &attributes, why);
@@ -290,7 +287,7 @@ static int program(const struct network_request *request, int folder, struct vf_
 		rc = vfio_bind(&vf.pci, group, why);
 	if (rc == 0)
 		rc = verify(&pf, &vf, &attributes, why);
-	if (rc == 0 && vf_lease_set_phase(folder, lease, VF_READY) < 0)
+	if (rc == 0 && vf_lease_set_phase(folder, lease, LEASE_READY) < 0)
 		rc = fail_folder(request, -EIO, why);
 	return rc;
 }
@@ -319,7 +316,7 @@ static int hand_over(const struct network_request *request, int folder, struct k
 static int sriov_make(const struct network_request *request, struct kv *machine, struct failure *why)
 {
 	uint64_t begun = clock_steady();
-	int folder = vf_lease_folder(true);
+	int folder = lease_folder(&vf_lease_kind, true);
 	int rc;
 
 	if (folder < 0)

@@ -87,12 +87,12 @@ static int count_lease(void *context, const struct pci_address *pf, unsigned int
 		if (!pci_is(&search->pfs[i].pf.pci, pf))
 			continue;
 		search->pfs[i].leased++;
-		if (!lease || lease->phase == VF_QUARANTINED)
+		if (!lease || lease->base.phase == LEASE_QUARANTINED)
 			search->quarantined++;
 		else
 			search->leased++;
 	}
-	if (!lease || (search->own && strcmp(search->own, lease->token) == 0))
+	if (!lease || (search->own && strcmp(search->own, lease->base.token) == 0))
 		return 0;
 	return memcmp(lease->mac, search->mac, VF_MAC_BYTES) == 0 ? -EEXIST : 0;
 }

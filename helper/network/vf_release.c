@@ -2,18 +2,14 @@
 #include "helper/network/vf_release.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/exitcode.h"
-#include "common/log.h"
 #include "common/str.h"
 #include "helper/clock.h"
-#include "helper/controller.h"
-#include "helper/journal.h"
 #include "helper/vfio.h"
 
-#define LOCK_MS 15000U /* somebody else gives it back: each of his steps is bounded */
 #define CLOSE_MS 3000U /* for a killed QEMU's group to be closed */
 #define STALE_TRIES 3
 
@@ -101,7 +97,7 @@ static int restore_found(const struct vf_lease *lease, const struct vf *vf, stru
 }
 
 /* Returns 0, or a negative errno with why: -ENODEV where the VF is no more. */
-static int restore(const struct vf_lease *lease, struct failure *why)
+static int restore_vf(const struct vf_lease *lease, struct failure *why)
 {
 	struct vf vf;
 	int rc = find(lease, &vf, why);
@@ -116,161 +112,32 @@ static int restore(const struct vf_lease *lease, struct failure *why)
 	return rc;
 }
 
-/* Its lease stays, and Slurm is told; until it knows, who releases fails, and Slurm drains the node by itself. */
-static int quarantine(int folder, struct vf_lease *lease, const struct failure *found, struct failure *why)
+static void title(const char *name, char *text)
 {
-	char reason[FAILURE_TEXT];
-	int rc;
+	struct pci_address pf;
+	unsigned int index;
 
-	if (found) {
-		(void)str_print(lease->reason, sizeof(lease->reason), "%s", found->message);
-		log_error("VF %u of %s is quarantined: %s", lease->vf.index, lease->vf.pf.name, lease->reason);
-	}
-	if (found && vf_lease_set_phase(folder, lease, VF_QUARANTINED) < 0)
-		return failure_set(why, EXIT_NODE, "VF %u of %s cannot be restored: %.300s", lease->vf.index,
-		                   lease->vf.pf.name, lease->reason);
-	if (lease->drained)
-		return 0;
-	(void)str_print(reason, sizeof(reason), "VF %u of %s cannot be restored: %.300s", lease->vf.index,
-	                lease->vf.pf.name, lease->reason);
-	rc = controller_drain(lease->owner.node, reason, why);
-	if (rc == 0) {
-		lease->drained = true;
-		(void)vf_lease_save(folder, lease, false);
-	}
-	return rc;
+	if (vf_lease_parse_name(name, &pf, &index) == 0)
+		(void)snprintf(text, LEASE_TITLE_SIZE, "VF %u of %s", index, pf.name);
+	else
+		(void)snprintf(text, LEASE_TITLE_SIZE, "VF %.40s", name);
 }
 
-/* Under the VF's lock: the hardware, and then the lease. */
-static int put_back(int folder, struct vf_lease *lease, struct failure *why)
-{
-	bool reconsidered = lease->phase == VF_QUARANTINED;
-	struct failure found = {0};
-	int rc = 0;
-
-	if (lease->phase != VF_LEASED) {
-		rc = vf_lease_set_phase(folder, lease, VF_RELEASING);
-		if (rc < 0)
-			return failure_set(why, EXIT_NODE, "the lease of VF %u of %s cannot be written: %s",
-			                   lease->vf.index, lease->vf.pf.name, strerror(-rc));
-		rc = restore(lease, &found);
-	}
-	if (rc == -ENODEV)
-		log_info("VF %u of %s is no more: it is nobody's", lease->vf.index, lease->vf.pf.name);
-	else if (rc < 0)
-		return quarantine(folder, lease, &found, why);
-	else if (reconsidered)
-		log_info("VF %u of %s is restored, and out of quarantine; node %s may be resumed", lease->vf.index,
-		         lease->vf.pf.name, lease->owner.node);
-	rc = vf_lease_remove(folder, &lease->vf.pf, lease->vf.index);
-	return rc < 0 ? failure_set(why, EXIT_NODE, "the lease of VF %u of %s cannot be removed: %s", lease->vf.index,
-	                            lease->vf.pf.name, strerror(-rc))
-	              : 0;
-}
-
-static bool is_old(const struct vf_lease *lease)
-{
-	char boot[40];
-
-	return record_boot_id(boot) == 0 && strcmp(boot, lease->boot) != 0;
-}
-
-/* Under the VF's lock, the lease being the token's. */
-static int release_locked(int folder, struct vf_lease *lease, bool retry, struct failure *why)
-{
-	/* the VFs of that boot, and what they were like, are no more */
-	if (is_old(lease))
-		return vf_lease_remove(folder, &lease->vf.pf, lease->vf.index);
-	if (lease->phase == VF_QUARANTINED && !retry)
-		return quarantine(folder, lease, NULL, why);
-	return put_back(folder, lease, why);
-}
-
-static int release(const struct pci_address *pf, unsigned int index, const char *token, bool retry, struct failure *why)
+static int restore(const struct lease *base, const struct kv *own, struct failure *why)
 {
 	struct vf_lease lease;
-	int folder = vf_lease_folder(true);
-	int lock = folder < 0 ? folder : vf_lease_lock_vf(folder, pf, index, LOCK_MS);
-	int rc = lock < 0 ? lock : vf_lease_load(folder, pf, index, &lease);
 
-	if (rc == 0 && strcmp(lease.token, token) == 0)
-		rc = release_locked(folder, &lease, retry, why);
-	else if (rc == -ENOENT)
-		rc = 0;
-	if (rc < 0 && why->code == 0)
-		rc = failure_set(why, EXIT_NODE, "the lease of VF %u of %s: %s", index, pf->name,
-		                 rc == -EINVAL ? "the file is torn" : strerror(-rc));
-	if (lock >= 0)
-		close(lock);
-	if (folder >= 0)
-		close(folder);
-	return rc;
+	if (vf_lease_read(base, own, &lease) < 0)
+		return failure_set(why, EXIT_NODE, "its lease does not say what it was like");
+	return restore_vf(&lease, why);
 }
+
+const struct lease_kind vf_lease_kind = {.folder = "vf", .title = title, .restore = restore};
 
 int vf_release(const struct pci_address *pf, unsigned int index, const char *token, struct failure *why)
 {
-	return release(pf, index, token, false, why);
-}
+	char name[LEASE_NAME_SIZE];
 
-static int has_token(void *context, const char *kind, const char *argument)
-{
-	const char **token = context;
-
-	if (*token && strcmp(kind, "vf") == 0 && strstr(argument, *token))
-		*token = NULL;
-	return 0;
-}
-
-/* Whether the job that the lease names knows nothing of it: then nobody else gives it back. */
-static bool is_orphan(const struct vf_lease *lease)
-{
-	const char *token = lease->token;
-	struct record record;
-	int rc = record_open(&record, &lease->owner);
-
-	if (rc < 0)
-		return rc == -ENOENT;
-	rc = journal_replay(record.dirfd, has_token, &token);
-	record_close(&record);
-	/* in doubt the record's */
-	return rc == 0 && token;
-}
-
-struct reconcile {
-	bool retry;
-	uint64_t deadline;
-};
-
-static int reconcile_one(void *context, const struct pci_address *pf, unsigned int index, const struct vf_lease *lease)
-{
-	const struct reconcile *reconcile = context;
-	struct failure why = {0};
-	bool again;
-
-	if (!lease) {
-		log_error("the lease of VF %u of %s cannot be read: nobody gets the VF; see wnodes.conf(5)", index,
-		          pf->name);
-		return 0;
-	}
-	again = lease->phase == VF_QUARANTINED && reconcile->retry;
-	if (clock_steady() >= reconcile->deadline)
-		return 0;
-	if (!is_old(lease) && !again && (lease->phase == VF_QUARANTINED || !is_orphan(lease)))
-		return 0;
-	if (release(pf, index, lease->token, reconcile->retry, &why) < 0)
-		log_error("%s", why.message);
-	return 0;
-}
-
-int vf_reconcile(bool retry, unsigned int ms)
-{
-	struct reconcile reconcile = {.retry = retry, .deadline = clock_steady() + ms};
-	int folder = vf_lease_folder(false);
-	int rc;
-
-	if (folder < 0)
-		return folder == -ENOENT ? 0 : folder;
-	rc = vf_lease_each(folder, reconcile_one, &reconcile);
-	close(folder);
-	return rc;
+	vf_lease_name(pf, index, name);
+	return lease_release(&vf_lease_kind, name, token, false, why);
 }

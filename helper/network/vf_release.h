@@ -3,8 +3,6 @@
 #ifndef WNODES_HELPER_NETWORK_VF_RELEASE_H
 #define WNODES_HELPER_NETWORK_VF_RELEASE_H
 
-#include <stdbool.h>
-
 #include "helper/failure.h"
 #include "helper/network/vf_lease.h"
 
@@ -16,14 +14,5 @@
  * could be done.
  */
 int vf_release(const struct pci_address *pf, unsigned int index, const char *token, struct failure *why);
-
-/**
- * Hold all leases against records, boot and sysfs: one of another boot ends, as
- * the hardware's state has; one whose job has no record any more is given back.
- * With retry, quarantined ones are tried again. Says what it does in the log.
- * Begins nothing after ms. Returns 0 or a negative errno where the leases
- * cannot be read.
- */
-int vf_reconcile(bool retry, unsigned int ms);
 
 #endif

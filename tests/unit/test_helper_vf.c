@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/network/vf.o helper/network/vf_lease.o helper/network/vf_choose.o helper/network/vf_release.o */
 /* links: helper/network/vf_link.o helper/network/rtnl.o helper/network/sriov.o helper/network/network.o */
+/* links: helper/lease.o helper/lease_release.o */
 /* links: tests/unit/vf_adapter.o helper/topology.o helper/list.o */
 /* links: helper/record.o helper/journal.o helper/vfio.o helper/pci.o helper/bounded.o helper/harden.o helper/fs.o */
 /* links: helper/failure.o helper/cgroup.o helper/cgroup_leave.o helper/cgroup_path.o helper/cgroup_hunt.o */
 /* links: helper/cgroup_kill.o common/kv.o common/str.o common/log.o tests/unit/sysfs.o */
-/* libs: -lmnl -Wl,--wrap=vf_link_read,--wrap=vf_link_write,--wrap=vf_link_addressed,--wrap=vf_lease_folder */
+/* libs: -lmnl -Wl,--wrap=vf_link_read,--wrap=vf_link_write,--wrap=vf_link_addressed,--wrap=lease_folder */
 /* libs: -Wl,--wrap=record_open,--wrap=controller_drain,--wrap=state_mark,--wrap=record_save */
 #include <errno.h>
 #include <fcntl.h>
@@ -181,13 +182,15 @@ static void a_shared_group_is_refused(void **state)
 
 static struct vf_lease a_lease(unsigned int index, const uint8_t *address, const char *token)
 {
-	struct vf_lease lease = {
-	        .owner = {.node = "cn1", .job = 7}, .phase = VF_PROGRAMMING, .network = "fast", .driver = "igbvf"};
+	struct vf_lease lease = {.base = {.owner = {.node = "cn1", .job = 7}, .phase = LEASE_PROGRAMMING},
+	                         .network = "fast",
+	                         .driver = "igbvf"};
 
 	assert_int_equal(vf_find(&pf, index, &lease.vf), 0);
+	vf_lease_name(&pf, index, lease.base.name);
 	memcpy(lease.mac, address, VF_MAC_BYTES);
-	(void)snprintf(lease.token, sizeof(lease.token), "%032d", atoi(token));
-	assert_int_equal(record_boot_id(lease.boot), 0);
+	(void)snprintf(lease.base.token, sizeof(lease.base.token), "%032d", atoi(token));
+	assert_int_equal(record_boot_id(lease.base.boot), 0);
 	lease.original = vf_adapter.table.vfs[index];
 	return lease;
 }
@@ -200,15 +203,15 @@ static void a_lease_is_kept(void **state)
 	begin("A");
 	lease = a_lease(1, mac, "5");
 	lease.original = (struct vf_attributes){{2, 3, 4, 5, 6, 7}, 99, 0x88a8, 3, -1, 1, 10, 20, 2};
-	(void)strcpy(lease.reason, "because");
-	lease.drained = true;
+	(void)strcpy(lease.base.reason, "because");
+	lease.base.drained = true;
 	lease.driver[0] = 0;
 	assert_int_equal(vf_lease_save(folder, &lease, true), 0);
 	assert_int_equal(vf_lease_load(folder, &pf, 1, &read), 0);
 	assert_memory_equal(&lease, &read, sizeof(lease));
 	assert_int_equal(vf_lease_load(folder, &pf, 0, &read), -ENOENT);
-	assert_int_equal(vf_lease_remove(folder, &pf, 1), 0);
-	assert_int_equal(vf_lease_remove(folder, &pf, 1), 0);
+	assert_int_equal(lease_remove(folder, lease.base.name), 0);
+	assert_int_equal(lease_remove(folder, lease.base.name), 0);
 	assert_int_equal(vf_lease_load(folder, &pf, 1, &read), -ENOENT);
 }
 
@@ -232,9 +235,9 @@ static void a_torn_lease_is_nobodys(void **state)
 	}
 	assert_int_equal(vf_choose(folder, &network, &any, other_mac, NULL, &read, &why), 0);
 	assert_int_equal(read.vf.index, 1);
-	assert_int_equal(vf_reconcile(true, 1000), 0);
+	assert_int_equal(lease_reconcile(&vf_lease_kind, true, 1000), 0);
 	assert_int_equal(vf_lease_load(folder, &pf, 0, &read), -EINVAL);
-	assert_int_equal(vf_release(&pf, 0, lease.token, &why), -EIO);
+	assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), -EIO);
 	expect_why("torn");
 }
 
@@ -291,7 +294,7 @@ static void each_job_gets_another_vf(void **state)
 	choose_and_save("2", 2, 2);
 	choose_and_save("3", 3, 3);
 	assert_int_equal(vf_lease_load(folder, &pf, 3, &lease), 0);
-	assert_int_equal(vf_lease_set_phase(folder, &lease, VF_QUARANTINED), 0);
+	assert_int_equal(vf_lease_set_phase(folder, &lease, LEASE_QUARANTINED), 0);
 	assert_int_equal(vf_choose(folder, &network, &any, mac, NULL, &lease, &why), -EIO);
 	assert_int_equal(why.code, EXIT_NODE);
 	expect_why("jobs have 2, 1 are quarantined");
@@ -316,7 +319,7 @@ static void a_mac_is_had_once(void **state)
 	assert_int_equal(vf_lease_save(folder, &lease, false), 0);
 	assert_int_equal(vf_choose(folder, &network, &any, other_mac, NULL, &lease, &why), -EIO);
 	expect_why("another job's VF");
-	assert_int_equal(vf_choose(folder, &network, &any, other_mac, lease.token, &lease, &why), 0);
+	assert_int_equal(vf_choose(folder, &network, &any, other_mac, lease.base.token, &lease, &why), 0);
 }
 
 static void a_pf_that_is_down_has_no_vf_for_jobs(void **state)
@@ -362,7 +365,7 @@ static struct vf_lease a_machines(void)
 	memcpy(vf_adapter.table.vfs[0].mac, mac, VF_MAC_BYTES);
 	vf_adapter.table.vfs[0].vlan = 100;
 	vf_adapter.table.vfs[0].trust = 1;
-	lease.phase = VF_READY;
+	lease.base.phase = LEASE_READY;
 	assert_int_equal(vf_lease_save(folder, &lease, true), 0);
 	return lease;
 }
@@ -384,10 +387,10 @@ static void a_vf_comes_back_as_it_was(void **state)
 	(void)state;
 	begin("A");
 	lease = a_machines();
-	assert_int_equal(vf_release(&pf, 0, lease.token, &why), 0);
+	assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), 0);
 	expect_free(&lease);
 	assert_string_equal(sysfs_get(VF0 "/reset"), "1");
-	assert_int_equal(vf_release(&pf, 0, lease.token, &why), 0);
+	assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), 0);
 }
 
 static void a_late_release_leaves_the_next_jobs_vf_alone(void **state)
@@ -411,9 +414,9 @@ static void an_untouched_vf_is_not_touched(void **state)
 	(void)state;
 	begin("A");
 	lease = a_lease(0, mac, "5");
-	lease.phase = VF_LEASED;
+	lease.base.phase = LEASE_LEASED;
 	assert_int_equal(vf_lease_save(folder, &lease, true), 0);
-	assert_int_equal(vf_release(&pf, 0, lease.token, &why), 0);
+	assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), 0);
 	expect_free(&lease);
 	assert_int_equal(vf_adapter.writes, 0);
 }
@@ -425,11 +428,11 @@ static void a_lease_of_another_boot_is_void(void **state)
 	(void)state;
 	begin("A");
 	lease = a_machines();
-	(void)strcpy(lease.boot, "00000000-0000-0000-0000-000000000000");
-	lease.phase = VF_QUARANTINED;
+	(void)strcpy(lease.base.boot, "00000000-0000-0000-0000-000000000000");
+	lease.base.phase = LEASE_QUARANTINED;
 	assert_int_equal(vf_lease_save(folder, &lease, true), 0);
 	vf_adapter.record = -EIO;
-	assert_int_equal(vf_reconcile(false, 1000), 0);
+	assert_int_equal(lease_reconcile(&vf_lease_kind, false, 1000), 0);
 	assert_int_equal(vf_lease_load(folder, &pf, 0, &left), -ENOENT);
 	assert_int_equal(vf_adapter.writes, 0);
 	expect_driver("vfio-pci");
@@ -443,7 +446,7 @@ static void a_vf_that_vanished_is_nobodys(void **state)
 	begin("A");
 	lease = a_machines();
 	sysfs_drop(PF "/virtfn0");
-	assert_int_equal(vf_release(&pf, 0, lease.token, &why), 0);
+	assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), 0);
 	assert_int_equal(vf_lease_load(folder, &pf, 0, &left), -ENOENT);
 	assert_int_equal(vf_adapter.drains, 0);
 }
@@ -464,7 +467,7 @@ static void a_vf_that_vanishes_on_the_way_is_nobodys(void **state)
 	begin("A");
 	lease = a_machines();
 	vf_adapter.before_write = vanish;
-	assert_int_equal(vf_release(&pf, 0, lease.token, &why), 0);
+	assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), 0);
 	assert_int_equal(vf_lease_load(folder, &pf, 0, &left), -ENOENT);
 	assert_int_equal(vf_adapter.drains, 0);
 }
@@ -474,9 +477,9 @@ static void expect_quarantine(const char *reason)
 	struct vf_lease lease;
 
 	assert_int_equal(vf_lease_load(folder, &pf, 0, &lease), 0);
-	assert_int_equal(lease.phase, VF_QUARANTINED);
-	if (!strstr(lease.reason, reason) || !strstr(vf_adapter.drained_for, reason))
-		fail_msg("'%s' and '%s' do not say '%s'", lease.reason, vf_adapter.drained_for, reason);
+	assert_int_equal(lease.base.phase, LEASE_QUARANTINED);
+	if (!strstr(lease.base.reason, reason) || !strstr(vf_adapter.drained_for, reason))
+		fail_msg("'%s' and '%s' do not say '%s'", lease.base.reason, vf_adapter.drained_for, reason);
 	assert_int_equal(vf_adapter.drains, 1);
 	assert_int_equal(vf_choose(folder, &network, &any, other_mac, NULL, &lease, &why), 0);
 	assert_int_equal(lease.vf.index, 1);
@@ -490,15 +493,15 @@ static void what_cannot_be_restored_is_quarantined(void **state)
 	begin("A");
 	lease = a_machines();
 	vf_adapter.fail = -EBUSY;
-	assert_int_equal(vf_release(&pf, 0, lease.token, &why), 0);
+	assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), 0);
 	expect_quarantine("cannot be set");
 	/* told once; not tried again but by an administrator's sweep */
-	assert_int_equal(vf_release(&pf, 0, lease.token, &why), 0);
-	assert_int_equal(vf_reconcile(false, 1000), 0);
+	assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), 0);
+	assert_int_equal(lease_reconcile(&vf_lease_kind, false, 1000), 0);
 	expect_quarantine("cannot be set");
 	vf_adapter.fail = 0;
 	vf_adapter.drains = 0;
-	assert_int_equal(vf_reconcile(true, 1000), 0);
+	assert_int_equal(lease_reconcile(&vf_lease_kind, true, 1000), 0);
 	expect_free(&lease);
 }
 
@@ -510,7 +513,7 @@ static void a_write_that_blocks_ends_in_quarantine(void **state)
 	begin("A");
 	lease = a_machines();
 	sysfs_block(VF0 "/reset");
-	assert_int_equal(vf_release(&pf, 0, lease.token, &why), 0);
+	assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), 0);
 	expect_quarantine("its reset");
 }
 
@@ -523,10 +526,10 @@ static void until_slurm_knows_the_release_fails(void **state)
 	lease = a_machines();
 	vf_adapter.fail = -EIO;
 	vf_adapter.drain = -EIO;
-	assert_int_equal(vf_release(&pf, 0, lease.token, &why), -EIO);
-	assert_int_equal(vf_release(&pf, 0, lease.token, &why), -EIO);
+	assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), -EIO);
+	assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), -EIO);
 	vf_adapter.drain = 0;
-	assert_int_equal(vf_release(&pf, 0, lease.token, &why), 0);
+	assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), 0);
 	expect_quarantine("cannot be set");
 }
 
@@ -538,18 +541,18 @@ static void what_no_record_knows_is_given_back(void **state)
 	(void)state;
 	begin("A");
 	lease = a_machines();
-	(void)snprintf(line, sizeof(line), "%s 0 %s", pf.name, lease.token);
+	(void)snprintf(line, sizeof(line), "%s 0 %s", pf.name, lease.base.token);
 	assert_int_equal(journal_append(vf_adapter.records, "vf", line), 0);
 	vf_adapter.record = 0;
-	assert_int_equal(vf_reconcile(true, 1000), 0);
+	assert_int_equal(lease_reconcile(&vf_lease_kind, true, 1000), 0);
 	assert_int_equal(vf_lease_load(folder, &pf, 0, &left), 0);
 	vf_adapter.record = -EACCES;
-	assert_int_equal(vf_reconcile(true, 1000), 0);
+	assert_int_equal(lease_reconcile(&vf_lease_kind, true, 1000), 0);
 	assert_int_equal(vf_lease_load(folder, &pf, 0, &left), 0);
 	vf_adapter.record = -ENOENT;
-	assert_int_equal(vf_reconcile(false, 0), 0);
+	assert_int_equal(lease_reconcile(&vf_lease_kind, false, 0), 0);
 	assert_int_equal(vf_lease_load(folder, &pf, 0, &left), 0);
-	assert_int_equal(vf_reconcile(false, 1000), 0);
+	assert_int_equal(lease_reconcile(&vf_lease_kind, false, 1000), 0);
 	expect_free(&lease);
 }
 

@@ -57,7 +57,7 @@ void vf_adapter_end(void)
 int __wrap_vf_link_read(int ifindex, struct vf_table *table);
 int __wrap_vf_link_write(int ifindex, unsigned int index, const struct vf_attributes *wanted, struct failure *why);
 int __wrap_vf_link_addressed(struct vf_addressed *addressed);
-int __wrap_vf_lease_folder(bool create);
+int __wrap_lease_folder(const struct lease_kind *kind, bool create);
 int __wrap_record_open(struct record *record, const struct record_id *id);
 int __wrap_record_save(struct record *record);
 int __wrap_state_mark(const struct record *record, const char *event);
@@ -89,8 +89,9 @@ int __wrap_vf_link_addressed(struct vf_addressed *addressed)
 	return 0;
 }
 
-int __wrap_vf_lease_folder(bool create)
+int __wrap_lease_folder(const struct lease_kind *kind, bool create)
 {
+	(void)kind;
 	(void)create;
 	return dup(folder);
 }

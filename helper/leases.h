@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The leases of all kinds of hardware. */
+#ifndef WNODES_HELPER_LEASES_H
+#define WNODES_HELPER_LEASES_H
+
+#include <stdbool.h>
+
+#include "helper/lease.h"
+
+/** lease_reconcile() of each kind, within ms in all. Returns 0 or the first negative errno. */
+int leases_reconcile(bool retry, unsigned int ms);
+
+#endif
