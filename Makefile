@@ -193,6 +193,11 @@ check: packages
 check-node: packages
 	tests/node/check
 
+# 500 kills, some hours
+.PHONY: soak-node
+soak-node: packages
+	WNODES_NODE_SECONDS=21600 WNODES_NODE_SUBJECT_SECONDS=21000 tests/node/check soak
+
 .PHONY: demo
 demo: packages
 	tests/demo

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,10 +21,13 @@
 #define DESCRIPTORS 8192
 
 /* A child that never ends holds no lock of ours. */
-static _Noreturn void bounded_child(bounded_work *work, const void *context)
+static _Noreturn void bounded_child(bounded_work *work, const void *context, pid_t parent)
 {
 	int rc;
 
+	/* what a killed helper was at is another's soon */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(EIO);
 	if (syscall(SYS_close_range, 0U, ~0U, 0U) < 0)
 		for (int fd = 0; fd < DESCRIPTORS; fd++)
 			(void)close(fd);
@@ -50,11 +54,12 @@ static int bounded_wait(pid_t pid, int *status, unsigned int ms)
 
 int bounded_run(bounded_work *work, const void *context, unsigned int ms)
 {
+	pid_t parent = getpid();
 	pid_t pid = fork();
 	int status = 0;
 
 	if (pid == 0)
-		bounded_child(work, context);
+		bounded_child(work, context, parent);
 	if (pid < 0)
 		return -errno;
 	if (bounded_wait(pid, &status, ms))

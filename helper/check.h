@@ -50,6 +50,9 @@ void check_leases(struct check *check);
 /** Whether an image's entry and [disk] go together. */
 void check_disk_of_image(struct check *check, const struct image *image);
 
+/** Whether machines can have the networks of wnodes.conf on this node. */
+void check_networks(struct check *check);
+
 /** What fetching takes, where an image needs it. */
 void check_cache(struct check *check);
 

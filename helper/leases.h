@@ -7,10 +7,13 @@
 
 #include "helper/lease.h"
 
-/** Call for each kind. */
-void leases_kinds(void (*call)(void *context, const struct lease_kind *kind), void *context);
-
 /** lease_reconcile() of each kind, within ms in all. Returns 0 or the first negative errno. */
 int leases_reconcile(bool retry, unsigned int ms);
+
+/* One lease, by what people call its hardware; lease is NULL where its file cannot be read. */
+typedef void leases_call(void *context, const char *title, const struct lease *lease);
+
+/** Call for each lease of each kind. Returns 0 or the first negative errno. */
+int leases_each(leases_call *call, void *context);
 
 #endif

@@ -58,6 +58,19 @@ static int add_span(const struct network_request *request, uint64_t begun)
 	return kv_setf(&request->record->kv, "vf_ms", "%" PRIu64, spent + clock_steady() - begun);
 }
 
+/* For make(), and, without the token, for who asks which VF the machine has. */
+static int note(const struct network_request *request, const struct vf_lease *lease, const char *argument)
+{
+	char key[32], vf[ARGUMENT_MAX];
+	int rc = str_print(key, sizeof(key), "vf.%u", request->index);
+
+	if (rc == 0)
+		rc = kv_set(&request->record->kv, key, argument);
+	if (rc == 0)
+		rc = str_print(vf, sizeof(vf), "%s %u", lease->vf.pf.name, lease->vf.index);
+	return rc == 0 ? network_set(request, "vf", vf) : rc;
+}
+
 /* Journalled, then on disk, then in the record: whatever is cut short, destroy finds all of it. */
 static int take(const struct network_request *request, int folder, struct vf_lease *lease, struct failure *why)
 {
@@ -75,7 +88,7 @@ static int take(const struct network_request *request, int folder, struct vf_lea
 	if (rc == 0)
 		rc = vf_lease_save(folder, lease, true);
 	if (rc == 0)
-		rc = network_set(request, "vf", argument);
+		rc = note(request, lease, argument);
 	return rc < 0 ? failure_set(why, EXIT_NODE, "network %s: the VF's lease cannot be written: %s",
 	                            request->network->name, strerror(-rc))
 	              : 0;
@@ -178,10 +191,13 @@ static int move(const struct network_request *request, int folder, struct vf_lea
 /* The lease that the record has, if it still is this job's. */
 static int find_lease(const struct network_request *request, int folder, struct vf_lease *lease, struct failure *why)
 {
-	const char *argument = network_get(request, "vf");
+	const char *argument;
 	struct line line;
-	int rc = argument ? line_parse(argument, &line) : -EINVAL;
+	char key[32];
+	int rc = str_print(key, sizeof(key), "vf.%u", request->index);
 
+	argument = rc == 0 ? kv_get(&request->record->kv, key) : NULL;
+	rc = argument ? line_parse(argument, &line) : -EINVAL;
 	if (rc < 0)
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
 	rc = vf_lease_load(folder, &line.pf, line.index, lease);

@@ -20,8 +20,8 @@ tiny_kernel() {
 	rm "$out"/*.deb
 	uncompressed_kernel "$out"/tree/boot/vmlinuz-* "$out/kernel"
 	initramfs "$out/tree" "$out/initrd"
-	copy_modules "$out/tree" "$out/network" virtio_net virtio_balloon
-	modules_tree "$out/tree" "$out/modules" 9p 9pnet_virtio virtiofs
+	copy_modules "$out/tree" "$out/network" virtio_net virtio_balloon igbvf
+	modules_tree "$out/tree" "$out/modules" 9p 9pnet_virtio virtiofs nvme
 	rm -rf "$out/tree"
 }
 

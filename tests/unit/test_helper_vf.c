@@ -587,7 +587,8 @@ static void a_job_has_a_vf(void **state)
 	assert_non_null(kv_get(&record.kv, "vf_ms"));
 	/* a second start of it has none */
 	assert_int_equal(network_sriov.make(&request, &machine, &why), -EIO);
-	(void)snprintf(line, sizeof(line), "%s", kv_get(&record.kv, "network.0.vf"));
+	(void)snprintf(line, sizeof(line), "%s", kv_get(&record.kv, "vf.0"));
+	assert_string_equal(kv_get(&record.kv, "network.0.vf"), "0000:01:00.0 0");
 	assert_int_equal(network_sriov.remove(line, false), 0);
 	expect_driver("igbvf");
 	assert_true(vf_link_is(&vf_adapter.table.vfs[0], &was));
