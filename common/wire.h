@@ -26,6 +26,9 @@
 #define WIRE_MOUNT_OPTIONAL 2U         /* of a MOUNT's flags */
 #define WIRE_MOUNT_READ_ONLY 1U        /* of a MOUNT's flags */
 #define WIRE_MOUNT_VIRTIOFS 4U         /* of a MOUNT's flags: a virtiofs device, not one of 9p */
+#define WIRE_NETWORK_FIXED 16U         /* bytes of a NETWORK before its attributes */
+#define WIRE_NETWORK_DHCP 1U           /* of a NETWORK's flags */
+#define WIRE_NETWORKS_MAX 8U           /* NETWORKs of a JOB */
 #define WIRE_PING_SECONDS 20U
 #define WIRE_SILENCE_SECONDS 120U
 
@@ -80,7 +83,12 @@ enum wire_tag {
 	WIRE_FILE,
 	WIRE_PROGRAMS,
 	WIRE_UUID = 50,
-	WIRE_AFFINITY
+	WIRE_AFFINITY,
+	WIRE_NETWORK,
+	WIRE_NETWORK_NAME,
+	WIRE_NETWORK_ADDRESS,
+	WIRE_NETWORK_GATEWAY,
+	WIRE_NETWORK_DNS
 };
 
 struct wire_frame {
