@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: run/relay_client.o run/relay_console.o run/relay_control.o run/relay_guest.o run/relay_job.o */
-/* links: run/relay_viewer.o */
+/* links: run/relay_viewer.o run/relay_network.o common/mac.o common/sha256.o */
 /* links: run/relay_step.o run/relay_command.o common/command.o common/channel.o common/frame.o common/queue.o */
 /* links: common/wire.o common/log.o common/str.o */
 /* libs: -lsystemd */
@@ -693,6 +693,9 @@ static void job_is_packed_or_refused(void **state)
 	assert_int_equal(relay_job_mount(&job, "12 0 /c"), 0);
 	assert_int_equal(relay_job_pack(&job, out), 9 + 12 + 12 + 9 + 9 + 13 + 12 + 20 + 18);
 	assert_memory_equal(out + 76, "\50\0\0\0\14\0\0\0\3\0\0\0\1\0\0\0/a b", 20);
+	assert_int_equal(relay_job_network(&job, "02:00:00:00:10:00 1 0 60 lan - - -"), 0);
+	assert_int_equal(relay_job_pack(&job, out), 9 + 12 + 12 + 9 + 9 + 13 + 12 + 20 + 18 + 8 + 16 + 11);
+	assert_memory_equal(out + 76 + 20 + 18, "\64\0\0\0\33\0\0\0\2\0\0\0\20\0\1\0\0\0\0\0\74\0\0\0", 24);
 	assert_int_equal(relay_job_mount(&job, "x 1 /a"), -EINVAL);
 	assert_int_equal(relay_job_mount(&job, "3 /a"), -EINVAL);
 	assert_int_equal(relay_job_mount(&job, "3 1 a"), -EINVAL);
@@ -707,6 +710,7 @@ static void job_is_packed_or_refused(void **state)
 	job.groups = many;
 	assert_int_equal(relay_job_pack(&job, out), -E2BIG);
 	queue_free(&job.mounts);
+	queue_free(&job.networks);
 }
 
 #define C1 (COMMAND_CHANNEL | 1U)
