@@ -76,7 +76,7 @@ $(BUILD)/wnodes-helper $(BUILD)/wnodes-monitor $(BUILD)/wnodes-run $(BUILD)/wnod
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # The plugin links nothing: what it calls of Slurm is there when it is loaded.
-PLUGIN_COMMON := $(addprefix $(BUILD)/common/,str.o kv.o mounts.o disk_option.o)
+PLUGIN_COMMON := $(addprefix $(BUILD)/common/,str.o kv.o mounts.o disk_option.o network_option.o)
 $(BUILD)/wnodes.so: $(PLUGIN) $(PLUGIN_COMMON) plugin/wnodes.map
 	$(call say,LINK,$@)
 	$(Q)$(CC) -shared $(LDFLAGS) -Wl,--version-script=plugin/wnodes.map -o $@ $(PLUGIN) $(PLUGIN_COMMON)

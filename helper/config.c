@@ -233,22 +233,6 @@ void config_default(struct config *config)
 	config_disk_default(&config->disk);
 }
 
-static const char *config_take_network(struct config *config, struct ini_file *file, const char *key, const char *value)
-{
-	static const char *const types[] = {"sriov", "bridge", "macvtap", "user", "none", NULL};
-	struct config_network *network = &config->networks[config->network_count - 1];
-	unsigned int i = 0;
-
-	if (strcmp(key, "type") != 0)
-		return ini_file_error(file, "unknown key '%s' of a network", key);
-	while (types[i] && strcmp(types[i], value) != 0)
-		i++;
-	if (!types[i])
-		return ini_file_error(file, "unknown type of network '%.64s'", value);
-	(void)str_print(network->type, sizeof(network->type), "%s", value);
-	return NULL;
-}
-
 /* One word of a mount's options; false: it is none. */
 static bool config_mount_word(const char *word, size_t length, unsigned int *flags, bool *access, bool *once)
 {
@@ -298,7 +282,7 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 	struct config *config = context;
 
 	if (strncmp(section, "network ", 8) == 0)
-		return config_take_network(config, file, name, value);
+		return config_network_take(&config->networks[config->network_count - 1], file, name, value);
 	if (strcmp(section, "mounts") == 0)
 		return config_take_mount(config, file, name, value);
 	if (strcmp(section, "disk") == 0)
@@ -322,6 +306,7 @@ static const char *config_take_section(void *context, struct ini_file *file, con
 {
 	struct config *config = context;
 	struct config_network *network = &config->networks[config->network_count];
+	const char *error;
 
 	if (config_partition_section(section))
 		return config_partition_begin(config, file, config_partition_section(section));
@@ -331,13 +316,33 @@ static const char *config_take_section(void *context, struct ini_file *file, con
 		return NULL;
 	if (strncmp(section, "network ", 8) != 0)
 		return ini_file_error(file, "unknown section [%s]", section);
-	if (!str_is_name(section + 8))
-		return ini_file_error(file, "'%s' is not a network's name", section + 8);
 	if (config->network_count == CONFIG_NETWORKS)
 		return "too many networks";
-	(void)str_print(network->name, sizeof(network->name), "%s", section + 8);
-	config->network_count++;
-	return NULL;
+	error = config_network_begin(network, file, section + 8);
+	config->network_count += error == NULL;
+	return error;
+}
+
+/* What jobs get that say nothing of networks. */
+static int config_check_networks(const struct config *config, const char *name, struct failure *why)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; rc == 0 && i < config->network_count; i++)
+		rc = config_network_check(&config->networks[i], name, why);
+	for (unsigned int i = 0; rc == 0 && i < config->network.count; i++) {
+		const char *wanted = config->network.names[i];
+		const struct config_network *network = config_network(config, wanted);
+
+		if (!network)
+			rc = failure_set(why, EXIT_NODE, "%s: [policy] network = %s: there is no [network %s]", name,
+			                 wanted, wanted);
+		else if (config->network.count > 1 && strcmp(network->type, NETWORK_NONE) == 0)
+			rc = failure_set(why, EXIT_NODE,
+			                 "%s: [policy] network: %s is of type none, and goes with no other network",
+			                 name, wanted);
+	}
+	return rc;
 }
 
 int config_read(struct config *config, FILE *stream, const char *name, struct failure *why)
@@ -348,21 +353,14 @@ int config_read(struct config *config, FILE *stream, const char *name, struct fa
 	rc = ini_file_read(stream, name, config_take_section, config_take, config, why);
 	if (rc < 0)
 		return rc;
-	for (unsigned int i = 0; i < config->network_count; i++)
-		if (!config->networks[i].type[0])
-			return failure_set(why, EXIT_NODE, "%s: [network %s] has no type", name,
-			                   config->networks[i].name);
 	for (unsigned int i = 0; i < config->partition_count; i++)
 		if (!config->partitions[i].image[0])
 			return failure_set(why, EXIT_NODE, "%s: [partition %s] has no image", name,
 			                   config->partitions[i].name);
-	for (unsigned int i = 0; i < config->network.count; i++)
-		if (!config_network(config, config->network.names[i]))
-			return failure_set(why, EXIT_NODE, "%s: [policy] network = %s: there is no [network %s]", name,
-			                   config->network.names[i], config->network.names[i]);
 	if (config->boot_timeout > config->boot_timeout_max)
 		return failure_set(why, EXIT_NODE, "%s: boot_timeout is more than boot_timeout_max", name);
-	return config_disk_check(&config->disk, name, why);
+	rc = config_check_networks(config, name, why);
+	return rc == 0 ? config_disk_check(&config->disk, name, why) : rc;
 }
 
 int config_load(struct config *config, struct failure *why)
@@ -389,15 +387,18 @@ int config_load(struct config *config, struct failure *why)
 
 const struct config_network *config_network(const struct config *config, const char *name)
 {
-	static const struct config_network builtin[] = {{.name = "user", .type = "user"},
-	                                                {.name = "none", .type = "none"}};
+	static const char *const names[] = {"user", NETWORK_NONE};
+	static struct config_network builtin[2];
 
 	for (unsigned int i = 0; i < config->network_count; i++)
 		if (strcmp(config->networks[i].name, name) == 0)
 			return &config->networks[i];
-	for (unsigned int i = 0; i < sizeof(builtin) / sizeof(builtin[0]); i++)
-		if (strcmp(builtin[i].name, name) == 0)
-			return &builtin[i];
+	for (size_t i = 0; i < 2; i++) {
+		if (strcmp(names[i], name) != 0)
+			continue;
+		config_network_default(&builtin[i], name, name);
+		return &builtin[i];
+	}
 	return NULL;
 }
 

@@ -16,7 +16,7 @@
 #define CONFIG_NETWORK_PFS 16U
 #define CONFIG_NETWORK_VLANS 64U /* of accounts, and of groups */
 #define CONFIG_NETWORK_DNS 3U    /* what resolv.conf takes */
-#define CONFIG_NETWORK_KEYS 28U
+#define CONFIG_NETWORK_KEYS 25U
 #define CONFIG_VLAN_UNSAID UINT16_MAX
 
 /* Which NUMA node a device is on: the job's or there is no machine, the job's first, or any. */
@@ -48,9 +48,9 @@ struct config_network {
 	uint32_t gateway;                     /* 0: none */
 	uint32_t dns[CONFIG_NETWORK_DNS];
 	unsigned int dns_count;
-	unsigned int mtu;      /* 0: the guest's own */
+	uint32_t mtu;          /* 0: the guest's own */
 	bool wait;             /* for the guest's network, before the first task */
-	uint64_t wait_timeout; /* seconds */
+	uint32_t wait_timeout; /* seconds */
 
 	char pfs[CONFIG_NETWORK_PFS][IFNAMSIZ]; /* names of netdevs, or PCI addresses */
 	unsigned int pf_count;
@@ -65,8 +65,24 @@ struct config_network {
 	char device[IFNAMSIZ], mode[16]; /* macvtap's: bridge, vepa, private or passthru */
 	char backend[16];                /* auto, passt or slirp */
 
-	int line;                       /* of the heading */
 	int lines[CONFIG_NETWORK_KEYS]; /* where each key was given; 0: not */
 };
+
+/** Set the defaults of a network of that name and type, which are short enough. */
+void config_network_default(struct config_network *network, const char *name, const char *type);
+
+/** Begin the section of network name. NULL, or what is wrong with it. */
+const char *config_network_begin(struct config_network *network, struct ini_file *file, const char *name);
+
+/** Take a key's value; NULL, or what is wrong with it. */
+const char *config_network_take(struct config_network *network, struct ini_file *file, const char *key,
+                                const char *value);
+
+/**
+ * What the section is as a whole, when the file called name has been read:
+ * each kind has keys of its own, and some it must have. Returns 0 or -EIO with
+ * why (EXIT_NODE).
+ */
+int config_network_check(const struct config_network *network, const char *name, struct failure *why);
 
 #endif

@@ -119,6 +119,21 @@ static int prepare_disk(const struct config *config, const struct image *image, 
 	return 0;
 }
 
+/* Which ones; what they take is claimed once all else is right. */
+static int prepare_networks(const struct config *config, const struct args *args, struct record *record,
+                            struct failure *why)
+{
+	const struct policy_job job = {.user = kv_get(&record->kv, "user"),
+	                               .groups = kv_get(&record->kv, "groups"),
+	                               .account = args->value[ARG_ACCOUNT],
+	                               .partition = args->value[ARG_PARTITION]};
+	int rc = networks_choose(config, args->value[ARG_NETWORK], &job, record, why);
+
+	if (rc == 0 && kv_set(&record->kv, "vm_network", args->value[ARG_NETWORK]) < 0)
+		rc = failure_set(why, EXIT_NODE, "out of memory");
+	return rc;
+}
+
 /* What a job that this one submits is to have, too. */
 static int prepare_inherited(struct kv *kv, const struct args *args, struct failure *why)
 {
@@ -163,6 +178,8 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 		rc = policy_user(&config, &image, kv_get(kv, "user"), kv_get(kv, "groups"), why);
 	if (rc == 0)
 		rc = policy_job(&config, &image, args->value[ARG_ACCOUNT], args->value[ARG_PARTITION], why);
+	if (rc == 0)
+		rc = prepare_networks(&config, args, record, why);
 	if (rc == 0 && image.own)
 		rc = policy_own_image(&config, kv_get(kv, "groups"), why);
 	if (rc == 0)
@@ -177,9 +194,7 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 	    kv_set(kv, "slurm_commands", commands[0] ? commands : NULL) < 0 ||
 	    kv_set(kv, "slurm_images", config.other_images ? "any" : NULL) < 0)
 		return failure_set(why, EXIT_NODE, "out of memory");
-	rc = networks_choose(&config, NULL, record, why);
-	if (rc == 0)
-		rc = limits_claim_machine(&config, record, why);
+	rc = limits_claim_machine(&config, record, why);
 	if (rc == 0)
 		rc = networks_lease(&config, record, why);
 	/* whoever has a machine to wait for has its image fetched */

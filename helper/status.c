@@ -10,6 +10,17 @@
 #include "helper/state.h"
 #include "helper/verbs.h"
 
+/* What the machine is connected to. */
+static int status_networks(const struct kv *record, struct kv *kv)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < record->count; i++)
+		if (strncmp(record->pairs[i].key, "network", 7) == 0)
+			rc = kv_set(kv, record->pairs[i].key, record->pairs[i].value);
+	return rc;
+}
+
 /* The state as tasks see it; where that is not there, what the record says. */
 static int status_load(const struct record_id *id, struct kv *kv, uid_t *owner)
 {
@@ -22,7 +33,9 @@ static int status_load(const struct record_id *id, struct kv *kv, uid_t *owner)
 		return rc;
 	*owner = kv_get_u64(&record.kv, "uid", 0, UINT32_MAX - 1, &uid) == 0 ? (uid_t)uid : 0;
 	rc = state_load(id, kv);
-	if (rc < 0) {
+	if (rc == 0) {
+		rc = status_networks(&record.kv, kv);
+	} else {
 		rc = kv_set(kv, "state", kv_get(&record.kv, "phase"));
 		for (size_t i = 0; rc == 0 && i < sizeof(keys) / sizeof(keys[0]); i++)
 			rc = kv_set(kv, keys[i], kv_get(&record.kv, keys[i]));
