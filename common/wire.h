@@ -21,6 +21,7 @@
 #define WIRE_NOTE_MAX 1024U       /* bytes of a NOTE's text */
 #define WIRE_MAGIC "wnodes\0\0"   /* 8 bytes at the start of HELLO */
 #define WIRE_VERSION 1U
+#define WIRE_NETWORKS 1U               /* of HELLO's features: the agent knows NETWORK */
 #define WIRE_PORT "org.wnodes.agent.0" /* the virtio-serial port's name */
 #define WIRE_MOUNT_TAG "wnodes%u"      /* printf(3)'s: the mount tag of the device of a host directory */
 #define WIRE_MOUNT_OPTIONAL 2U         /* of a MOUNT's flags */

@@ -293,7 +293,7 @@ static bool say_hello(struct machine *machine)
 
 	memcpy(bytes, WIRE_MAGIC, 8);
 	wire_put_u32(bytes + 8, WIRE_VERSION);
-	wire_put_u32(bytes + 12, 0);
+	wire_put_u32(bytes + 12, WIRE_NETWORKS);
 	memcpy(bytes + 16, program, sizeof(program) - 1);
 	return say(machine, WIRE_HELLO, bytes, sizeof(bytes));
 }

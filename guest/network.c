@@ -2,17 +2,14 @@
 #include "guest/network.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/exitcode.h"
-#include "common/str.h"
+#include "guest/announce.h"
 #include "guest/execute.h"
 #include "guest/log.h"
 #include "guest/modules.h"
@@ -44,35 +41,6 @@ static bool is_static(const struct job_network *network)
 	return network->address_count > 0;
 }
 
-/* Neighbours that know the address as another machine's are told. */
-static void announce(const char *name)
-{
-	char path[PATH_MAX];
-	ssize_t rc = 0;
-	int fd;
-
-	if (str_print(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/arp_notify", name) < 0)
-		return;
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		rc = write(fd, "1", 1);
-		close(fd);
-	}
-	(void)rc;
-}
-
-static int set_addresses(const struct nic *nic, const struct job_network *network, int family)
-{
-	int rc = 0;
-
-	for (unsigned int i = 0; rc == 0 && i < network->address_count; i++)
-		if (network->addresses[i].family == family) {
-			rc = rtnetlink_set_address(nic->index, &network->addresses[i], true);
-			rc = rc == -EEXIST ? 0 : rc;
-		}
-	return rc;
-}
-
 static int set_routes(const struct networks *networks, const struct nic *nic, const struct job_network *network)
 {
 	int rc = 0;
@@ -84,24 +52,20 @@ static int set_routes(const struct networks *networks, const struct nic *nic, co
 	return rc;
 }
 
-/*
- * The kernel announces an IPv4 address of an interface that goes up, and
- * forgets IPv6's of one that goes down. Returns 0, or a negative errno with
- * what could not be set.
- */
-static int set_static(const struct networks *networks, struct nic *nic, const struct job_network *network,
-                      const struct rtnetlink_link *link, const char **what)
+/* Returns 0, or a negative errno with what could not be set. */
+static int set_static(const struct networks *networks, struct nic *nic, const struct job_network *network, bool is_up,
+                      const char **what)
 {
 	int rc;
 
-	nic->raised = !link->is_up;
-	announce(link->name);
+	nic->raised = !is_up;
 	*what = "its address cannot be set";
-	rc = set_addresses(nic, network, AF_INET);
-	if (rc == 0)
-		rc = rtnetlink_set_up(nic->index, true);
-	if (rc == 0)
-		rc = set_addresses(nic, network, AF_INET6);
+	/* up first: the kernel forgets what IPv6 has of an interface that is down */
+	rc = rtnetlink_set_up(nic->index, true);
+	for (unsigned int i = 0; rc == 0 && i < network->address_count; i++) {
+		rc = rtnetlink_set_address(nic->index, &network->addresses[i], true);
+		rc = rc == -EEXIST ? 0 : rc;
+	}
 	if (rc < 0)
 		return rc;
 	*what = "its gateway cannot be set";
@@ -138,7 +102,7 @@ static void make(struct networks *networks, struct nic *nic, const struct rtnetl
 	rc = set_mtu(nic, network, link);
 	if (rc == 0 && is_static(network)) {
 		tell_managers(networks, nic, network);
-		rc = set_static(networks, nic, network, link, &what);
+		rc = set_static(networks, nic, network, link->is_up, &what);
 	} else if (rc == 0 && network->dhcp) {
 		nic->dhcp = network_dhcp_start(&networks->files, network, networks->alone);
 		what = "no process to ask for its address";
@@ -201,6 +165,9 @@ static void look_at(struct networks *networks, struct nic *nic, uint64_t now)
 		return;
 	nic->up = true;
 	agent_log("network %s: up", network->name);
+	for (unsigned int i = 0; i < network->address_count; i++)
+		if (network->addresses[i].family == AF_INET)
+			(void)announce(nic->index, network->mac, &network->addresses[i]);
 	/* once more: a client has written what its server said */
 	if (network->dns_count > 0 && !is_static(network))
 		network_files_resolver(&networks->files, networks->job);

@@ -44,6 +44,7 @@ struct relay_job {
 	uint32_t uid, gid;
 	struct queue mounts;   /* MOUNT attributes, as the monitor names the directories */
 	struct queue networks; /* NETWORK attributes, likewise */
+	bool needs_networks;   /* of one of them the agent has to see to something */
 };
 
 /* The tasks of one step on this node. */

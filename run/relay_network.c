@@ -89,6 +89,7 @@ int relay_job_network(struct relay_job *job, const char *text)
 	room = queue_reserve(&job->networks, wire_attribute_size(network.used));
 	if (!room)
 		return -ENOMEM;
+	job->needs_networks |= mtu || wait || strcmp(addresses, NONE) != 0;
 	queue_commit(&job->networks, wire_put_attribute(room, WIRE_NETWORK, network.bytes, network.used));
 	return 0;
 }

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: guest/network.o guest/network_files.o guest/network_dhcp.o guest/rtnetlink.o guest/modules.o */
-/* links: guest/execute.o guest/unfit.o guest/oom.o guest/log.o guest/etc.o guest/job.o guest/job_network.o */
-/* links: guest/accounts.o guest/names.o run/relay_network.o monitor/guest_network.o common/queue.o common/mac.o */
-/* links: common/sha256.o common/wire.o common/str.o */
+/* links: guest/announce.o guest/execute.o guest/unfit.o guest/oom.o guest/log.o guest/etc.o guest/job.o */
+/* links: guest/job_network.o guest/accounts.o guest/names.o run/relay_network.o monitor/guest_network.o */
+/* links: common/queue.o common/mac.o common/sha256.o common/wire.o common/str.o */
 /*
  * The guest's networks, from the machine's description to the kernel: on NICs
  * of a network namespace, and with folders of the test's own over /sys and
  * /usr/local/sbin.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <netinet/if_ether.h>
+#include <netpacket/packet.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -252,6 +256,45 @@ static void a_static_address_is_set_whole(void **state)
 	sh("! ip -o addr show dev nic0 | grep -q inet");
 	sh("ip link show dev nic0 | grep 'mtu 1500' | grep -qv ',UP'");
 	sh("[ ! -s %s/resolv.conf ]", etc);
+}
+
+/* Whether the other end of nic0 gets a gratuitous ARP for 10.1.2.10; fd is of listen_for_arp(). */
+static bool hears_arp(int fd)
+{
+	struct pollfd news = {.fd = fd, .events = POLLIN};
+	struct ether_arp arp;
+
+	while (poll(&news, 1, 2000) > 0)
+		if (recv(fd, &arp, sizeof(arp), 0) == sizeof(arp) && memcmp(arp.arp_spa, "\12\1\2\12", 4) == 0 &&
+		    memcmp(arp.arp_tpa, "\12\1\2\12", 4) == 0)
+			return memcmp(arp.arp_sha, "\2\0\0\0\20\0", 6) == 0;
+	return false;
+}
+
+static int listen_for_arp(void)
+{
+	struct sockaddr_ll at = {.sll_family = AF_PACKET,
+	                         .sll_protocol = htons(ETH_P_ARP),
+	                         .sll_ifindex = (int)if_nametoindex("nic0-host")};
+	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return fd;
+}
+
+static void neighbours_are_told_of_the_address(void **state)
+{
+	int fd;
+
+	(void)state;
+	plug("nic0", MAC);
+	sh("ip link set nic0-host up");
+	fd = listen_for_arp();
+	begin(&fixed, 1, false);
+	assert_true(comes(5000, "ip link show dev nic0 | grep -q 'state UP'"));
+	networks_look(&networks, agent_now());
+	assert_true(hears_arp(fd));
+	close(fd);
 }
 
 static void ipv6_is_set_as_well(void **state)
@@ -579,6 +622,7 @@ int main(void)
 	        cmocka_unit_test(the_relay_refuses_what_is_none),
 	        cmocka_unit_test(the_agent_refuses_what_is_none),
 	        IN_A_GUEST(a_static_address_is_set_whole),
+	        IN_A_GUEST(neighbours_are_told_of_the_address),
 	        IN_A_GUEST(ipv6_is_set_as_well),
 	        IN_A_GUEST(a_nic_may_come_late),
 	        IN_A_GUEST(a_wait_has_an_end),
