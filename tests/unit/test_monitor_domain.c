@@ -377,10 +377,10 @@ static void pci_devices_have_a_port_each(void **state)
 	expect(&parsed, "count(//hostdev[@mode='subsystem'][@type='pci'][@managed='no'])", "2");
 	expect(&parsed, "count(//hostdev[address])", "0");
 	expect(&parsed, "count(//hostdev[rom/@enabled='no'])", "2");
-	expect(&parsed,
-	       "count(//hostdev/source/address[@domain='0x0000'][@bus='0x81'][@slot='0x00'][@function='0x0'])", "1");
-	expect(&parsed,
-	       "count(//hostdev/source/address[@domain='0xab01'][@bus='0xc2'][@slot='0x1f'][@function='0x7'])", "1");
+	expect(&parsed, "count(//hostdev/source/address[@domain='0x0000'][@bus='0x81'][@slot='0x00'][@function='0x0'])",
+	       "1");
+	expect(&parsed, "count(//hostdev/source/address[@domain='0xab01'][@bus='0xc2'][@slot='0x1f'][@function='0x7'])",
+	       "1");
 	done(&parsed);
 }
 
