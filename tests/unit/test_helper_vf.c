@@ -206,7 +206,7 @@ static void a_lease_is_kept(void **state)
 	lease.original = (struct vf_attributes){{2, 3, 4, 5, 6, 7}, 99, 0x88a8, 3, -1, 1, 10, 20, 2};
 	(void)strcpy(lease.base.reason, "because");
 	lease.base.drained = true;
-	lease.driver[0] = 0;
+	memset(lease.driver, 0, sizeof(lease.driver));
 	assert_int_equal(vf_lease_save(folder, &lease, true), 0);
 	assert_int_equal(vf_lease_load(folder, &pf, 1, &read), 0);
 	assert_memory_equal(&lease, &read, sizeof(lease));
