@@ -7,6 +7,7 @@
 #include "common/str.h"
 #include "common/wire.h"
 #include "monitor/domain_cpus.h"
+#include "monitor/domain_device.h"
 #include "monitor/domain_memory.h"
 #include "monitor/domain_network.h"
 #include "monitor/domain_passt.h"
@@ -263,6 +264,7 @@ static void write_devices(struct xml *xml, const struct machine *machine, const 
 	for (unsigned int i = 0; i < machine->network_count; i++)
 		if (!machine->networks[i].passt)
 			domain_write_network(xml, &machine->networks[i], virtio_model(machine), network_slot(i));
+	domain_write_devices(xml, &machine->devices);
 	write_console(xml, machine, root);
 	write_channel(xml, machine, root);
 	write_rng(xml, machine);

@@ -25,6 +25,7 @@
 #include "monitor/driver.h"
 #include "monitor/emulator.h"
 #include "monitor/filter.h"
+#include "monitor/guest_network.h"
 #include "monitor/namespace.h"
 #include "monitor/packet.h"
 #include "monitor/passt.h"
@@ -32,6 +33,7 @@
 #include "monitor/privilege.h"
 #include "monitor/relay.h"
 #include "monitor/space.h"
+#include "monitor/vfio.h"
 #include "monitor/virtiofs.h"
 #include "monitor/watch.h"
 
@@ -304,6 +306,19 @@ static int owner_tell_mounts(struct owner *owner)
 	return rc;
 }
 
+static int owner_tell_networks(struct owner *owner)
+{
+	char packet[PACKET_MAX];
+	int rc = 0;
+
+	for (unsigned int i = 0; rc == 0 && i < owner->machine->network_count; i++) {
+		rc = guest_network_packet(&owner->machine->networks[i], packet, sizeof(packet));
+		if (rc == 0)
+			rc = packet_send(owner->relay, "%s", packet);
+	}
+	return rc;
+}
+
 static void owner_hand_over(struct owner *owner)
 {
 	int fds[2], rc;
@@ -315,6 +330,8 @@ static void owner_hand_over(struct owner *owner)
 	if (fds[1] < 0)
 		owner_fail(owner, "the guest's console", strerror(-fds[1]));
 	rc = owner_tell_mounts(owner);
+	if (rc == 0)
+		rc = owner_tell_networks(owner);
 	if (rc < 0)
 		owner_fail(owner, "the relay", strerror(-rc));
 	rc = packet_send_fds(owner->relay, "channel", fds, 2);
@@ -350,6 +367,7 @@ _Noreturn void owner_run(const struct machine *machine, const struct counters *c
 	capabilities_close(&capabilities);
 	virtiofs_hide(&owner);
 	disk_hide(&own);
+	vfio_hide(&own);
 	owner_hand_over(&owner);
 	owner_open_log(&owner);
 	owner.log_start = owner.log < 0 ? 0 : lseek(owner.log, 0, SEEK_END);
