@@ -103,15 +103,17 @@ static int fail_folder(const struct network_request *request, int rc, struct fai
 static int choose_and_take(const struct network_request *request, int folder, const struct vf_nodes *nodes,
                            const char *own, struct vf_lease *lease, struct failure *why)
 {
-	const char *mac = network_get(request, "mac");
+	const char *text = network_get(request, "mac");
+	uint8_t mac[VF_MAC_BYTES];
 	int lock, rc;
 
-	if (!mac || vf_link_parse_mac(mac, lease->mac) < 0)
+	if (!text || vf_link_parse_mac(text, mac) < 0)
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
 	lock = lease_lock(folder, "lock", LOCK_MS);
 	if (lock < 0)
 		return fail_folder(request, lock, why);
-	rc = vf_choose(folder, request->network, nodes, lease->mac, own, lease, why);
+	rc = vf_choose(folder, request->network, nodes, mac, own, lease, why);
+	memcpy(lease->mac, mac, sizeof(mac));
 	if (rc == 0)
 		rc = take(request, folder, lease, why);
 	close(lock);
