@@ -38,7 +38,7 @@ say = $(if $(V),,@printf '  %-8s %s\n' "$(1)" "$(2)")
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 
 COMMON := $(call objects,common)
-HELPER := $(call objects,helper helper/disk helper/network helper/image)
+HELPER := $(call objects,helper helper/disk helper/network helper/image helper/device)
 MONITOR := $(call objects,monitor)
 RUN := $(filter-out $(BUILD)/run/relay%,$(call objects,run))
 RELAY := $(filter $(BUILD)/run/relay%,$(call objects,run))
@@ -58,7 +58,8 @@ all: $(PROGRAMS)
 $(BUILD)/monitor/%.o $(BUILD)/tests/unit/test_monitor_%.o: CPPFLAGS += $(call pkg_cflags,libvirt libxml-2.0)
 FETCH_LIBS := libcurl libcrypto zlib liblzma libzstd libseccomp jansson
 $(BUILD)/fetch/%.o $(BUILD)/tests/unit/test_fetch_%.o: CPPFLAGS += $(call pkg_cflags,$(FETCH_LIBS))
-$(BUILD)/wnodes-helper: LIBS = -lslurm -linih
+$(BUILD)/helper/network/%.o: CPPFLAGS += $(call pkg_cflags,libmnl)
+$(BUILD)/wnodes-helper: LIBS = -lslurm -linih $(call pkg_libs,libmnl)
 $(BUILD)/wnodes-monitor: LIBS = $(call pkg_libs,libvirt libxml-2.0 libseccomp)
 $(BUILD)/wnodes-run: LIBS = $(call pkg_libs,libsystemd)
 $(BUILD)/wnodes-relay: LIBS = $(call pkg_libs,libsystemd libseccomp)
@@ -76,7 +77,7 @@ $(BUILD)/wnodes-helper $(BUILD)/wnodes-monitor $(BUILD)/wnodes-run $(BUILD)/wnod
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # The plugin links nothing: what it calls of Slurm is there when it is loaded.
-PLUGIN_COMMON := $(addprefix $(BUILD)/common/,str.o kv.o mounts.o disk_option.o)
+PLUGIN_COMMON := $(addprefix $(BUILD)/common/,str.o kv.o mounts.o disk_option.o network_option.o)
 $(BUILD)/wnodes.so: $(PLUGIN) $(PLUGIN_COMMON) plugin/wnodes.map
 	$(call say,LINK,$@)
 	$(Q)$(CC) -shared $(LDFLAGS) -Wl,--version-script=plugin/wnodes.map -o $@ $(PLUGIN) $(PLUGIN_COMMON)

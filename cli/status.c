@@ -12,12 +12,20 @@
 static const struct phase {
 	const char *key, *what;
 } phases[] = {
-        {"t.prepared", "prepared (prolog)"}, {"t.allocated", "allocated (extern step)"},
-        {"t.starting", "start begun"},       {"t.fetching", "waits for its image"},
-        {"t.disk", "disk being made"},       {"t.monitor", "monitor runs"},
-        {"t.libvirt", "libvirt ready"},      {"t.created", "machine created"},
-        {"t.booting", "machine runs"},       {"t.hello", "agent says hello"},
-        {"t.ready", "ready for tasks"},      {"t.failed", "failed"},
+        {"t.prepared", "prepared (prolog)"},
+        {"t.allocated", "allocated (extern step)"},
+        {"t.starting", "start begun"},
+        {"t.fetching", "waits for its image"},
+        {"t.disk", "disk being made"},
+        {"t.vf", "virtual functions handed over"},
+        {"t.devices", "PCI devices handed over"},
+        {"t.monitor", "monitor runs"},
+        {"t.libvirt", "libvirt ready"},
+        {"t.created", "machine created"},
+        {"t.booting", "machine runs"},
+        {"t.hello", "agent says hello"},
+        {"t.ready", "ready for tasks"},
+        {"t.failed", "failed"},
 };
 
 #define PHASES (sizeof(phases) / sizeof(phases[0]))
@@ -68,6 +76,29 @@ static void print_table(const struct blocks *blocks)
 	}
 }
 
+static const char *get_network(const struct kv *block, unsigned int number, const char *part)
+{
+	char key[32];
+
+	snprintf(key, sizeof(key), "network.%u.%s", number, part);
+	return kv_get(block, key);
+}
+
+/* network lan (bridge): 02:00:00:00:10:01, 10.1.2.10/24, VLAN 12 */
+static void print_networks(const struct kv *block)
+{
+	const char *name;
+
+	for (unsigned int i = 0; (name = get_network(block, i, "name")); i++) {
+		const char *type = get_network(block, i, "type"), *mac = get_network(block, i, "mac");
+		const char *address = get_network(block, i, "address"), *vlan = get_network(block, i, "vlan");
+		bool has_vlan = vlan && strcmp(vlan, "0") != 0;
+
+		printf("  network %s (%s)%s%s%s%s%s%s\n", name, type ? type : "-", mac ? ": " : "", mac ? mac : "",
+		       address ? ", " : "", address ? address : "", has_vlan ? ", VLAN " : "", has_vlan ? vlan : "");
+	}
+}
+
 /* One machine, with what of its boot took how long. */
 static void print_one(const struct kv *block)
 {
@@ -79,6 +110,7 @@ static void print_one(const struct kv *block)
 	       get(block, "image"), get(block, "vcpus"), get(block, "memory_mib"), shown_state(block), when);
 	if (kv_get(block, "message"))
 		printf("  %s\n", kv_get(block, "message"));
+	print_networks(block);
 	for (size_t i = 0; i < PHASES; i++) {
 		if (kv_get_u64(block, phases[i].key, 0, UINT64_MAX, &at) < 0)
 			continue;
@@ -88,6 +120,9 @@ static void print_one(const struct kv *block)
 		       (double)(int64_t)(at - previous) / 1000.0, phases[i].what);
 		previous = at;
 	}
+	if (kv_get(block, "vf_ms"))
+		printf("  of that, %s ms were spent on virtual functions, from lease to hand-over\n",
+		       kv_get(block, "vf_ms"));
 }
 
 int cli_status(char **argv)

@@ -253,7 +253,7 @@ static const struct slurm_option sbatch_options[] = {
         {"vm-console", 0, SLURM_REQUIRED, SLURM_NO},
         {"vm-disk", 0, SLURM_REQUIRED, SLURM_PLAIN},
         {"vm-mount", 0, SLURM_REQUIRED, SLURM_MOUNT},
-        {"vm-network", 0, SLURM_REQUIRED, SLURM_NO},
+        {"vm-network", 0, SLURM_REQUIRED, SLURM_PLAIN},
         {"wait", 'W', SLURM_NONE, SLURM_OK},
         {"wait-all-nodes", 0, SLURM_REQUIRED, SLURM_OK},
         {"wckey", 0, SLURM_REQUIRED, SLURM_OK},

@@ -28,6 +28,7 @@ static const char *const arg_names[ARGS] = {
         [ARG_ACCOUNT] = "--account",
         [ARG_DIGEST] = "--digest",
         [ARG_DISK] = "--disk",
+        [ARG_NETWORK] = "--network",
 };
 
 static int args_find(const char *name, uint32_t allowed)

@@ -30,6 +30,7 @@ enum arg {
 	ARG_ACCOUNT,
 	ARG_DIGEST,
 	ARG_DISK,
+	ARG_NETWORK,
 	ARGS
 };
 

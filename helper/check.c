@@ -68,6 +68,7 @@ int verb_check(const struct caller *caller, const struct args *args, struct fail
 	struct failure found = {0};
 
 	(void)caller;
+	check.said = found.message;
 	config_default(&config);
 	ini_file_report(report_line, &check);
 	/* what is no line of the file's is not yet said */
@@ -80,6 +81,9 @@ int verb_check(const struct caller *caller, const struct args *args, struct fail
 	check_node(&check);
 	check_disks(&check);
 	check_devices(&check);
+	check_pci(&check);
+	check_leases(&check);
+	check_networks(&check);
 	check_cache(&check);
 	if (answer_flush(why) < 0)
 		return why->code;

@@ -15,6 +15,7 @@ struct check {
 	bool deep;
 	bool cached; /* an image is one that the cache keeps */
 	unsigned int problems;
+	const char *said; /* of wnodes.conf as a whole */
 };
 
 #define CHECK_NOBODY 65534U /* as whom programs are tried */
@@ -32,6 +33,10 @@ void check_images(struct check *check);
 /** What an image's base in the cache is like, if it is there; with check->deep its digest, too. */
 void check_base(struct check *check, const struct image *image);
 
+/** The names in a list of users, or of groups, that this node does not know; where says whose list it is. */
+void check_users(struct check *check, const char *where, const char *list);
+void check_groups(struct check *check, const char *where, const char *list);
+
 /** Programs, folders and devices of this node. */
 void check_node(struct check *check);
 
@@ -41,8 +46,17 @@ void check_disks(struct check *check);
 /** Where machines get block devices from. */
 void check_devices(struct check *check);
 
+/** The PCI devices of [device]. */
+void check_pci(struct check *check);
+
+/** What of the node's hardware could not be restored after a job. */
+void check_leases(struct check *check);
+
 /** Whether an image's entry and [disk] go together. */
 void check_disk_of_image(struct check *check, const struct image *image);
+
+/** Whether machines can have the networks of wnodes.conf on this node. */
+void check_networks(struct check *check);
 
 /** What fetching takes, where an image needs it. */
 void check_cache(struct check *check);

@@ -24,6 +24,8 @@ static const char *asks(const struct args *args)
 		return "--vm-mount";
 	if (args->value[ARG_DISK])
 		return "--vm-disk";
+	if (args->value[ARG_NETWORK])
+		return "--vm-network";
 	return args->value[ARG_BOOT_TIMEOUT] ? "--vm-boot-timeout" : NULL;
 }
 

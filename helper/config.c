@@ -15,7 +15,6 @@
 #include "helper/fs.h"
 #include "helper/ini_file.h"
 #include "helper/list.h"
-#include "helper/network/network.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -154,19 +153,19 @@ static const char *take_hostname(const struct key *key, struct ini_file *file, v
 	return NULL;
 }
 
-static const char *take_name(const struct key *key, struct ini_file *file, void *field, const char *value)
-{
-	if (!str_is_name(value))
-		return ini_file_error(file, "%s: '%.64s' is not a name", key->name, value);
-	(void)str_print(field, 65, "%s", value);
-	return NULL;
-}
-
 static const char *take_list(const struct key *key, struct ini_file *file, void *field, const char *value)
 {
 	if (!list_is_valid(value) || str_print(field, CONFIG_LIST, "%s", value) < 0)
 		return ini_file_error(file, "%s is a list of names separated by commas", key->name);
 	return NULL;
+}
+
+static const char *take_networks(const struct key *key, struct ini_file *file, void *field, const char *value)
+{
+	char why[128];
+
+	return network_option_parse(field, value, why, sizeof(why)) < 0 ? ini_file_error(file, "%s: %s", key->name, why)
+	                                                                : NULL;
 }
 
 static const struct key keys[] = {
@@ -177,6 +176,7 @@ static const struct key keys[] = {
         {"site", "mount_transport", take_transport, AT(mount_transport), 0, 0},
         {"site", "virtiofsd", take_path, AT(virtiofsd), 0, 0},
         {"site", "slurmd_spool_dir", take_path, AT(slurmd_spool_dir), 0, 0},
+        {"site", "slurm_conf", take_path, AT(slurm_conf), 0, 0},
         {"site", "overlay_dir", take_path, AT(overlay_dir), 0, 0},
         {"site", "hostname", take_hostname, AT(hostname), 0, 0},
         {"site", "memory_reserve", take_size, AT(memory_reserve), 64 * MIB, 65536 * MIB},
@@ -194,7 +194,7 @@ static const struct key keys[] = {
         {"policy", "user_images", take_list, AT(user_images), 0, 0},
         {"policy", "user_images_agent", take_agent, AT(user_images_agent), 0, 0},
         {"policy", "user_images_slurm_commands", take_commands, AT(user_commands), 0, 0},
-        {"policy", "network", take_name, AT(network), 0, 0},
+        {"policy", "network", take_networks, AT(network), 0, 0},
         {"policy", "slurm_commands", take_commands, AT(commands), 0, 0},
         {"cache", "dir", take_path, AT(cache_dir), 0, 0},
         {"cache", "size_max", take_size, AT(cache_size_max), 0, UINT64_C(1) << 50},
@@ -223,7 +223,7 @@ void config_default(struct config *config)
 	        .boot_timeout = 300,
 	        .boot_timeout_max = 3600,
 	        .user_images_agent = "builtin",
-	        .network = "user",
+	        .network = {.names = {"user"}, .count = 1},
 	        .cache_dir = WNODES_STATEDIR "/images",
 	        .fetch_stall_timeout = 60,
 	        .fetch_timeout = 3600,
@@ -232,20 +232,6 @@ void config_default(struct config *config)
 	        .commands = COMMAND_NAMES,
 	};
 	config_disk_default(&config->disk);
-}
-
-static const char *config_take_network(struct config *config, struct ini_file *file, const char *key, const char *value)
-{
-	struct config_network *network = &config->networks[config->network_count - 1];
-
-	if (strcmp(key, "type") != 0)
-		return ini_file_error(file, "unknown key '%s' of a network", key);
-	if (strcmp(value, "sriov") == 0 || strcmp(value, "bridge") == 0 || strcmp(value, "macvtap") == 0)
-		return ini_file_error(file, "networks of type %s are not yet available", value);
-	if (!network_find(value))
-		return ini_file_error(file, "unknown type of network '%.64s'", value);
-	(void)str_print(network->type, sizeof(network->type), "%s", value);
-	return NULL;
 }
 
 /* One word of a mount's options; false: it is none. */
@@ -297,7 +283,7 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 	struct config *config = context;
 
 	if (strncmp(section, "network ", 8) == 0)
-		return config_take_network(config, file, name, value);
+		return config_network_take(&config->networks[config->network_count - 1], file, name, value);
 	if (strcmp(section, "mounts") == 0)
 		return config_take_mount(config, file, name, value);
 	if (strcmp(section, "disk") == 0)
@@ -306,6 +292,8 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 		return config_machine_take(config, file, name, value);
 	if (config_partition_section(section))
 		return config_partition_take(config, file, name, value);
+	if (config_device_section(section))
+		return config_device_take(&config->pci_devices, file, name, value);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const struct key *key = &keys[i];
 		void *field = (char *)config + key->offset;
@@ -321,22 +309,45 @@ static const char *config_take_section(void *context, struct ini_file *file, con
 {
 	struct config *config = context;
 	struct config_network *network = &config->networks[config->network_count];
+	const char *error;
 
 	if (config_partition_section(section))
 		return config_partition_begin(config, file, config_partition_section(section));
+	if (config_device_section(section))
+		return config_device_begin(&config->pci_devices, file, config_device_section(section));
 	if (strcmp(section, "site") == 0 || strcmp(section, "policy") == 0 || strcmp(section, "mounts") == 0 ||
 	    strcmp(section, "cache") == 0 || strcmp(section, "fetch") == 0 || strcmp(section, "disk") == 0 ||
 	    strcmp(section, "machine") == 0)
 		return NULL;
 	if (strncmp(section, "network ", 8) != 0)
 		return ini_file_error(file, "unknown section [%s]", section);
-	if (!str_is_name(section + 8))
-		return ini_file_error(file, "'%s' is not a network's name", section + 8);
 	if (config->network_count == CONFIG_NETWORKS)
 		return "too many networks";
-	(void)str_print(network->name, sizeof(network->name), "%s", section + 8);
-	config->network_count++;
-	return NULL;
+	error = config_network_begin(network, file, section + 8);
+	config->network_count += error == NULL;
+	return error;
+}
+
+/* What jobs get that say nothing of networks. */
+static int config_check_networks(const struct config *config, const char *name, struct failure *why)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; rc == 0 && i < config->network_count; i++)
+		rc = config_network_check(&config->networks[i], name, why);
+	for (unsigned int i = 0; rc == 0 && i < config->network.count; i++) {
+		const char *wanted = config->network.names[i];
+		const struct config_network *network = config_network(config, wanted);
+
+		if (!network)
+			rc = failure_set(why, EXIT_NODE, "%s: [policy] network = %s: there is no [network %s]", name,
+			                 wanted, wanted);
+		else if (config->network.count > 1 && strcmp(network->type, NETWORK_NONE) == 0)
+			rc = failure_set(why, EXIT_NODE,
+			                 "%s: [policy] network: %s is of type none, and goes with no other network",
+			                 name, wanted);
+	}
+	return rc;
 }
 
 int config_read(struct config *config, FILE *stream, const char *name, struct failure *why)
@@ -347,20 +358,16 @@ int config_read(struct config *config, FILE *stream, const char *name, struct fa
 	rc = ini_file_read(stream, name, config_take_section, config_take, config, why);
 	if (rc < 0)
 		return rc;
-	for (unsigned int i = 0; i < config->network_count; i++)
-		if (!config->networks[i].type[0])
-			return failure_set(why, EXIT_NODE, "%s: [network %s] has no type", name,
-			                   config->networks[i].name);
 	for (unsigned int i = 0; i < config->partition_count; i++)
 		if (!config->partitions[i].image[0])
 			return failure_set(why, EXIT_NODE, "%s: [partition %s] has no image", name,
 			                   config->partitions[i].name);
-	if (!config_network(config, config->network))
-		return failure_set(why, EXIT_NODE, "%s: [policy] network = %s: there is no [network %s]", name,
-		                   config->network, config->network);
 	if (config->boot_timeout > config->boot_timeout_max)
 		return failure_set(why, EXIT_NODE, "%s: boot_timeout is more than boot_timeout_max", name);
-	return config_disk_check(&config->disk, name, why);
+	rc = config_check_networks(config, name, why);
+	if (rc == 0)
+		rc = config_device_check(&config->pci_devices, name, why);
+	return rc == 0 ? config_disk_check(&config->disk, name, why) : rc;
 }
 
 int config_load(struct config *config, struct failure *why)
@@ -387,14 +394,18 @@ int config_load(struct config *config, struct failure *why)
 
 const struct config_network *config_network(const struct config *config, const char *name)
 {
-	static const struct config_network builtin[] = {{"user", "user"}, {"none", "none"}};
+	static const char *const names[] = {"user", NETWORK_NONE};
+	static struct config_network builtin[2];
 
 	for (unsigned int i = 0; i < config->network_count; i++)
 		if (strcmp(config->networks[i].name, name) == 0)
 			return &config->networks[i];
-	for (unsigned int i = 0; i < sizeof(builtin) / sizeof(builtin[0]); i++)
-		if (strcmp(builtin[i].name, name) == 0)
-			return &builtin[i];
+	for (size_t i = 0; i < 2; i++) {
+		if (strcmp(names[i], name) != 0)
+			continue;
+		config_network_default(&builtin[i], name, name);
+		return &builtin[i];
+	}
 	return NULL;
 }
 

@@ -10,13 +10,15 @@
 
 #include "common/mounts.h"
 #include "common/command_names.h"
+#include "common/network_option.h"
+#include "helper/config_device.h"
 #include "helper/config_disk.h"
+#include "helper/config_network.h"
 #include "helper/failure.h"
 
 enum accelerator { ACCELERATOR_AUTO, ACCELERATOR_KVM, ACCELERATOR_TCG };
 enum mount_transport { MOUNT_TRANSPORT_AUTO, MOUNT_TRANSPORT_9P, MOUNT_TRANSPORT_VIRTIOFS };
 
-#define CONFIG_NETWORKS 32U
 #define CONFIG_LIST 4096U /* bytes of a list of names */
 #define CONFIG_PARTITIONS 128U
 #define CONFIG_NO_IMAGE "none" /* --vm=none: no machine */
@@ -36,11 +38,6 @@ struct config_partition {
 	uint64_t allow_none; /* enum config_answer */
 };
 
-struct config_network {
-	char name[65];
-	char type[16]; /* a kind of helper/network/ */
-};
-
 /* Sizes are in bytes, times in seconds. Flat: nothing to free. */
 struct config {
 	uint64_t accelerator;     /* enum accelerator */
@@ -49,12 +46,13 @@ struct config {
 	char qemu_img[PATH_MAX];
 	char virtiofsd[PATH_MAX];
 	char slurmd_spool_dir[PATH_MAX]; /* %n: the node's name */
+	char slurm_conf[PATH_MAX];       /* "": libslurm finds it */
 	char overlay_dir[PATH_MAX];
 	char hostname[65]; /* a machine's; %n: the node, %j: the job */
 	uint64_t memory_reserve, tb_cache, memory_per_cpu;
 	uint64_t boot_timeout, boot_timeout_max;
 	char allow_users[CONFIG_LIST], allow_groups[CONFIG_LIST]; /* separated by commas; "" allows everybody */
-	char network[65];                                         /* the default network's name */
+	struct network_option network;                            /* of a job that says none */
 	bool other_images;                /* what a machine submits may run in another image than its own */
 	char commands[COMMAND_NAMES_MAX]; /* of Slurm that work in machines; "": none */
 	char cache_dir[PATH_MAX];
@@ -67,6 +65,7 @@ struct config {
 	unsigned int network_count;
 	struct mounts mounts; /* [mounts] */
 	struct config_disk disk;
+	struct config_device_list pci_devices;
 
 	char allow_accounts[CONFIG_LIST], allow_partitions[CONFIG_LIST]; /* "" allows all */
 	uint64_t allow_none;                                             /* enum config_answer */

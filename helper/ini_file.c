@@ -12,7 +12,7 @@
 #include "common/kv.h"
 #include "common/str.h"
 
-#define NAMES_MAX 256U /* sections and keys of a file */
+#define NAMES_MAX 1024U /* sections and keys of a file */
 
 struct ini_file {
 	FILE *stream;

@@ -17,13 +17,14 @@
 #include "helper/choose.h"
 #include "helper/clock.h"
 #include "helper/config.h"
+#include "helper/device/device.h"
 #include "helper/disk/disk.h"
 #include "helper/fs.h"
 #include "helper/harden.h"
 #include "helper/image/cache.h"
 #include "helper/image/catalogue.h"
 #include "helper/machine.h"
-#include "helper/network/network.h"
+#include "helper/network/networks.h"
 #include "helper/placement.h"
 #include "helper/seed.h"
 #include "helper/state.h"
@@ -98,8 +99,6 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 	static struct config config;
 	static struct image image;
 	struct disk_request request = {.config = &config, .image = &image, .record = record};
-	const char *type = kv_get(&record->kv, "network");
-	const struct network_ops *network = type ? network_find(type) : NULL;
 	const struct disk_ops *disk = launch_disk(&record->kv, &request);
 	uint64_t uid = 0, gid = 0;
 	int rc = config_load(&config, why);
@@ -117,20 +116,22 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 	if (rc < 0)
 		return rc;
 	(void)state_set(record, "disk", NULL);
-	if (!network || !disk || kv_get_u64(&record->kv, "uid", 1, UINT32_MAX - 1, &uid) < 0 ||
+	if (!disk || kv_get_u64(&record->kv, "uid", 1, UINT32_MAX - 1, &uid) < 0 ||
 	    kv_get_u64(&record->kv, "gid", 0, UINT32_MAX - 1, &gid) < 0)
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
 	request.uid = (uid_t)uid;
 	request.gid = (gid_t)gid;
-	rc = network->set_up(record->dirfd, machine, why);
-	if (rc == 0)
-		rc = disk->make(&request, machine, why);
+	rc = disk->make(&request, machine, why);
 	if (rc == 0)
 		(void)state_progress(record, "disk", NULL, 0);
 	if (rc == 0)
 		rc = machine_describe(record, &config, &image, machine, why);
 	if (rc == 0)
 		rc = placement_describe(record, &config, machine, why);
+	if (rc == 0)
+		rc = networks_make(&config, record, machine, why);
+	if (rc == 0)
+		rc = devices_make(&config, record, machine, why);
 	return rc == 0 ? seed_make(&request, machine, why) : rc;
 }
 

@@ -18,8 +18,7 @@ struct count {
 	uint64_t machines, bytes;
 };
 
-/* The open, locked folder of all records, or -EIO with why. */
-static int limits_lock(struct failure *why)
+int limits_lock(struct failure *why)
 {
 	int fd = fs_open_folder(WNODES_JOBS, 0);
 	int rc = fd < 0 ? fd : fs_lock(fd, LOCK_MS);

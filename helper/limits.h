@@ -15,6 +15,9 @@
 #include "helper/image/catalogue.h"
 #include "helper/record.h"
 
+/** The lock of all claims: a descriptor to close, or -EIO with why (EXIT_NODE). */
+int limits_lock(struct failure *why);
+
 /**
  * Where [policy] machines_max is a limit: make the record's phase `prepared`,
  * if that is not one machine too many. Returns 0, or -EIO with why (EXIT_NODE).

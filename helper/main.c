@@ -25,7 +25,7 @@ static const struct entry {
 } table[] = {
         {"prepare", verb_prepare, REAL_ROOT, B(ARG_NODE) | B(ARG_JOB) | B(ARG_RESTART) | B(ARG_UID) | B(ARG_GID),
          B(ARG_IMAGE) | B(ARG_PARTITION) | B(ARG_CPUS) | B(ARG_CONSOLE) | B(ARG_BOOT_TIMEOUT) | B(ARG_OPTION_ERROR) |
-                 B(ARG_MOUNT) | B(ARG_ACCOUNT) | B(ARG_DIGEST) | B(ARG_DISK),
+                 B(ARG_MOUNT) | B(ARG_ACCOUNT) | B(ARG_DIGEST) | B(ARG_DISK) | B(ARG_NETWORK),
          14, "wnodes-helper: prepare took too long\n"},
         {"allocate", verb_allocate, REAL_ROOT, B(ARG_NODE) | B(ARG_JOB) | B(ARG_MEMORY) | B(ARG_PARENT), B(ARG_GIDS), 9,
          "wnodes-helper: allocate took too long\n"},

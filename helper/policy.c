@@ -37,28 +37,38 @@ static bool policy_admits(const char *users, const char *groups, const char *use
 	       (groups[0] && policy_in_groups(groups, user_groups));
 }
 
+/* A user against lists of users and groups that admit, which are whose. */
+static int policy_only_for(const char *users, const char *groups, const struct policy_job *job, const char *option,
+                           const char *whose, struct failure *why)
+{
+	if (policy_admits(users, groups, job->user, job->groups))
+		return 0;
+	return failure_set(why, EXIT_DENIED, "%s: %s only for the %s%.160s%s%s%.160s", option, whose,
+	                   users[0] ? "users " : "", users, users[0] && groups[0] ? ", and for the " : "",
+	                   groups[0] ? "groups " : "", groups);
+}
+
 int policy_user(const struct config *config, const struct image *image, const char *user, const char *groups,
                 struct failure *why)
 {
+	const struct policy_job job = {.user = user, .groups = groups};
+	char whose[80];
+
 	if (!policy_admits(config->allow_users, config->allow_groups, user, groups))
 		return failure_set(why, EXIT_DENIED, "--vm: the site's policy does not allow machines to user %s",
 		                   user);
-	if (!policy_admits(image->users, image->groups, user, groups))
-		return failure_set(why, EXIT_DENIED, "--vm: image %s is only for the %s%.160s%s%s%.160s", image->name,
-		                   image->users[0] ? "users " : "", image->users,
-		                   image->users[0] && image->groups[0] ? ", and for the " : "",
-		                   image->groups[0] ? "groups " : "", image->groups);
-	return 0;
+	(void)snprintf(whose, sizeof(whose), "image %.64s is", image->name);
+	return policy_only_for(image->users, image->groups, &job, "--vm", whose, why);
 }
 
 /* The job's account or partition against a list, which restricts. */
-static int policy_restrict(const char *list, const char *what, const char *value, const char *whose,
+static int policy_restrict(const char *list, const char *what, const char *value, const char *option, const char *whose,
                            struct failure *why)
 {
 	if (!list[0] || (value && list_has(list, value, strlen(value))))
 		return 0;
-	return failure_set(why, EXIT_DENIED, "--vm: %s only for the %ss %.160s; the job's %s is %.64s", whose, what,
-	                   list, what, value && *value ? value : "not known");
+	return failure_set(why, EXIT_DENIED, "%s: %s only for the %ss %.160s; the job's %s is %.64s", option, whose,
+	                   what, list, what, value && *value ? value : "not known");
 }
 
 int policy_job(const struct config *config, const struct image *image, const char *account, const char *partition,
@@ -66,14 +76,49 @@ int policy_job(const struct config *config, const struct image *image, const cha
 {
 	static const char site[] = "the site's policy has machines";
 	char whose[80];
-	int rc = policy_restrict(config->allow_accounts, "account", account, site, why);
+	int rc = policy_restrict(config->allow_accounts, "account", account, "--vm", site, why);
 
 	(void)snprintf(whose, sizeof(whose), "image %.64s is", image->name);
 	if (rc == 0)
-		rc = policy_restrict(config->allow_partitions, "partition", partition, site, why);
+		rc = policy_restrict(config->allow_partitions, "partition", partition, "--vm", site, why);
 	if (rc == 0)
-		rc = policy_restrict(image->accounts, "account", account, whose, why);
-	return rc == 0 ? policy_restrict(image->partitions, "partition", partition, whose, why) : rc;
+		rc = policy_restrict(image->accounts, "account", account, "--vm", whose, why);
+	return rc == 0 ? policy_restrict(image->partitions, "partition", partition, "--vm", whose, why) : rc;
+}
+
+int policy_network(const struct config_network *network, const struct policy_job *job, struct failure *why)
+{
+	static const char option[] = "--vm-network";
+	char whose[80];
+	int rc;
+
+	(void)snprintf(whose, sizeof(whose), "network %.64s is", network->name);
+	rc = policy_only_for(network->users, network->groups, job, option, whose, why);
+	if (rc == 0)
+		rc = policy_restrict(network->accounts, "account", job->account, option, whose, why);
+	return rc == 0 ? policy_restrict(network->partitions, "partition", job->partition, option, whose, why) : rc;
+}
+
+int policy_vlan(const struct config_network *network, const struct policy_job *job, uint16_t *vlan, struct failure *why)
+{
+	*vlan = network->vlan == CONFIG_VLAN_UNSAID ? 0 : network->vlan;
+	for (unsigned int i = 0; job->account && i < network->account_vlan_count; i++) {
+		if (strcmp(network->account_vlans[i].name, job->account) != 0)
+			continue;
+		*vlan = network->account_vlans[i].vlan;
+		return 0;
+	}
+	for (unsigned int i = 0; i < network->group_vlan_count; i++) {
+		if (!policy_in_groups(network->group_vlans[i].name, job->groups))
+			continue;
+		*vlan = network->group_vlans[i].vlan;
+		return 0;
+	}
+	if (network->vlan != CONFIG_VLAN_UNSAID || (network->account_vlan_count == 0 && network->group_vlan_count == 0))
+		return 0;
+	return failure_set(why, EXIT_DENIED,
+	                   "--vm-network: network %s has no VLAN for the account %.64s, nor for a group of user %.64s",
+	                   network->name, job->account && *job->account ? job->account : "(not known)", job->user);
 }
 
 int policy_own_image(const struct config *config, const char *groups, struct failure *why)

@@ -26,6 +26,24 @@ int policy_user(const struct config *config, const struct image *image, const ch
 int policy_job(const struct config *config, const struct image *image, const char *account, const char *partition,
                struct failure *why);
 
+/* Who asks: NULL is not known, and in no list. */
+struct policy_job {
+	const char *user, *groups; /* GID:NAME,… */
+	const char *account, *partition;
+};
+
+/** Whether the job may have this network: as policy_user() and policy_job() of an image. */
+int policy_network(const struct config_network *network, const struct policy_job *job, struct failure *why);
+
+/**
+ * The job's VLAN on the network, 0 for none: its account's, else that of the
+ * first group in wnodes.conf that its user is in, else the network's. Where
+ * accounts or groups have VLANs and the rest none, the rest is denied. Returns
+ * 0, or -EACCES with why (EXIT_DENIED).
+ */
+int policy_vlan(const struct config_network *network, const struct policy_job *job, uint16_t *vlan,
+                struct failure *why);
+
 /** Whether who is in groups (GID:NAME,…) may boot a file of his own. Returns 0, or -EACCES with why (EXIT_DENIED). */
 int policy_own_image(const struct config *config, const char *groups, struct failure *why);
 

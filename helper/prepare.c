@@ -18,13 +18,17 @@
 #include "helper/identity.h"
 #include "helper/image/cache.h"
 #include "helper/image/catalogue.h"
+#include "helper/leases.h"
 #include "helper/limits.h"
 #include "helper/mounts.h"
+#include "helper/network/networks.h"
 #include "helper/virtiofsd.h"
 #include "helper/policy.h"
 #include "helper/record.h"
 #include "helper/state.h"
 #include "helper/verbs.h"
+
+#define RECONCILE_MS 2000U
 
 struct wish {
 	struct record_id id;
@@ -118,6 +122,21 @@ static int prepare_disk(const struct config *config, const struct image *image, 
 	return 0;
 }
 
+/* Which ones; what they take is claimed once all else is right. */
+static int prepare_networks(const struct config *config, const struct args *args, struct record *record,
+                            struct failure *why)
+{
+	const struct policy_job job = {.user = kv_get(&record->kv, "user"),
+	                               .groups = kv_get(&record->kv, "groups"),
+	                               .account = args->value[ARG_ACCOUNT],
+	                               .partition = args->value[ARG_PARTITION]};
+	int rc = networks_choose(config, args->value[ARG_NETWORK], &job, record, why);
+
+	if (rc == 0 && kv_set(&record->kv, "vm_network", args->value[ARG_NETWORK]) < 0)
+		rc = failure_set(why, EXIT_NODE, "out of memory");
+	return rc;
+}
+
 /* What a job that this one submits is to have, too. */
 static int prepare_inherited(struct kv *kv, const struct args *args, struct failure *why)
 {
@@ -162,6 +181,8 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 		rc = policy_user(&config, &image, kv_get(kv, "user"), kv_get(kv, "groups"), why);
 	if (rc == 0)
 		rc = policy_job(&config, &image, args->value[ARG_ACCOUNT], args->value[ARG_PARTITION], why);
+	if (rc == 0)
+		rc = prepare_networks(&config, args, record, why);
 	if (rc == 0 && image.own)
 		rc = policy_own_image(&config, kv_get(kv, "groups"), why);
 	if (rc == 0)
@@ -172,12 +193,13 @@ static int prepare_check(struct record *record, const struct wish *wish, struct 
 		return rc;
 	command_names_both(config.commands, image.commands, commands);
 	if (kv_setf(kv, "boot_timeout", "%" PRIu64, boot_timeout) < 0 ||
-	    kv_set(kv, "network", config_network(&config, config.network)->type) < 0 ||
 	    kv_set(kv, "cpus", args->value[ARG_CPUS]) < 0 ||
 	    kv_set(kv, "slurm_commands", commands[0] ? commands : NULL) < 0 ||
 	    kv_set(kv, "slurm_images", config.other_images ? "any" : NULL) < 0)
 		return failure_set(why, EXIT_NODE, "out of memory");
 	rc = limits_claim_machine(&config, record, why);
+	if (rc == 0)
+		rc = networks_lease(&config, record, why);
 	/* whoever has a machine to wait for has its image fetched */
 	return rc == 0 && image_is_cached(&image) ? cache_start(&config, &image, why) : rc;
 }
@@ -229,6 +251,8 @@ int verb_prepare(const struct caller *caller, const struct args *args, struct fa
 	rc = destroy_job(wish.id.node, wish.id.job, false, why);
 	if (rc == 0 && !choose_is_wanted(args))
 		return 0;
+	if (rc == 0)
+		(void)leases_reconcile(false, RECONCILE_MS);
 	if (rc < 0 || prepare_make(&record, &wish, why) < 0) {
 		prepare_refuse(&wish, why);
 		return why->code;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 #include "common/exitcode.h"
-#include "common/mac.h"
+#include "common/network_option.h"
 #include "common/paths.h"
 #include "common/str.h"
 #include "helper/child.h"
@@ -38,18 +39,78 @@ struct seed_work {
 	struct iso9660_file files[COUNT];
 };
 
-int seed_network_config(const char *network, char *text, size_t size)
+/* Append to text[size], unless *rc says that there was no room already. */
+static void seed_append(char *text, size_t size, int *rc, const char *format, ...)
+        __attribute__((format(printf, 4, 5)));
+
+static void seed_append(char *text, size_t size, int *rc, const char *format, ...)
 {
-	if (strcmp(network, "user") != 0)
-		return str_print(text, size, "version: 2\nethernets: {}\n");
-	return str_print(text, size,
-	                 "version: 2\n"
-	                 "ethernets:\n"
-	                 "  eth0:\n"
-	                 "    match: {macaddress: \"" MAC_ADDRESS "\"}\n"
-	                 "    set-name: eth0\n"
-	                 "    dhcp4: true\n"
-	                 "    optional: true\n");
+	size_t used = strlen(text);
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(text + used, size - used, format, arguments);
+	va_end(arguments);
+	if (length < 0 || (size_t)length >= size - used)
+		*rc = -ENAMETOOLONG;
+}
+
+static const char *seed_get(const struct kv *machine, unsigned int index, const char *name)
+{
+	const char *value;
+	char key[32];
+
+	(void)str_print(key, sizeof(key), "network.%u.%s", index, name);
+	value = kv_get(machine, key);
+	return value && *value ? value : NULL;
+}
+
+/* One NIC. Its addresses are what the agent sets, too; of the two whoever comes second finds nothing to do. */
+static int seed_put_nic(const struct kv *machine, unsigned int index, char *text, size_t size)
+{
+	const char *mac = seed_get(machine, index, "mac"), *dhcp = seed_get(machine, index, "dhcp");
+	const char *address = seed_get(machine, index, "address"), *gateway = seed_get(machine, index, "gateway");
+	const char *dns = seed_get(machine, index, "dns"), *mtu = seed_get(machine, index, "mtu");
+	int rc = 0;
+
+	if (!mac || !dhcp)
+		return -EINVAL;
+	seed_append(text, size, &rc,
+	            "  eth%u:\n"
+	            "    match: {macaddress: \"%s\"}\n"
+	            "    set-name: eth%u\n"
+	            "    dhcp4: %s\n"
+	            "    optional: true\n",
+	            index, mac, index, strcmp(dhcp, "yes") == 0 ? "true" : "false");
+	if (address)
+		seed_append(text, size, &rc, "    addresses: [\"%s\"]\n", address);
+	if (gateway)
+		seed_append(text, size, &rc, "    gateway4: \"%s\"\n", gateway);
+	if (mtu)
+		seed_append(text, size, &rc, "    mtu: %s\n", mtu);
+	if (dns)
+		seed_append(text, size, &rc, "    nameservers:\n      addresses:\n");
+	while (dns && *dns) {
+		size_t length = strcspn(dns, " ");
+
+		seed_append(text, size, &rc, "        - \"%.*s\"\n", (int)length, dns);
+		dns += length + strspn(dns + length, " ");
+	}
+	return rc;
+}
+
+int seed_network_config(const struct kv *machine, char *text, size_t size)
+{
+	uint64_t count = 0;
+	int rc = kv_get_u64(machine, "networks", 0, NETWORKS_MAX, &count);
+
+	if (rc < 0)
+		return rc;
+	rc = str_print(text, size, "version: 2\nethernets:%s\n", count ? "" : " {}");
+	for (unsigned int i = 0; rc == 0 && i < count; i++)
+		rc = seed_put_nic(machine, i, text, size);
+	return rc;
 }
 
 /* In the child: nothing but what root has opened. */
@@ -148,8 +209,8 @@ static int seed_note(const struct disk_request *request, struct kv *machine, cha
 
 int seed_make(const struct disk_request *request, struct kv *machine, struct failure *why)
 {
-	const char *uuid = kv_get(machine, "uuid"), *network = kv_get(machine, "network");
-	char path[PATH_MAX], meta_data[128], network_config[256];
+	const char *uuid = kv_get(machine, "uuid");
+	char path[PATH_MAX], meta_data[128], network_config[8192];
 	struct seed_work work = {0};
 	int rc;
 
@@ -160,11 +221,9 @@ int seed_make(const struct disk_request *request, struct kv *machine, struct fai
 		work.files[i].name = names[i];
 	}
 	/* dsmode: cloud-init acts on the seed before it looks at the network */
-	rc = !uuid || !network
-	             ? -EINVAL
-	             : str_print(meta_data, sizeof(meta_data), "instance-id: wnodes-%s\ndsmode: local\n", uuid);
+	rc = !uuid ? -EINVAL : str_print(meta_data, sizeof(meta_data), "instance-id: wnodes-%s\ndsmode: local\n", uuid);
 	if (rc == 0)
-		rc = seed_network_config(network, network_config, sizeof(network_config));
+		rc = seed_network_config(machine, network_config, sizeof(network_config));
 	if (rc < 0)
 		return failure_set(why, EXIT_NODE, "cannot make the machine's seed: %s", strerror(-rc));
 	work.files[META_DATA].bytes = meta_data;

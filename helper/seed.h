@@ -12,7 +12,7 @@
 
 /**
  * Make the seed of the machine that is described in machine (by its uuid and
- * network), journalled first, root's and read-only, and add its line
+ * networks), journalled first, root's and read-only, and add its line
  * `seed=PATH`. Where the image has the agent built in nothing happens.
  * Bounded. Returns 0 or a negative errno with why.
  */
@@ -22,10 +22,10 @@ int seed_make(const struct disk_request *request, struct kv *machine, struct fai
 int seed_remove(const char *path);
 
 /**
- * The seed's network-config into text[size]: the machine has eth0 on the
- * network user, and nothing waits for it; on others it has none. Returns 0 or
- * -ENAMETOOLONG.
+ * The seed's network-config into text[size]: the NICs of the description,
+ * found by their MACs, are eth0, eth1 and so on, and nothing waits for them.
+ * Returns 0, -ENAMETOOLONG, or -EINVAL where the description is broken.
  */
-int seed_network_config(const char *network, char *text, size_t size);
+int seed_network_config(const struct kv *machine, char *text, size_t size);
 
 #endif

@@ -4,11 +4,12 @@
 #include <limits.h>
 #include <string.h>
 
-#include "common/mac.h"
 #include "common/str.h"
 #include "common/wire.h"
 #include "monitor/domain_cpus.h"
+#include "monitor/domain_device.h"
 #include "monitor/domain_memory.h"
+#include "monitor/domain_network.h"
 #include "monitor/namespace.h"
 #include "monitor/xml.h"
 
@@ -24,8 +25,11 @@ enum domain_slot {
 	SLOT_RNG,
 	SLOT_MOUNT,
 	SLOT_SEED = SLOT_MOUNT + MOUNTS_MAX, /* behind the disk: a guest numbers them by their slots */
-	SLOT_BALLOON
+	SLOT_BALLOON,
+	SLOT_NETWORKS /* from the second on; the last of them is the last slot before the chipset's own */
 };
+
+_Static_assert(SLOT_NETWORKS + NETWORKS_MAX - 1 <= 31, "slot 31 is the chipset's");
 
 /* Said outright: what QEMU takes a plain "virtio" for depends on the bus. */
 static const char *virtio_model(const struct machine *machine)
@@ -147,17 +151,6 @@ static void write_seed(struct xml *xml, const struct machine *machine, const cha
 	xml_close(xml);
 }
 
-static void write_network(struct xml *xml, const struct machine *machine)
-{
-	xml_open(xml, "interface");
-	xml_attribute(xml, "type", "user");
-	xml_leaf(xml, "mac", "address", MAC_ADDRESS);
-	xml_leaf(xml, "model", "type", virtio_model(machine));
-	xml_leaf(xml, "rom", "enabled", "no");
-	xml_slot(xml, SLOT_NETWORK);
-	xml_close(xml);
-}
-
 static void write_socket(struct xml *xml, const char *root, const char *part)
 {
 	char path[PATH_MAX];
@@ -262,8 +255,10 @@ static void write_devices(struct xml *xml, const struct machine *machine, const 
 	xml_attribute(xml, "type", "usb");
 	xml_attribute(xml, "model", "none");
 	xml_close(xml);
-	if (machine->network_user)
-		write_network(xml, machine);
+	for (unsigned int i = 0; i < machine->network_count; i++)
+		domain_write_network(xml, &machine->networks[i], virtio_model(machine),
+		                     i == 0 ? SLOT_NETWORK : SLOT_NETWORKS + i - 1);
+	domain_write_devices(xml, &machine->devices);
 	write_console(xml, machine, root);
 	write_channel(xml, machine, root);
 	write_rng(xml, machine);

@@ -289,14 +289,11 @@ static void read_memory(struct reader *reader, struct machine *machine)
 static void read_hardware(struct reader *reader, struct machine *machine)
 {
 	static const char *const accelerators[] = {"tcg", "kvm", NULL};
-	static const char *const networks[] = {"user", "none", NULL};
 	static const char *const virtios[] = {"modern", "transitional", NULL};
 	const char *accelerator = read_choice(reader, "accelerator", accelerators);
-	const char *network = read_choice(reader, "network", networks);
 	const char *virtio = read_choice(reader, "virtio", virtios);
 
 	machine->kvm = accelerator && strcmp(accelerator, "kvm") == 0;
-	machine->network_user = network && strcmp(network, "user") == 0;
 	machine->emulator = read_path(reader, "emulator", false);
 	machine->machine = read_name(reader, "machine");
 	machine->transitional = virtio && strcmp(virtio, "transitional") == 0;
@@ -307,6 +304,25 @@ static void read_hardware(struct reader *reader, struct machine *machine)
 	read_cpus(reader, machine);
 	read_cells(reader, machine);
 	read_memory(reader, machine);
+}
+
+static void read_networks(struct reader *reader, struct machine *machine)
+{
+	const char *key, *problem;
+	int count = machine_network_read(reader->kv, machine->networks, &key, &problem);
+
+	if (count < 0)
+		reader_fail(reader, key, problem);
+	else
+		machine->network_count = (unsigned int)count;
+}
+
+static void read_devices(struct reader *reader, struct machine *machine)
+{
+	const char *key, *problem;
+
+	if (machine_device_read(reader->kv, &machine->devices, &key, &problem) < 0)
+		reader_fail(reader, key, problem);
 }
 
 /* How QEMU is to use the disk. */
@@ -450,6 +466,8 @@ int machine_check(struct machine *machine, char *why)
 	why[0] = 0;
 	read_identity(&reader, machine);
 	read_hardware(&reader, machine);
+	read_networks(&reader, machine);
+	read_devices(&reader, machine);
 	read_disk(&reader, machine);
 	read_boot(&reader, machine);
 	read_place(&reader, machine);

@@ -15,6 +15,8 @@
 
 #include "common/kv.h"
 #include "common/mounts.h"
+#include "monitor/machine_device.h"
+#include "monitor/machine_network.h"
 
 #define MACHINE_WHY_MAX 256U
 #define MACHINE_CMDLINE_MAX 2047U /* bytes; what Linux on x86_64 takes */
@@ -61,7 +63,9 @@ struct machine {
 	bool disk_base_own;                    /* the base is a file of the job's user, to be found with his rights */
 	const char *kernel, *initrd, *cmdline; /* NULL: boot from the disk */
 	const char *seed;                      /* a second disk, read-only: an ISO 9660; NULL: none */
-	bool network_user;
+	struct machine_network networks[NETWORKS_MAX];
+	unsigned int network_count;
+	struct machine_devices devices;
 	const char *console;       /* NULL: none */
 	const char *commands;      /* of Slurm that work in the guest; NULL: none */
 	unsigned int boot_timeout; /* seconds */

@@ -11,6 +11,7 @@
 #include "common/disk_option.h"
 #include "common/exitcode.h"
 #include "common/mounts.h"
+#include "common/network_option.h"
 #include "common/str.h"
 #include "plugin/console.h"
 
@@ -36,7 +37,10 @@ static struct spank_option table[OPTIONS] = {
                          "the virtual machine's disk: overlay, snapshot, raw or block, with size=SIZE and "
                          "prealloc=off|metadata|falloc|full",
                          1, OPTION_DISK, on_option},
-        [OPTION_NETWORK] = {"vm-network", "NAME", "not yet available", 1, OPTION_NETWORK, on_option},
+        [OPTION_NETWORK] = {"vm-network", "NAME[,NAME...]",
+                            "the networks that the virtual machine is connected to, of those that the site has; "
+                            "none: no network",
+                            1, OPTION_NETWORK, on_option},
         [OPTION_MOUNT] = {"vm-mount", "SRC[:DST][:ro],...",
                           "show the host's directory SRC in the virtual machine, as DST; ro: read only", 1,
                           OPTION_MOUNT, on_option},
@@ -98,11 +102,6 @@ void options_of_job(spank_t spank, struct options *options)
 	}
 }
 
-static const char *unavailable(const struct options *options)
-{
-	return options->network ? "vm-network" : NULL;
-}
-
 const char *options_image(const struct options *options)
 {
 	return options->image && strcmp(options->image, OPTIONS_NONE) != 0 ? options->image : NULL;
@@ -114,6 +113,8 @@ const char *options_needing_machine(const struct options *options)
 		return "console";
 	if (options->boot_timeout)
 		return "boot-timeout";
+	if (options->network)
+		return "network";
 	return options->mount ? "mount" : options->disk ? "disk" : NULL;
 }
 
@@ -138,6 +139,13 @@ static bool disk_is_wrong(const char *text, char *problem, size_t size)
 	return disk_option_parse(&option, text, problem, size) < 0;
 }
 
+static bool network_is_wrong(const char *text, char *problem, size_t size)
+{
+	struct network_option option;
+
+	return network_option_parse(&option, text, problem, size) < 0;
+}
+
 int options_check(const struct options *options, bool has_default, char *why, size_t size)
 {
 	char path[PATH_MAX];
@@ -145,9 +153,7 @@ int options_check(const struct options *options, bool has_default, char *why, si
 	uint64_t seconds;
 
 	why[0] = 0;
-	if (unavailable(options))
-		snprintf(why, size, "--%s is not yet available: leave it out", unavailable(options));
-	else if (!options_image(options) && options_needing_machine(options) && (options->image || !has_default))
+	if (!options_image(options) && options_needing_machine(options) && (options->image || !has_default))
 		snprintf(why, size, "--vm-%s needs --vm=IMAGE", options_needing_machine(options));
 	else if (options->image && !is_image(options->image))
 		snprintf(why, size,
@@ -164,6 +170,8 @@ int options_check(const struct options *options, bool has_default, char *why, si
 		snprintf(why, size, "--vm-mount: %.240s", problem);
 	else if (options->disk && disk_is_wrong(options->disk, problem, sizeof(problem)))
 		snprintf(why, size, "--vm-disk: %.240s", problem);
+	else if (options->network && network_is_wrong(options->network, problem, sizeof(problem)))
+		snprintf(why, size, "--vm-network: %.240s", problem);
 	str_printable(why);
 	return why[0] ? EXIT_USAGE : 0;
 }

@@ -14,7 +14,7 @@ struct options {
 	const char *boot_timeout; /* --vm-boot-timeout, seconds */
 	const char *mount;        /* --vm-mount, SRC[:DST][:ro],… */
 	const char *disk;         /* --vm-disk, [MODE][,KEY=VALUE…] */
-	const char *network;      /* not yet available */
+	const char *network;      /* --vm-network, NAME[,NAME…] */
 };
 
 /**

@@ -76,7 +76,7 @@ static bool wants_machine(const struct options *options)
 {
 	const char *partition = getenv("SLURM_JOB_PARTITION");
 
-	return options_image(options) || options_needing_machine(options) || options->network ||
+	return options_image(options) || options_needing_machine(options) ||
 	       (partition && site_has_partition(partition));
 }
 
@@ -139,6 +139,7 @@ static int prepare(const struct job *job, const struct owner *owner, const struc
 	helper_add(&call, "--boot-timeout", options->boot_timeout);
 	helper_add(&call, "--mount", why[0] ? NULL : options->mount);
 	helper_add(&call, "--disk", why[0] ? NULL : options->disk);
+	helper_add(&call, "--network", why[0] ? NULL : options->network);
 	helper_add(&call, "--option-error", why[0] ? why : NULL);
 	return helper_run(&call, PREPARE_SECONDS);
 }

@@ -468,6 +468,7 @@ static int make_context(struct run *run, struct kv *state, struct command_contex
 	                                    .mount = rc == 0 ? kv_get(state, "vm_mount") : NULL,
 	                                    .boot_timeout = rc == 0 ? kv_get(state, "vm_boot_timeout") : NULL,
 	                                    .disk = rc == 0 ? kv_get(state, "vm_disk") : NULL,
+	                                    .network = rc == 0 ? kv_get(state, "vm_network") : NULL,
 	                                    .other_images = rc == 0 && kv_get(state, "slurm_images") != NULL};
 	return rc < 0 ? rc : context->job && context->image ? 0 : -ENOENT;
 }

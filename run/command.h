@@ -56,6 +56,7 @@ struct command_context {
 	const char *mount;        /* the job's --vm-mount; NULL: none */
 	const char *boot_timeout; /* its --vm-boot-timeout; NULL: none */
 	const char *disk;         /* its --vm-disk; NULL: none */
+	const char *network;      /* its --vm-network; NULL: none */
 };
 
 /**

@@ -256,7 +256,7 @@ static int finish_srun(struct judge *judge)
 	return 0;
 }
 
-/* Directories, disk and the time to boot: as the job itself asked for, where the line does not say it. */
+/* Directories, disk, networks and the time to boot: as the job itself asked for, where the line does not say it. */
 static int inherit(struct judge *judge)
 {
 	const struct command_context *context = judge->context;
@@ -270,6 +270,8 @@ static int inherit(struct judge *judge)
 		rc = slurm_line_add(line, judge->command, "vm-boot-timeout", context->boot_timeout);
 	if (rc == 0 && context->disk && !slurm_line_named(line, "vm-disk"))
 		rc = slurm_line_add(line, judge->command, "vm-disk", context->disk);
+	if (rc == 0 && context->network && !slurm_line_named(line, "vm-network"))
+		rc = slurm_line_add(line, judge->command, "vm-network", context->network);
 	return rc;
 }
 

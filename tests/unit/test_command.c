@@ -438,14 +438,19 @@ static void a_new_job_has_what_this_one_has(void **state)
 	context.mount = "/data:/d:ro,/x";
 	context.boot_timeout = "77";
 	context.disk = "raw,size=5G";
+	context.network = "fast,user";
 	judged(&context, "sbatch|--wrap=x",
 	       "sbatch|--wrap=x|--ignore-pbs|--vm-mount=/data:/d:ro,/x|--vm-boot-timeout=77|--vm-disk=raw,size=5G|"
-	       "--vm=tiny");
-	judged(&context, "sbatch|--vm-mount=/data:/d:ro,/x|--vm-boot-timeout=5|--vm-disk=size=6G|--wrap=x",
-	       "sbatch|--vm-boot-timeout=5|--vm-disk=size=6G|--wrap=x|--ignore-pbs|--vm-mount=/data:/d:ro,/"
+	       "--vm-network=fast,user|--vm=tiny");
+	judged(&context,
+	       "sbatch|--vm-mount=/data:/d:ro,/x|--vm-boot-timeout=5|--vm-disk=size=6G|--vm-network=none|--wrap=x",
+	       "sbatch|--vm-boot-timeout=5|--vm-disk=size=6G|--vm-network=none|--wrap=x|--ignore-pbs|--vm-mount=/data:/"
+	       "d:ro,/"
 	       "x|--vm=tiny");
 	judged(&context, "sbatch|--vm-disk=/etc/x|--wrap=x", NULL);
 	judged(&context, "srun|--vm-disk=raw|x", NULL);
+	judged(&context, "sbatch|--vm-network=/etc/x|--wrap=x", NULL);
+	judged(&context, "srun|--vm-network=user|x", NULL);
 	judged(&context, "sbatch|--vm-mount=/data:/d|--wrap=x", NULL);
 	judged(&context, "srun|--vm-mount=/data:/d:ro,/x|x", NULL);
 	judged(&context, "srun|x", "srun|--vm=tiny|--|x");

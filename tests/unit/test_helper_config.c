@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: helper/config_device.o helper/pci_address.o */
 /* links: helper/config.o helper/ini_file.o helper/failure.o helper/fs.o helper/list.o common/str.o common/mounts.o */
-/* links: helper/network/network.o helper/network/user.o helper/network/none.o helper/image/catalogue.o common/kv.o */
+/* links: helper/config_network.o common/mac.o common/sha256.o common/network_option.o */
+/* links: helper/image/catalogue.o common/kv.o */
 /* links: helper/machine.o helper/state.o helper/record.o helper/journal.o */
 /* links: helper/config_disk.o common/disk_option.o */
 /* links: common/command_names.o helper/config_partition.o helper/image/access.o */
@@ -80,7 +82,7 @@ static void reads_a_whole_file(void **state)
 	assert_int_equal(config.mount_transport, MOUNT_TRANSPORT_VIRTIOFS);
 	assert_int_equal(config.tb_cache, 64 << 20);
 	assert_string_equal(config.allow_users, "alice, bob");
-	assert_string_equal(config_network(&config, config.network)->type, "none");
+	assert_string_equal(config_network(&config, config.network.names[0])->type, "none");
 	assert_string_equal(config_network(&config, "user")->type, "user");
 	assert_null(config_network(&config, "other"));
 }
@@ -93,7 +95,7 @@ static void an_empty_file_is_the_defaults(void **state)
 	assert_int_equal(config.mount_transport, MOUNT_TRANSPORT_AUTO);
 	assert_string_equal(config.virtiofsd, "/usr/libexec/virtiofsd");
 	assert_int_equal(config.boot_timeout, 300);
-	assert_string_equal(config.network, "user");
+	assert_string_equal(config.network.names[0], "user");
 }
 
 static void errors_have_file_and_line(void **state)
@@ -270,18 +272,6 @@ static void contradictions_are_found_in_their_line(void **state)
 		(void)snprintf(text, sizeof(text), "[machine]\n%s\n%s\n", pairs[i][1], pairs[i][0]);
 		assert_memory_equal(config_says(text), start, strlen(start));
 	}
-}
-
-static void networks_are_checked(void **state)
-{
-	(void)state;
-	assert_string_equal(config_says("[policy]\nnetwork = fast\n"),
-	                    "F: [policy] network = fast: there is no [network fast]");
-	assert_string_equal(config_says("[network fast]\ntype = sriov\n"),
-	                    "F:2: networks of type sriov are not yet available");
-	assert_string_equal(config_says("[network fast]\ntype = tun\n"), "F:2: unknown type of network 'tun'");
-	assert_string_equal(config_says("[network fast]\n"), "F: [network fast] has no type");
-	assert_string_equal(config_says("[network a/b]\n"), "F:1: 'a/b' is not a network's name");
 }
 
 static void long_lines(void **state)
@@ -545,24 +535,34 @@ static void all_errors_of_a_file_can_be_had(void **state)
 	                 "F:8: section [site] is given twice|");
 	assert_int_equal(config.boot_timeout, 7);
 	assert_int_equal(config.network_count, 0);
-	assert_string_equal(config.network, "none");
+	assert_string_equal(config.network.names[0], "none");
 	assert_string_equal(config_says("[site]\ncolour = blue\nsize = 1\n"), "F:2: unknown key 'colour' in [site]");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(disks_are_checked),         cmocka_unit_test(bad_disks_have_file_and_line),
-	        cmocka_unit_test(reads_a_whole_file),        cmocka_unit_test(an_empty_file_is_the_defaults),
-	        cmocka_unit_test(errors_have_file_and_line), cmocka_unit_test(networks_are_checked),
-	        cmocka_unit_test(machines_are_placed),       cmocka_unit_test(contradictions_are_found_in_their_line),
-	        cmocka_unit_test(policy_is_checked),         cmocka_unit_test(long_lines),
-	        cmocka_unit_test(continued_values),          cmocka_unit_test(images),
-	        cmocka_unit_test(where_an_image_comes_from), cmocka_unit_test(aliases_and_tags),
-	        cmocka_unit_test(the_cache_and_the_fetch),   cmocka_unit_test(an_images_name_is_checked),
-	        cmocka_unit_test(a_machines_hostname),       cmocka_unit_test(the_spool_folder_is_the_nodes),
-	        cmocka_unit_test(commands_are_listed),       cmocka_unit_test(lists),
-	        cmocka_unit_test(the_hosts_directories),     cmocka_unit_test(all_errors_of_a_file_can_be_had),
+	        cmocka_unit_test(disks_are_checked),
+	        cmocka_unit_test(bad_disks_have_file_and_line),
+	        cmocka_unit_test(reads_a_whole_file),
+	        cmocka_unit_test(an_empty_file_is_the_defaults),
+	        cmocka_unit_test(errors_have_file_and_line),
+	        cmocka_unit_test(machines_are_placed),
+	        cmocka_unit_test(contradictions_are_found_in_their_line),
+	        cmocka_unit_test(policy_is_checked),
+	        cmocka_unit_test(long_lines),
+	        cmocka_unit_test(continued_values),
+	        cmocka_unit_test(images),
+	        cmocka_unit_test(where_an_image_comes_from),
+	        cmocka_unit_test(aliases_and_tags),
+	        cmocka_unit_test(the_cache_and_the_fetch),
+	        cmocka_unit_test(an_images_name_is_checked),
+	        cmocka_unit_test(a_machines_hostname),
+	        cmocka_unit_test(the_spool_folder_is_the_nodes),
+	        cmocka_unit_test(commands_are_listed),
+	        cmocka_unit_test(lists),
+	        cmocka_unit_test(the_hosts_directories),
+	        cmocka_unit_test(all_errors_of_a_file_can_be_had),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

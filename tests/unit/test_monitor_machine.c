@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: monitor/machine.o common/kv.o common/str.o common/mounts.o */
+/* links: monitor/machine_network.o monitor/machine.o common/kv.o common/str.o common/mounts.o */
+/* links: monitor/machine_device.o */
 /* libs: -lxml2 */
+/* links: common/mac.o common/sha256.o */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +24,9 @@ static const char description[] =
         "memory_mib=512\ntb_cache_mib=64\ndisk.kind=overlay\ndisk.path=/o/n1-17.qcow2\ndisk.format=qcow2\n"
         "disk.type=file\ndisk.io=threads\ndisk.iothread=no\ndisk.discard=unmap\n"
         "disk.cache=unsafe\ndisk.base=/i/base.qcow2\ndisk.base_format=qcow2\n"
-        "kernel=/i/kernel\ninitrd=/i/initrd\ncmdline=console=ttyS0 quiet\nnetwork=user\n"
+        "kernel=/i/kernel\ninitrd=/i/initrd\ncmdline=console=ttyS0 "
+        "quiet\nnetworks=1\nnetwork.0.kind=user\nnetwork.0.name=user\n"
+        "network.0.mac=02:00:00:00:00:01\nnetwork.0.backend=slirp\nnetwork.0.dhcp=yes\n"
         "console=/home/tester/console\nboot_timeout=300\nrun_dir=/run/wnodes/n1/17\n"
         "cache_dir=/var/lib/wnodes/cache/libvirt\nlock=/var/lib/wnodes/jobs/n1/17.0/lock\n"
         "cgroup.memory=/sys/fs/cgroup/memory/slurm/job_17/vm\n"
@@ -56,11 +60,46 @@ static void a_whole_description_is_read(void **state)
 	assert_int_equal(machine.group_ids[1], 20002);
 	assert_int_equal(machine.group_ids[2], 0);
 	assert_false(machine.kvm);
-	assert_true(machine.network_user);
+	assert_int_equal(machine.network_count, 1);
+	assert_int_equal(machine.networks[0].kind, MACHINE_USER);
 	assert_int_equal(machine.memory_mib, 512);
 	assert_false(machine.cgroup_unified);
 	assert_string_equal(machine.cgroup, "/sys/fs/cgroup/memory/slurm/job_17/vm");
 	machine_free(&machine);
+}
+
+/* With devices=1, this address, and these groups. */
+static int check_device(const char *address, const char *groups, struct machine *machine, char *why)
+{
+	*machine = (struct machine){0};
+	assert_int_equal(kv_parse(&machine->kv, description, sizeof(description) - 1), 0);
+	assert_int_equal(kv_set(&machine->kv, "devices", "1"), 0);
+	assert_int_equal(kv_set(&machine->kv, "device.0.pci", address), 0);
+	assert_int_equal(kv_set(&machine->kv, "vfio", groups), 0);
+	return machine_check(machine, why);
+}
+
+static void devices_have_addresses_and_groups(void **state)
+{
+	static const char *const wrong[] = {NULL, "", "81:00.0", "0000:81:00.0 ", "0000:81:00.g", "0000:81:00", "x"};
+	struct machine machine;
+	char why[MACHINE_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(check_device("0000:81:00.0", "8,19", &machine, why), 0);
+	assert_int_equal(machine.devices.count, 1);
+	assert_string_equal(machine.devices.pci[0], "0000:81:00.0");
+	assert_int_equal(machine.devices.group_count, 2);
+	assert_int_equal(machine.devices.groups[1], 19);
+	machine_free(&machine);
+	assert_int_equal(check_device("0000:81:00.0", NULL, &machine, why), -EINVAL);
+	assert_non_null(strstr(why, "vfio is missing"));
+	machine_free(&machine);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(check_device(wrong[i], "8", &machine, why), -EINVAL);
+		assert_non_null(strstr(why, "device.0.pci"));
+		machine_free(&machine);
+	}
 }
 
 static void what_is_optional_may_be_missing(void **state)
@@ -81,7 +120,7 @@ static void what_is_missing_is_named(void **state)
 	        "image",        "uid",           "gid",       "user",        "groups",
 	        "emulator",     "accelerator",   "machine",   "vcpus",       "memory_mib",
 	        "tb_cache_mib", "disk.kind",     "disk.path", "disk.format", "disk.cache",
-	        "disk.base",    "network",       "virtio",    "run_dir",     "disk.base_format",
+	        "disk.base",    "networks",      "virtio",    "run_dir",     "disk.base_format",
 	        "boot_timeout", "cache_dir",     "lock",      "disk.type",   "disk.io",
 	        "disk.discard", "disk.iothread",
 	};
@@ -136,7 +175,25 @@ static void what_is_wrong_is_named(void **state)
 	        {"disk.path", "/o/../etc/shadow"},
 	        {"disk.cache", "fast"},
 	        {"disk.base_format", "vmdk"},
-	        {"network", "bridge"},
+	        {"networks", "9"},
+	        {"networks", "-1"},
+	        {"network.0.kind", "hub"},
+	        {"devices", "17"},
+	        {"devices", "-1"},
+	        {"vfio", "a"},
+	        {"vfio", "8,"},
+	        {"vfio", ",8"},
+	        {"vfio", "8 9"},
+	        {"vfio", "9999999999"},
+	        {"network.0.name", "a<b"},
+	        {"network.0.mac", "02:00:00:00:00"},
+	        {"network.0.mac", "02:00:00:00:00:00'"},
+	        {"network.0.backend", "tap"},
+	        {"network.0.dhcp", "perhaps"},
+	        {"network.0.address", "10.0.0.1/24 x"},
+	        {"network.0.gateway", "10.0.0.1;"},
+	        {"network.0.mtu", "60"},
+	        {"network.0.wait", "x"},
 	        {"virtio", "legacy"},
 	        {"boot_timeout", "0"},
 	        {"cgroup", "/sys/fs/cgroup/memory/slurm/job_17"},
@@ -152,6 +209,37 @@ static void what_is_wrong_is_named(void **state)
 		assert_int_equal(check_with(key, wrong[i][1], why), -EINVAL);
 		assert_non_null(strstr(why, wrong[i][0]));
 	}
+}
+
+static void networks_have_what_their_kind_needs(void **state)
+{
+	struct machine machine = {0};
+	char why[MACHINE_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(check_with("networks", "2", why), -EINVAL);
+	assert_non_null(strstr(why, "network.1.kind is missing"));
+	assert_int_equal(check_with("network.0.kind", "bridge", why), -EINVAL);
+	assert_non_null(strstr(why, "network.0.target is missing"));
+	assert_int_equal(check_with("network.0.kind", "sriov", why), -EINVAL);
+	assert_non_null(strstr(why, "network.0.pci is missing"));
+	assert_int_equal(kv_parse(&machine.kv, description, sizeof(description) - 1), 0);
+	assert_int_equal(kv_set(&machine.kv, "network.0.kind", "macvtap"), 0);
+	assert_int_equal(kv_set(&machine.kv, "network.0.target", "wn133ef5e4-0"), 0);
+	assert_int_equal(kv_set(&machine.kv, "network.0.dhcp", "no"), 0);
+	assert_int_equal(kv_set(&machine.kv, "network.0.address", "10.1.2.3/24"), 0);
+	assert_int_equal(kv_set(&machine.kv, "network.0.dns", "10.1.2.1 10.1.2.2"), 0);
+	assert_int_equal(kv_set(&machine.kv, "network.0.mtu", "9000"), 0);
+	assert_int_equal(kv_set(&machine.kv, "network.0.wait", "60"), 0);
+	assert_int_equal(machine_check(&machine, why), 0);
+	assert_int_equal(machine.networks[0].kind, MACHINE_MACVTAP);
+	assert_string_equal(machine.networks[0].target, "wn133ef5e4-0");
+	assert_false(machine.networks[0].dhcp);
+	assert_string_equal(machine.networks[0].address, "10.1.2.3/24");
+	assert_null(machine.networks[0].gateway);
+	assert_int_equal(machine.networks[0].mtu, 9000);
+	assert_int_equal(machine.networks[0].wait, 60);
+	machine_free(&machine);
 }
 
 static void cells_are_all_of_the_machine(void **state)
@@ -288,9 +376,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_whole_description_is_read),
 	        cmocka_unit_test(what_is_optional_may_be_missing),
+	        cmocka_unit_test(devices_have_addresses_and_groups),
 	        cmocka_unit_test(what_is_missing_is_named),
 	        cmocka_unit_test(what_is_wrong_is_named),
 	        cmocka_unit_test(cells_are_all_of_the_machine),
+	        cmocka_unit_test(networks_have_what_their_kind_needs),
 	        cmocka_unit_test(lengths_have_bounds),
 	        cmocka_unit_test(a_kernel_goes_with_initrd_and_cmdline),
 	        cmocka_unit_test(cgroup_v2_has_one_folder),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: plugin/site.o plugin/first_node.o plugin/console.o plugin/options.o */
-/* links: plugin/multiprog.o common/str.o common/mounts.o common/disk_option.o */
+/* links: plugin/multiprog.o common/str.o common/mounts.o common/disk_option.o common/network_option.o */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -64,6 +64,7 @@ static void good_options_pass(void **state)
 	        check((struct options){.image = "a", .console = "c.log", .boot_timeout = "20", .mount = "/x:/y:ro"},
 	              ""),
 	        0);
+	assert_int_equal(check((struct options){.image = "a", .network = "fast,user"}, ""), 0);
 }
 
 static void bad_options_name_themselves(void **state)
@@ -83,7 +84,10 @@ static void bad_options_name_themselves(void **state)
 	assert_int_equal(check((struct options){.image = "a", .disk = "row"}, "--vm-disk: 'row' is no mode"),
 	                 EXIT_USAGE);
 	assert_int_equal(check((struct options){.disk = "raw"}, "--vm-disk needs --vm"), EXIT_USAGE);
-	assert_int_equal(check((struct options){.network = "x"}, "--vm-network is not yet"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.network = "x"}, "--vm-network needs --vm"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.image = "a", .network = "x,"}, "--vm-network: '' is not"), EXIT_USAGE);
+	assert_int_equal(check((struct options){.image = "a", .network = "x,none"}, "--vm-network: none goes with no"),
+	                 EXIT_USAGE);
 	assert_int_equal(check((struct options){.image = "a", .mount = "x"}, "--vm-mount: 'x' is not an absolute"),
 	                 EXIT_USAGE);
 	assert_int_equal(check((struct options){.mount = "/x"}, "--vm-mount needs --vm"), EXIT_USAGE);
