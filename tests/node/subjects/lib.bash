@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # What the subjects share. They run as root in the emulated node.
 
-export LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin LVM_SUPPRESS_FD_WARNINGS=1
 step_log=/run/step.log
 set -m
 

@@ -165,8 +165,12 @@ used() {
 
 no_acs() { fails_with 'its IOMMU group .* has other devices in it' --vm-network=shared; }
 
-# node_of_vf: of the NUMA node of the adapter whose VF the machine has
-node_of_vf() { cat "/sys/bus/pci/devices/$(sed -n 's/^pf=//p' /var/lib/wnodes/vf/*)/numa_node"; }
+# The NUMA node of the adapter whose VF the machine has.
+node_of_vf() {
+	local lease
+	lease=$(find /var/lib/wnodes/vf -type f ! -name '*lock' -printf '%f\n')
+	cat "/sys/bus/pci/devices/${lease%.*}/numa_node"
+}
 
 # placed NETWORK NODE SRUN-ARGUMENTS…
 placed() {
