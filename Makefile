@@ -38,7 +38,7 @@ say = $(if $(V),,@printf '  %-8s %s\n' "$(1)" "$(2)")
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 
 COMMON := $(call objects,common)
-HELPER := $(call objects,helper helper/disk helper/network helper/image)
+HELPER := $(call objects,helper helper/disk helper/network helper/image helper/device)
 MONITOR := $(call objects,monitor)
 RUN := $(filter-out $(BUILD)/run/relay%,$(call objects,run))
 RELAY := $(filter $(BUILD)/run/relay%,$(call objects,run))

@@ -5,14 +5,18 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "common/exitcode.h"
+#include "common/paths.h"
 #include "common/str.h"
+#include "helper/cgroup.h"
 #include "helper/child.h"
 #include "helper/fs.h"
 
 #define RUN_MS 60000U
+#define LOCK "lvm.lock" /* in WNODES_STATEDIR */
 
 /* What is in the pipe, less blanks at both ends; -E2BIG where it is more than fits in. */
 static int read_all(int fd, char *text, size_t size)
@@ -31,22 +35,46 @@ static int read_all(int fd, char *text, size_t size)
 	return whole + 1 < size ? 0 : -E2BIG;
 }
 
-/* Its wait status. */
-static int run(const struct child *child, const int *pipes)
+/*
+ * Killed half way it could leave the pool suspended, and with it all that lies
+ * there: so it ends neither with us nor with the job. Returns the exit code of
+ * what cannot be executed.
+ */
+static int execute(void *context)
 {
-	struct child spoken = *child;
-	pid_t pid;
+	const struct lvm_command *command = context;
+	char *const envp[] = {"LVM_SUPPRESS_FD_WARNINGS=1", NULL};
+	int rc = cgroup_leave_jobs();
 
-	spoken.out = pipes[1];
-	spoken.err = pipes[3];
-	pid = child_start(&spoken);
+	if (rc == 0 && prctl(PR_SET_PDEATHSIG, 0) == 0)
+		(void)execve(LVM_PROGRAM, command->argv, envp);
+	dprintf(STDERR_FILENO, "cannot execute " LVM_PROGRAM ": %s", strerror(rc < 0 ? -rc : errno));
+	return 127;
+}
+
+/* Its wait status. It holds the lock as long as it runs, whatever becomes of us. */
+static int run(struct lvm_command *command, const int *pipes)
+{
+	int lock = fs_open_lock(WNODES_STATEDIR, LOCK);
+	const struct child child = {.work = execute,
+	                            .context = command,
+	                            .is_roots = true,
+	                            .fds = &lock,
+	                            .fd_count = 1,
+	                            .out = pipes[1],
+	                            .err = pipes[3]};
+	int status = lock < 0 ? lock : fs_lock(lock, RUN_MS);
+	pid_t pid = status < 0 ? status : child_start(&child);
+
 	/* what it writes fits into the pipes: an answer is some lines */
-	return pid < 0 ? (int)pid : child_wait(pid, RUN_MS);
+	status = pid < 0 ? (int)pid : child_wait(pid, RUN_MS);
+	if (lock >= 0)
+		close(lock);
+	return status;
 }
 
 int lvm_run(struct lvm_command *command, char *output, size_t size, struct failure *why)
 {
-	const struct child child = {.program = LVM_PROGRAM, .argv = command->argv, .is_roots = true};
 	int pipes[4] = {-1, -1, -1, -1};
 	char said[1024] = "", task[64];
 	int trusted = fs_open_file(LVM_PROGRAM, NULL);
@@ -59,7 +87,7 @@ int lvm_run(struct lvm_command *command, char *output, size_t size, struct failu
 	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) < 0 || pipe2(pipes + 2, O_CLOEXEC | O_NONBLOCK) < 0)
 		status = -errno;
 	else
-		status = run(&child, pipes);
+		status = run(command, pipes);
 	if (status == 0 && output)
 		status = read_all(pipes[0], output, size);
 	else if (status != 0 && pipes[2] >= 0)
