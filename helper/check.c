@@ -68,6 +68,7 @@ int verb_check(const struct caller *caller, const struct args *args, struct fail
 	struct failure found = {0};
 
 	(void)caller;
+	check.said = found.message;
 	config_default(&config);
 	ini_file_report(report_line, &check);
 	/* what is no line of the file's is not yet said */

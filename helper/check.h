@@ -15,6 +15,7 @@ struct check {
 	bool deep;
 	bool cached; /* an image is one that the cache keeps */
 	unsigned int problems;
+	const char *said; /* of wnodes.conf as a whole */
 };
 
 #define CHECK_NOBODY 65534U /* as whom programs are tried */
@@ -31,6 +32,10 @@ void check_images(struct check *check);
 
 /** What an image's base in the cache is like, if it is there; with check->deep its digest, too. */
 void check_base(struct check *check, const struct image *image);
+
+/** The names in a list of users, or of groups, that this node does not know; where says whose list it is. */
+void check_users(struct check *check, const char *where, const char *list);
+void check_groups(struct check *check, const char *where, const char *list);
 
 /** Programs, folders and devices of this node. */
 void check_node(struct check *check);

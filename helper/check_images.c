@@ -43,6 +43,16 @@ static void check_names(struct check *check, const char *where, const char *what
 	}
 }
 
+void check_users(struct check *check, const char *where, const char *list)
+{
+	check_names(check, where, "user", is_user, list);
+}
+
+void check_groups(struct check *check, const char *where, const char *list)
+{
+	check_names(check, where, "group", is_group, list);
+}
+
 /* The disk as it lies there: of a kind that a machine can be booted from. */
 static void check_disk(struct check *check, const struct image *image)
 {
@@ -81,8 +91,8 @@ static void check_image(struct check *check, const char *name)
 		return;
 	}
 	(void)str_print(where, sizeof(where), "image %s", name);
-	check_names(check, where, "user", is_user, image.users);
-	check_names(check, where, "group", is_group, image.groups);
+	check_users(check, where, image.users);
+	check_groups(check, where, image.groups);
 	if (strcmp(name, CONFIG_NO_IMAGE) == 0)
 		check_note(check, "%s: no job can ask for it, since --vm=none is no machine", where);
 	check_disk_of_image(check, &image);
@@ -126,8 +136,8 @@ void check_images(struct check *check)
 		check_image(check, names.list[i]);
 	image_names_free(&names);
 	check_partitions(check);
-	check_names(check, "[policy] allow_users", "user", is_user, config->allow_users);
-	check_names(check, "[policy] allow_groups", "group", is_group, config->allow_groups);
+	check_users(check, "[policy] allow_users", config->allow_users);
+	check_groups(check, "[policy] allow_groups", config->allow_groups);
 	if (strcmp(config->user_images, "yes") != 0 && strcmp(config->user_images, "no") != 0)
-		check_names(check, "[policy] user_images", "group", is_group, config->user_images);
+		check_groups(check, "[policy] user_images", config->user_images);
 }

@@ -130,8 +130,11 @@ static int prepare_networks(const struct config *config, const struct args *args
 	                               .groups = kv_get(&record->kv, "groups"),
 	                               .account = args->value[ARG_ACCOUNT],
 	                               .partition = args->value[ARG_PARTITION]};
+	int rc = networks_choose(config, args->value[ARG_NETWORK], &job, record, why);
 
-	return networks_choose(config, args->value[ARG_NETWORK], &job, record, why);
+	if (rc == 0 && kv_set(&record->kv, "vm_network", args->value[ARG_NETWORK]) < 0)
+		rc = failure_set(why, EXIT_NODE, "out of memory");
+	return rc;
 }
 
 /* What a job that this one submits is to have, too. */
@@ -142,7 +145,7 @@ static int prepare_inherited(struct kv *kv, const struct args *args, struct fail
 	if (mount && strlen(mount) > KV_VALUE_MAX)
 		return failure_set(why, EXIT_USAGE, "--vm-mount: more than %u bytes", KV_VALUE_MAX);
 	if (kv_set(kv, "vm_mount", mount) < 0 || kv_set(kv, "vm_boot_timeout", args->value[ARG_BOOT_TIMEOUT]) < 0 ||
-	    kv_set(kv, "vm_disk", args->value[ARG_DISK]) < 0 || kv_set(kv, "vm_network", args->value[ARG_NETWORK]) < 0)
+	    kv_set(kv, "vm_disk", args->value[ARG_DISK]) < 0)
 		return failure_set(why, EXIT_NODE, "out of memory");
 	return 0;
 }

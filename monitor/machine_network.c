@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <string.h>
 
+#include "common/mac.h"
 #include "common/str.h"
 
 #define MTU_MIN 68U
@@ -84,10 +85,13 @@ static void read_host(struct reader *reader, struct machine_network *network)
 	                                    [MACHINE_SRIOV] = "sriov",
 	                                    NULL};
 	static const char *const backends[] = {"slirp", "passt", NULL};
+	uint64_t mac;
 
 	network->kind = (enum machine_network_kind)read_word(reader, "kind", kinds);
 	network->name = read_required(reader, "name", LETTERS DIGITS "._:-", NETWORK_NAME_SIZE - 1);
-	network->mac = read_required(reader, "mac", HEX ":", 17);
+	network->mac = read_required(reader, "mac", HEX ":", MAC_TEXT - 1);
+	if (network->mac && mac_parse(network->mac, &mac) < 0)
+		reader->problem = "is not a MAC address";
 	if (network->kind == MACHINE_USER)
 		network->passt = read_word(reader, "backend", backends) == 1;
 	else if (network->kind == MACHINE_SRIOV)

@@ -25,6 +25,7 @@
 #include "monitor/driver.h"
 #include "monitor/emulator.h"
 #include "monitor/filter.h"
+#include "monitor/guest_network.h"
 #include "monitor/namespace.h"
 #include "monitor/packet.h"
 #include "monitor/pause.h"
@@ -299,6 +300,19 @@ static int owner_tell_mounts(struct owner *owner)
 	return rc;
 }
 
+static int owner_tell_networks(struct owner *owner)
+{
+	char packet[PACKET_MAX];
+	int rc = 0;
+
+	for (unsigned int i = 0; rc == 0 && i < owner->machine->network_count; i++) {
+		rc = guest_network_packet(&owner->machine->networks[i], packet, sizeof(packet));
+		if (rc == 0)
+			rc = packet_send(owner->relay, "%s", packet);
+	}
+	return rc;
+}
+
 static void owner_hand_over(struct owner *owner)
 {
 	int fds[2], rc;
@@ -310,6 +324,8 @@ static void owner_hand_over(struct owner *owner)
 	if (fds[1] < 0)
 		owner_fail(owner, "the guest's console", strerror(-fds[1]));
 	rc = owner_tell_mounts(owner);
+	if (rc == 0)
+		rc = owner_tell_networks(owner);
 	if (rc < 0)
 		owner_fail(owner, "the relay", strerror(-rc));
 	rc = packet_send_fds(owner->relay, "channel", fds, 2);

@@ -269,9 +269,9 @@ static int verify(const struct vf_pf *pf, const struct vf *vf, const struct vf_a
 static int program(const struct network_request *request, int folder, struct vf_lease *lease, unsigned int *group,
                    struct failure *why)
 {
-	struct vf_attributes attributes;
-	struct vf_pf pf;
-	struct vf vf;
+	struct vf_attributes attributes = {0};
+	struct vf_pf pf = {0};
+	struct vf vf = {0};
 	int rc = look_again(lease, &pf, &vf, why);
 
 	if (rc == 0 && wanted(request, lease, &attributes) < 0)
@@ -294,7 +294,7 @@ static int program(const struct network_request *request, int folder, struct vf_
 
 static int hand_over(const struct network_request *request, int folder, struct kv *machine, struct failure *why)
 {
-	struct vf_lease lease;
+	struct vf_lease lease = {0};
 	unsigned int group = 0;
 	int lock, rc = find_lease(request, folder, &lease, why);
 

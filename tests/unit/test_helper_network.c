@@ -311,6 +311,28 @@ static void a_job_gets_the_networks_that_it_names(void **state)
 	kv_free(&record.kv);
 }
 
+static void a_network_that_has_gone_ends_the_job(void **state)
+{
+	struct kv machine = {0};
+
+	(void)state;
+	assert_string_equal(config_says("[network lan]\ntype = bridge\nbridge = br0\n"), "");
+	assert_int_equal(choose("lan"), 0);
+	assert_int_equal(networks_make(&config, &record, &machine, &why), -EIO);
+	assert_string_equal(why.message, "the job's record is broken");
+	assert_int_equal(kv_set(&record.kv, "uid", "7"), 0);
+	assert_int_equal(kv_set(&record.kv, "gid", "7"), 0);
+	assert_string_equal(config_says("[network lan]\ntype = user\n"), "");
+	assert_int_equal(networks_make(&config, &record, &machine, &why), -EIO);
+	assert_int_equal(why.code, EXIT_NODE);
+	assert_string_equal(why.message, "network lan of type bridge is in wnodes.conf no more");
+	assert_string_equal(config_says(""), "");
+	assert_int_equal(networks_make(&config, &record, &machine, &why), -EIO);
+	assert_string_equal(why.message, "network lan of type bridge is in wnodes.conf no more");
+	kv_free(&record.kv);
+	kv_free(&machine);
+}
+
 static void claims_are_not_given_twice(void **state)
 {
 	struct claim_used macs = {0}, addresses = {0};
@@ -371,6 +393,7 @@ int main(void)
 	        cmocka_unit_test(who_may_use_a_network),
 	        cmocka_unit_test(the_account_the_group_or_the_network_says_the_vlan),
 	        cmocka_unit_test(a_job_gets_the_networks_that_it_names),
+	        cmocka_unit_test(a_network_that_has_gone_ends_the_job),
 	        cmocka_unit_test(claims_are_not_given_twice),
 	        cmocka_unit_test(the_description_says_what_the_guest_is_to_know),
 	};

@@ -23,6 +23,8 @@
 #include <cmocka.h>
 
 #include "common/exitcode.h"
+#include "helper/bounded.h"
+#include "helper/clock.h"
 #include "helper/journal.h"
 #include "helper/network/network.h"
 #include "helper/network/vf_choose.h"
@@ -206,7 +208,7 @@ static void a_lease_is_kept(void **state)
 	lease.original = (struct vf_attributes){{2, 3, 4, 5, 6, 7}, 99, 0x88a8, 3, -1, 1, 10, 20, 2};
 	(void)strcpy(lease.base.reason, "because");
 	lease.base.drained = true;
-	lease.driver[0] = 0;
+	memset(lease.driver, 0, sizeof(lease.driver));
 	assert_int_equal(vf_lease_save(folder, &lease, true), 0);
 	assert_int_equal(vf_lease_load(folder, &pf, 1, &read), 0);
 	assert_memory_equal(&lease, &read, sizeof(lease));
@@ -392,6 +394,43 @@ static void a_vf_comes_back_as_it_was(void **state)
 	expect_free(&lease);
 	assert_string_equal(sysfs_get(VF0 "/reset"), "1");
 	assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), 0);
+}
+
+static void unbind(void)
+{
+	char path[PATH_MAX], driver[PCI_NAME_SIZE] = "igbvf";
+
+	assert_int_equal(pci_path(path, "sys/bus/pci/drivers/igbvf/unbind"), 0);
+	assert_int_equal(bounded_write(path, vf0.name, 1000), 0);
+	for (unsigned int i = 0; driver[0] && i < 1000; i++) {
+		clock_nap(1);
+		assert_int_equal(pci_driver(&vf0, driver), 0);
+	}
+	assert_string_equal(driver, "");
+}
+
+/* Whoever was programming it was killed, here or there. */
+static void a_half_made_vf_comes_back(void **state)
+{
+	struct vf_lease lease;
+
+	(void)state;
+	for (unsigned int stage = 0; stage < 3; stage++) {
+		begin("A");
+		sysfs_start_kernel();
+		lease = a_lease(0, mac, "5");
+		assert_int_equal(vf_lease_save(folder, &lease, true), 0);
+		memcpy(vf_adapter.table.vfs[0].mac, mac, VF_MAC_BYTES);
+		vf_adapter.table.vfs[0].vlan = 100;
+		if (stage > 0)
+			sysfs_put(VF0 "/driver_override", "vfio-pci\n");
+		if (stage > 1)
+			unbind();
+		assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), 0);
+		expect_free(&lease);
+		(void)end(NULL);
+	}
+	begin("A");
 }
 
 static void a_late_release_leaves_the_next_jobs_vf_alone(void **state)
@@ -639,6 +678,7 @@ int main(void)
 	        cmocka_unit_test_teardown(a_pf_that_is_down_has_no_vf_for_jobs, end),
 	        cmocka_unit_test_teardown(a_vf_is_on_the_jobs_node, end),
 	        cmocka_unit_test_teardown(a_vf_comes_back_as_it_was, end),
+	        cmocka_unit_test_teardown(a_half_made_vf_comes_back, end),
 	        cmocka_unit_test_teardown(a_late_release_leaves_the_next_jobs_vf_alone, end),
 	        cmocka_unit_test_teardown(an_untouched_vf_is_not_touched, end),
 	        cmocka_unit_test_teardown(a_lease_of_another_boot_is_void, end),

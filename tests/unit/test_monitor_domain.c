@@ -4,6 +4,7 @@
 /* links: monitor/domain_cpus.o monitor/domain_memory.o monitor/xml.o */
 /* links: monitor/domain_device.o monitor/machine_device.o */
 /* libs: -lxml2 */
+/* links: common/mac.o common/sha256.o */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -376,10 +377,44 @@ static void pci_devices_have_a_port_each(void **state)
 	expect(&parsed, "count(//hostdev[@mode='subsystem'][@type='pci'][@managed='no'])", "2");
 	expect(&parsed, "count(//hostdev[address])", "0");
 	expect(&parsed, "count(//hostdev[rom/@enabled='no'])", "2");
-	expect(&parsed,
-	       "count(//hostdev/source/address[@domain='0x0000'][@bus='0x81'][@slot='0x00'][@function='0x0'])", "1");
-	expect(&parsed,
-	       "count(//hostdev/source/address[@domain='0xab01'][@bus='0xc2'][@slot='0x1f'][@function='0x7'])", "1");
+	expect(&parsed, "count(//hostdev/source/address[@domain='0x0000'][@bus='0x81'][@slot='0x00'][@function='0x0'])",
+	       "1");
+	expect(&parsed, "count(//hostdev/source/address[@domain='0xab01'][@bus='0xc2'][@slot='0x1f'][@function='0x7'])",
+	       "1");
+	done(&parsed);
+}
+
+static void each_network_has_a_nic_in_a_slot_of_its_own(void **state)
+{
+	struct machine machine = plain;
+	struct parsed parsed;
+	char path[96];
+
+	(void)state;
+	machine.networks[1] = (struct machine_network){
+	        .name = "lan", .kind = MACHINE_BRIDGE, .mac = "02:00:00:00:00:01", .target = "wn133ef5e4-1"};
+	machine.networks[2] = (struct machine_network){
+	        .name = "fast", .kind = MACHINE_SRIOV, .mac = "02:00:00:00:00:02", .pci = "0000:41:10.3"};
+	for (unsigned int i = 3; i < NETWORKS_MAX; i++)
+		machine.networks[i] = machine.networks[0];
+	machine.network_count = NETWORKS_MAX;
+	parsed = parse(&machine);
+	expect(&parsed, "count(/domain/devices/interface[@type='user'])", "6");
+	expect(&parsed, "count(/domain/devices/interface[@type='ethernet'])", "1");
+	expect(&parsed, "/domain/devices/interface[@type='ethernet']/target/@dev", "wn133ef5e4-1");
+	expect(&parsed, "/domain/devices/interface[@type='ethernet']/target/@managed", "no");
+	expect(&parsed, "/domain/devices/interface[@type='ethernet']/mac/@address", "02:00:00:00:00:01");
+	expect(&parsed, "/domain/devices/hostdev[1]/@managed", "no");
+	expect(&parsed, "/domain/devices/hostdev[1]/source/address/@bus", "0x41");
+	expect(&parsed, "/domain/devices/hostdev[1]/source/address/@slot", "0x10");
+	expect(&parsed, "/domain/devices/hostdev[1]/source/address/@function", "0x3");
+	/* every device of the root bus has a slot, and none has another's */
+	for (unsigned int slot = 0; slot < 31; slot++) {
+		(void)snprintf(path, sizeof(path), "count(//devices/*/address[@bus='0'][@slot='%u']) > 1", slot);
+		expect(&parsed, path, "false");
+	}
+	expect(&parsed, "count(//devices/*/address[@slot > 30])", "0");
+	expect(&parsed, "count(/domain/devices/interface/address) + count(/domain/devices/hostdev/address)", "8");
 	done(&parsed);
 }
 
@@ -444,6 +479,7 @@ int main(void)
 	        cmocka_unit_test(a_whole_disk_has_no_chain),
 	        cmocka_unit_test(texts_are_escaped),
 	        cmocka_unit_test(without_a_network_there_is_no_interface),
+	        cmocka_unit_test(each_network_has_a_nic_in_a_slot_of_its_own),
 	        cmocka_unit_test(host_directories_have_a_device_each),
 	        cmocka_unit_test(pci_devices_have_a_port_each),
 	};

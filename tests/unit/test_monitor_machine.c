@@ -2,6 +2,7 @@
 /* links: monitor/machine_network.o monitor/machine.o common/kv.o common/str.o common/mounts.o */
 /* links: monitor/machine_device.o */
 /* libs: -lxml2 */
+/* links: common/mac.o common/sha256.o */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -174,6 +175,8 @@ static void what_is_wrong_is_named(void **state)
 	        {"disk.path", "/o/../etc/shadow"},
 	        {"disk.cache", "fast"},
 	        {"disk.base_format", "vmdk"},
+	        {"networks", "9"},
+	        {"networks", "-1"},
 	        {"network.0.kind", "hub"},
 	        {"devices", "17"},
 	        {"devices", "-1"},
@@ -182,6 +185,15 @@ static void what_is_wrong_is_named(void **state)
 	        {"vfio", ",8"},
 	        {"vfio", "8 9"},
 	        {"vfio", "9999999999"},
+	        {"network.0.name", "a<b"},
+	        {"network.0.mac", "02:00:00:00:00"},
+	        {"network.0.mac", "02:00:00:00:00:00'"},
+	        {"network.0.backend", "tap"},
+	        {"network.0.dhcp", "perhaps"},
+	        {"network.0.address", "10.0.0.1/24 x"},
+	        {"network.0.gateway", "10.0.0.1;"},
+	        {"network.0.mtu", "60"},
+	        {"network.0.wait", "x"},
 	        {"virtio", "legacy"},
 	        {"boot_timeout", "0"},
 	        {"cgroup", "/sys/fs/cgroup/memory/slurm/job_17"},
@@ -197,6 +209,37 @@ static void what_is_wrong_is_named(void **state)
 		assert_int_equal(check_with(key, wrong[i][1], why), -EINVAL);
 		assert_non_null(strstr(why, wrong[i][0]));
 	}
+}
+
+static void networks_have_what_their_kind_needs(void **state)
+{
+	struct machine machine = {0};
+	char why[MACHINE_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(check_with("networks", "2", why), -EINVAL);
+	assert_non_null(strstr(why, "network.1.kind is missing"));
+	assert_int_equal(check_with("network.0.kind", "bridge", why), -EINVAL);
+	assert_non_null(strstr(why, "network.0.target is missing"));
+	assert_int_equal(check_with("network.0.kind", "sriov", why), -EINVAL);
+	assert_non_null(strstr(why, "network.0.pci is missing"));
+	assert_int_equal(kv_parse(&machine.kv, description, sizeof(description) - 1), 0);
+	assert_int_equal(kv_set(&machine.kv, "network.0.kind", "macvtap"), 0);
+	assert_int_equal(kv_set(&machine.kv, "network.0.target", "wn133ef5e4-0"), 0);
+	assert_int_equal(kv_set(&machine.kv, "network.0.dhcp", "no"), 0);
+	assert_int_equal(kv_set(&machine.kv, "network.0.address", "10.1.2.3/24"), 0);
+	assert_int_equal(kv_set(&machine.kv, "network.0.dns", "10.1.2.1 10.1.2.2"), 0);
+	assert_int_equal(kv_set(&machine.kv, "network.0.mtu", "9000"), 0);
+	assert_int_equal(kv_set(&machine.kv, "network.0.wait", "60"), 0);
+	assert_int_equal(machine_check(&machine, why), 0);
+	assert_int_equal(machine.networks[0].kind, MACHINE_MACVTAP);
+	assert_string_equal(machine.networks[0].target, "wn133ef5e4-0");
+	assert_false(machine.networks[0].dhcp);
+	assert_string_equal(machine.networks[0].address, "10.1.2.3/24");
+	assert_null(machine.networks[0].gateway);
+	assert_int_equal(machine.networks[0].mtu, 9000);
+	assert_int_equal(machine.networks[0].wait, 60);
+	machine_free(&machine);
 }
 
 static void cells_are_all_of_the_machine(void **state)
@@ -337,6 +380,7 @@ int main(void)
 	        cmocka_unit_test(what_is_missing_is_named),
 	        cmocka_unit_test(what_is_wrong_is_named),
 	        cmocka_unit_test(cells_are_all_of_the_machine),
+	        cmocka_unit_test(networks_have_what_their_kind_needs),
 	        cmocka_unit_test(lengths_have_bounds),
 	        cmocka_unit_test(a_kernel_goes_with_initrd_and_cmdline),
 	        cmocka_unit_test(cgroup_v2_has_one_folder),
