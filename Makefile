@@ -58,7 +58,8 @@ all: $(PROGRAMS)
 $(BUILD)/monitor/%.o $(BUILD)/tests/unit/test_monitor_%.o: CPPFLAGS += $(call pkg_cflags,libvirt libxml-2.0)
 FETCH_LIBS := libcurl libcrypto zlib liblzma libzstd libseccomp jansson
 $(BUILD)/fetch/%.o $(BUILD)/tests/unit/test_fetch_%.o: CPPFLAGS += $(call pkg_cflags,$(FETCH_LIBS))
-$(BUILD)/wnodes-helper: LIBS = -lslurm -linih
+$(BUILD)/helper/network/%.o: CPPFLAGS += $(call pkg_cflags,libmnl)
+$(BUILD)/wnodes-helper: LIBS = -lslurm -linih $(call pkg_libs,libmnl)
 $(BUILD)/wnodes-monitor: LIBS = $(call pkg_libs,libvirt libxml-2.0 libseccomp)
 $(BUILD)/wnodes-run: LIBS = $(call pkg_libs,libsystemd)
 $(BUILD)/wnodes-relay: LIBS = $(call pkg_libs,libsystemd libseccomp)

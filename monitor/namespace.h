@@ -35,11 +35,11 @@ int namespace_unshare(char *why);
 
 /**
  * Close the namespace of namespace_unshare(): every mount read-only, no cgroup file systems,
- * a /dev with harmless devices (and /dev/kvm where kvm), an empty /run, and
- * NAMESPACE_ROOT.
+ * a /dev with harmless devices (and /dev/kvm, and those of its NICs, where the
+ * machine uses them), an empty /run, and NAMESPACE_ROOT.
  * Returns 0, or a negative errno with the step in why[NAMESPACE_WHY_MAX].
  */
-int namespace_enter(bool kvm, char *why);
+int namespace_enter(const struct machine *machine, char *why);
 
 /** Make NAMESPACE_ROOT anew: an empty tmpfs with its folders, over what is there. As namespace_enter(). */
 int namespace_root(char *why);

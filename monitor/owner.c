@@ -227,7 +227,7 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 	if (namespace_unshare(why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
 	owner_find_shares(owner);
-	if (namespace_enter(machine->kvm, why) < 0 || namespace_files(machine, owner->shares.base, why) < 0 ||
+	if (namespace_enter(machine, why) < 0 || namespace_files(machine, owner->shares.base, why) < 0 ||
 	    shares_bind(&owner->shares, &machine->mounts, why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
 	space_open(owner);
