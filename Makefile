@@ -38,7 +38,7 @@ say = $(if $(V),,@printf '  %-8s %s\n' "$(1)" "$(2)")
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 
 COMMON := $(call objects,common)
-HELPER := $(call objects,helper helper/disk helper/network helper/image)
+HELPER := $(call objects,helper helper/disk helper/network helper/image helper/device)
 MONITOR := $(call objects,monitor)
 RUN := $(filter-out $(BUILD)/run/relay%,$(call objects,run))
 RELAY := $(filter $(BUILD)/run/relay%,$(call objects,run))
@@ -192,6 +192,11 @@ check: packages
 .PHONY: check-node
 check-node: packages
 	tests/node/check
+
+# 500 kills, some hours
+.PHONY: soak-node
+soak-node: packages
+	WNODES_NODE_SECONDS=21600 WNODES_NODE_SUBJECT_SECONDS=21000 tests/node/check soak
 
 .PHONY: demo
 demo: packages

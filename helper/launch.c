@@ -17,6 +17,7 @@
 #include "helper/choose.h"
 #include "helper/clock.h"
 #include "helper/config.h"
+#include "helper/device/device.h"
 #include "helper/disk/disk.h"
 #include "helper/fs.h"
 #include "helper/harden.h"
@@ -129,6 +130,8 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 		rc = placement_describe(record, &config, machine, why);
 	if (rc == 0)
 		rc = networks_make(&config, record, machine, why);
+	if (rc == 0)
+		rc = devices_make(&config, record, machine, why);
 	return rc == 0 ? seed_make(&request, machine, why) : rc;
 }
 

@@ -18,6 +18,7 @@
 #include "helper/identity.h"
 #include "helper/image/cache.h"
 #include "helper/image/catalogue.h"
+#include "helper/leases.h"
 #include "helper/limits.h"
 #include "helper/mounts.h"
 #include "helper/network/networks.h"
@@ -26,6 +27,8 @@
 #include "helper/record.h"
 #include "helper/state.h"
 #include "helper/verbs.h"
+
+#define RECONCILE_MS 2000U
 
 struct wish {
 	struct record_id id;
@@ -248,6 +251,8 @@ int verb_prepare(const struct caller *caller, const struct args *args, struct fa
 	rc = destroy_job(wish.id.node, wish.id.job, false, why);
 	if (rc == 0 && !choose_is_wanted(args))
 		return 0;
+	if (rc == 0)
+		(void)leases_reconcile(false, RECONCILE_MS);
 	if (rc < 0 || prepare_make(&record, &wish, why) < 0) {
 		prepare_refuse(&wish, why);
 		return why->code;

@@ -68,13 +68,15 @@ static int tap_create(const char *name)
  * MAC: of the highest kind, so that the bridge never takes it for its own. MTU:
  * the bridge's, which it would lower to a port's. In the bridge before it is up.
  */
-static int tap_enslave(struct rtnl *rtnl, unsigned int tap, const struct rtnl_link *bridge, uint64_t mac)
+static int tap_enslave(struct rtnl *rtnl, unsigned int tap, const struct rtnl_link *bridge,
+                       const struct netdev_wish *wish)
 {
 	struct nlmsghdr *message = rtnl_begin_link(rtnl, RTM_NEWLINK, AF_UNSPEC, tap, 0, 0);
 	int rc;
 
-	rtnl_put_mac(message, IFLA_ADDRESS, (mac & UINT64_C(0x00ffffffffff)) | UINT64_C(0xfe0000000000));
+	rtnl_put_mac(message, IFLA_ADDRESS, (wish->mac & UINT64_C(0x00ffffffffff)) | UINT64_C(0xfe0000000000));
 	mnl_attr_put_u32(message, IFLA_MTU, bridge->mtu);
+	mnl_attr_put_strz(message, IFLA_IFALIAS, wish->alias);
 	rtnl_put_no_ipv6(message);
 	rc = rtnl_send(rtnl);
 	if (rc < 0)
@@ -152,7 +154,7 @@ static int bridge_join(struct rtnl *rtnl, const char *name, const struct netdev_
 	if (rc == 0 && wish->filtered)
 		rc = filter_attach(rtnl, tap.index, false, wish->mac, wish->address);
 	if (rc == 0)
-		rc = tap_enslave(rtnl, tap.index, bridge, wish->mac);
+		rc = tap_enslave(rtnl, tap.index, bridge, wish);
 	if (rc == 0 && wish->filtered)
 		rc = port_set(rtnl, tap.index);
 	if (rc == 0)

@@ -70,11 +70,12 @@ static int macvtap_create(struct rtnl *rtnl, const char *name, const struct rtnl
 	return rtnl_send(rtnl);
 }
 
-static int macvtap_configure(struct rtnl *rtnl, unsigned int macvtap, uint64_t mac)
+static int macvtap_configure(struct rtnl *rtnl, unsigned int macvtap, const struct netdev_wish *wish)
 {
 	struct nlmsghdr *message = rtnl_begin_link(rtnl, RTM_NEWLINK, AF_UNSPEC, macvtap, 0, 0);
 
-	rtnl_put_mac(message, IFLA_ADDRESS, mac);
+	rtnl_put_mac(message, IFLA_ADDRESS, wish->mac);
+	mnl_attr_put_strz(message, IFLA_IFALIAS, wish->alias);
 	rtnl_put_no_ipv6(message);
 	return rtnl_send(rtnl);
 }
@@ -85,7 +86,7 @@ static int macvtap_finish(struct rtnl *rtnl, const char *name, const struct netd
 	int rc = rtnl_find(rtnl, name, &macvtap);
 
 	if (rc == 0)
-		rc = macvtap_configure(rtnl, macvtap.index, wish->mac);
+		rc = macvtap_configure(rtnl, macvtap.index, wish);
 	if (rc == 0 && wish->filtered)
 		rc = filter_attach(rtnl, macvtap.index, true, wish->mac, wish->address);
 	return rc == 0 ? rtnl_up(rtnl, macvtap.index) : rc;

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/exitcode.h"
@@ -33,6 +34,8 @@ int netdev_wish(const struct network_request *request, struct netdev_wish *wish,
 	    (vlan && str_u64(vlan, 0, 4094, &number) < 0) || (address && parse_address(address, &wish->address) < 0))
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
 	wish->vlan = (uint16_t)number;
+	(void)str_print(wish->alias, sizeof(wish->alias), "wnodes: job %" PRIu32 " on %.64s", request->record->id.job,
+	                request->record->id.node);
 	return 0;
 }
 

@@ -15,6 +15,7 @@ struct netdev_wish {
 	uint32_t address; /* IPv4, the site's choice; 0: the guest has it from elsewhere */
 	uint16_t vlan;    /* 0: none */
 	bool filtered;    /* filter.h */
+	char alias[96];   /* of the netdev, for people: whose it is */
 };
 
 /** Read it from the record. Returns 0 or -EIO with why (EXIT_NODE). */

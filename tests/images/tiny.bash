@@ -22,7 +22,7 @@ tiny_kernel() {
 	initramfs "$out/tree" "$out/initrd"
 	copy_modules "$out/tree" "$out/init" virtio_balloon
 	# what the agent has modprobe load
-	modules_tree "$out/tree" "$out/modules" 9p 9pnet_virtio virtiofs virtio_net igbvf
+	modules_tree "$out/tree" "$out/modules" 9p 9pnet_virtio virtiofs virtio_net igbvf nvme
 	rm -rf "$out/tree"
 }
 
