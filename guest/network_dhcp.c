@@ -17,7 +17,7 @@
 #include "guest/execute.h"
 #include "guest/log.h"
 
-#define LOOK_SECONDS 1U
+#define LOOK_SECONDS 2U
 #define UNMANAGED_SECONDS 10U /* after basic.target, when a network's manager begins; or of a guest without systemd */
 #define PATIENCE_SECONDS 600U /* a guest that has not booted by then */
 #define SYSTEMCTL_SECONDS 10U
@@ -96,18 +96,25 @@ static bool is_managed(const struct network_files *files, const struct rtnetlink
 	return managed;
 }
 
+static bool has_systemd(const struct network_files *files)
+{
+	char path[PATH_MAX];
+
+	return str_print(path, sizeof(path), "%s/systemd/system", files->run) == 0 && access(path, F_OK) == 0;
+}
+
 /* Whether what systemd starts by itself has had its turn. */
 static bool has_booted(const struct network_files *files)
 {
 	static const char *const argv[] = {"systemctl", "-q", "is-active", "basic.target", NULL};
-	char path[PATH_MAX];
 
-	if (str_print(path, sizeof(path), "%s/systemd/system", files->run) < 0 || access(path, F_OK) < 0)
-		return true;
-	return execute_run(argv, SYSTEMCTL_SECONDS) == 0;
+	return !has_systemd(files) || execute_run(argv, SYSTEMCTL_SECONDS) == 0;
 }
 
-/* Returns whether it is our turn; false: the NIC has gone, or has an address. */
+/*
+ * Returns whether it is our turn; false: the NIC has gone, or has an address.
+ * A guest that boots is not to be slowed down: systemd is asked last, and seldom.
+ */
 static bool wait_for_turn(const struct network_files *files, const uint8_t mac[RTNETLINK_MAC])
 {
 	const struct timespec moment = {.tv_sec = LOOK_SECONDS};
@@ -118,13 +125,17 @@ static bool wait_for_turn(const struct network_files *files, const uint8_t mac[R
 		struct rtnetlink_state state;
 		struct rtnetlink_link link;
 
+		nanosleep(&moment, NULL);
 		if (rtnetlink_find(mac, &link) < 0 || rtnetlink_look(mac, &state) < 0 || state.address)
 			return false;
-		booted = booted || has_booted(files);
-		unmanaged = is_managed(files, &link) ? 0 : unmanaged + booted * LOOK_SECONDS;
-		if (unmanaged > UNMANAGED_SECONDS)
+		unmanaged = is_managed(files, &link) ? 0 : unmanaged + LOOK_SECONDS;
+		if (unmanaged < UNMANAGED_SECONDS)
+			continue;
+		if (booted)
 			return true;
-		nanosleep(&moment, NULL);
+		booted = has_booted(files);
+		/* a network's manager that begins now has its time, too */
+		unmanaged = has_systemd(files) ? 0 : unmanaged;
 	}
 	return false;
 }

@@ -44,6 +44,8 @@
 #define ARPHRD_ETHER 1
 #define IFF_UP 1U
 #define IFF_RUNNING 0x40U
+#define IFF_LOWER_UP 0x10000U /* the carrier, at once; IFF_RUNNING comes and goes a moment later */
+#define IFF_CARRIER (IFF_UP | IFF_RUNNING | IFF_LOWER_UP)
 #define ALIGNED(length) (((length) + 3U) & ~3U)
 
 struct sockaddr_netlink {
@@ -269,7 +271,7 @@ static void take_link(uint16_t type, const uint8_t *bytes, size_t size, void *co
 		return;
 	if (search->link && (search->count == 0 || (unsigned int)body.index < search->link->index))
 		describe(search->link, &body, bytes, size);
-	search->state.carrier |= (body.flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
+	search->state.carrier |= (body.flags & IFF_CARRIER) == IFF_CARRIER;
 	if (search->count < SAME_MAC_MAX)
 		search->same[search->count++] = (uint32_t)body.index;
 }

@@ -67,17 +67,17 @@ serve_addresses()
 	wait_until 10 test -s "$folder/udhcpd.pid"
 	mkdir "$folder/www"
 	echo 'the bridge says hello' > "$folder/www/page"
-	busybox httpd -f -p "$net.1:80" -h "$folder/www" > /dev/null 2>&1 3>&- &
+	busybox httpd -f -p "$net.1:8080" -h "$folder/www" > /dev/null 2>&1 3>&- &
 	echo $! > "$folder/httpd.pid"
 }
 
 # What a task sees of the network as it begins.
 seen='ip -4 -o addr show scope global | sed "s/^[0-9]*: //; s/ brd.*//"; ip route show default
 	cat /etc/resolv.conf; for nic in eth0 eth1; do [ ! -e /sys/class/net/$nic ] || cat /sys/class/net/$nic/mtu; done
-	fetch() { curl -s -m 10 "$1" 2> /dev/null || wget -q -T 10 -O - "$1"; }; fetch '
+	fetch() { curl -s -m 10 "http://$1:$2/page" 2> /dev/null || printf "GET /page HTTP/1.0\r\n\r\n" | nc -w 10 "$1" "$2"; }; fetch '
 
 @test "a pool's address, its MTU, route and name server are there before the first task; DHCP's beside it" {
-	as_user srun --vm=tiny --vm-network=fixed,asked sh -c "$seen http://$net.1/page" > "$folder/out"
+	as_user srun --vm=tiny --vm-network=fixed,asked sh -c "$seen $net.1 8080" > "$folder/out"
 	cat "$folder/out"
 	grep -qE "^eth0 +inet $net.5[0-9]/24" "$folder/out"
 	grep -qE "^eth1 +inet $net.1[0-9][0-9]/24" "$folder/out"
@@ -90,7 +90,7 @@ seen='ip -4 -o addr show scope global | sed "s/^[0-9]*: //; s/ brd.*//"; ip rout
 }
 
 @test "a kernel of 2009 gets the same" {
-	as_user srun --vm=tiny-oldkernel --vm-network=fixed sh -c "$seen http://$net.1/page" > "$folder/out"
+	as_user srun --vm=tiny-oldkernel --vm-network=fixed sh -c "$seen $net.1 8080" > "$folder/out"
 	cat "$folder/out"
 	grep -qE "^eth0 +inet $net.5[0-9]/24" "$folder/out"
 	grep -qx "nameserver $net.1" "$folder/out"
@@ -108,18 +108,20 @@ seen='ip -4 -o addr show scope global | sed "s/^[0-9]*: //; s/ brd.*//"; ip rout
 }
 
 @test "behind address translation, too, the first task can reach out at once" {
+	local code=0
 	port_of_http "$folder/http"
-	as_user srun --vm=tiny --vm-network=late sh -c "$seen http://10.0.2.2:$http_port/page" > "$folder/out"
+	as_user srun --vm=tiny --vm-network=late sh -c "$seen 10.0.2.2 $http_port" > "$folder/out" || code=$?
 	stop_http
 	cat "$folder/out"
+	[ "$code" -eq 0 ]
 	grep -qE '^eth0 +inet 10\.0\.2\.15/24' "$folder/out"
 	grep -q '^default via 10.0.2.2 dev eth0' "$folder/out"
-	grep -q '^nameserver 10.0.2.3' "$folder/out"
+	grep -q '^nameserver ' "$folder/out"
 	grep -q 'served to the guest' "$folder/out"
 }
 
 @test "systemd's network and resolver keep what the agent set" {
-	as_user srun --vm=debian-wn --vm-network=fixed,asked bash -c "$seen http://$net.1/page
+	as_user srun --vm=debian-wn --vm-network=fixed,asked bash -c "$seen $net.1 8080
 		readlink /etc/resolv.conf
 		for nic in /sys/class/net/e*; do echo \${nic##*/} \$(cat \$nic/mtu); done | sort
 		echo first of the two:

@@ -13,17 +13,22 @@ setup_file()
 	cp "$wnodes/wnodes.conf" "$folder/wnodes.conf"
 	export wnodes
 	wait_until 30 is_idle
+	# a machine that the first tests share; what it submits writes to its folder
+	site '[network second]' 'type = user' '[policy]' 'network = none'
+	cd "$folder" || return
+	job=$(machine --vm=tiny --vm-network=user,second,user)
+	export job
 }
 
 teardown()
 {
 	cp "$folder/wnodes.conf" "$wnodes/wnodes.conf"
-	as_user scancel -u "$test_user"
-	wait_for_nothing
 }
 
 teardown_file()
 {
+	as_user scancel -u "$test_user"
+	wait_for_nothing
 	rm -rf "$folder"
 }
 
@@ -58,9 +63,18 @@ has_nics()
 	[ "$(guest_macs | wc -l)" -eq "$1" ]
 }
 
+# has_address NIC ADDRESS
+has_address()
+{
+	in_job ip -4 addr show dev "$1" | grep -q "inet $2/"
+}
+
+has_network()
+{
+	as_root wnodes status "$1" > "$folder/status" 2> /dev/null && grep -q '^  network' "$folder/status"
+}
+
 @test "a NIC for each network, in the job's order and with MACs of their own; wnodes status has them" {
-	site '[network second]' 'type = user' '[policy]' 'network = none'
-	job=$(machine --vm=tiny --vm-network=user,second,user)
 	wait_until 30 has_nics 3
 	as_root wnodes status "$job" > "$folder/status"
 	cat "$folder/status"
@@ -69,32 +83,42 @@ has_nics()
 	[ "$(guest_macs | sort -u | grep -c '^.[26ae]:')" -eq 3 ]
 	as_user wnodes status --json > "$folder/json"
 	[ "$(python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["networks"])' < "$folder/json")" = 3 ]
-	# the first of them reaches out
-	port_of_http "$folder/http"
-	wait_until 30 in_job wget -q -T 5 -O - "http://10.0.2.2:$http_port/page" > "$folder/page"
-	stop_http
-	grep -q 'served to the guest' "$folder/page"
+	wait_until 30 has_address eth0 10.0.2.15
 }
 
-@test "none: no NIC at all, by the option and by the site's default" {
+@test "what a machine submits has its networks, unless it names others" {
+	cd "$folder"
+	# whoever asks for it now is denied: that a job does, its output tells
+	site '[network second]' 'type = user' 'users = nobody-else'
+	in_job sh -c 'sbatch --parsable --wrap "echo it ran"; sbatch --parsable --vm-network=fast --wrap "echo it ran"
+		srun --vm-network=user true 2>&1' > "$folder/ids" || true
+	cat "$folder/ids"
+	mapfile -t ids < "$folder/ids"
+	grep -q 'srun: --vm-network' <<< "${ids[2]}"
+	for id in "${ids[@]:0:2}"; do wait_job "$id"; done
+	cat slurm-*.out
+	[ "$(job_field "${ids[0]}" ExitCode) $(job_field "${ids[1]}" ExitCode)" = "77:0 64:0" ]
+	grep -qx 'wnodes: --vm-network: network second is only for the users nobody-else' "slurm-${ids[0]}.out"
+	grep -q '^wnodes: --vm-network: there is no network fast here' "slurm-${ids[1]}.out"
+}
+
+@test "none: no NIC at all" {
+	release_machine
 	site '[policy]' 'network = quiet' '[network quiet]' 'type = none'
-	for option in "" --vm-network=none; do
-		# shellcheck disable=SC2086 # may be none
-		job=$(machine --vm=tiny $option)
-		[ "$(in_job ls /sys/class/net)" = lo ]
-		tr '\0' '\n' < "/proc/$(machine_pid qemu-system)/cmdline" > "$folder/cmdline"
-		refute grep -q netdev "$folder/cmdline"
-		as_root wnodes status "$job" > "$folder/status"
-		refute grep -q network "$folder/status"
-		release_machine
-	done
+	job=$(machine --vm=tiny)
+	[ "$(in_job ls /sys/class/net)" = lo ]
+	tr '\0' '\n' < "/proc/$(machine_pid qemu-system)/cmdline" > "$folder/cmdline"
+	refute grep -q netdev "$folder/cmdline"
+	as_root wnodes status "$job" > "$folder/status"
+	refute grep -q network "$folder/status"
+	release_machine
 }
 
 @test "who may have which: unknown 64 and what there is, denied 77, for the default, too" {
 	site '[network open]' 'type = user' '[network groups]' 'type = user' 'groups = no-such-group' '[network chem]' 'type = user' \
 		'accounts = chem' "users = $test_user" '[network other]' 'type = user' 'partitions = other' \
 		'[network vlans]' 'type = bridge' 'bridge = none-such' 'account_vlans = chem:7' '[network quiet]' 'type = none'
-	refused 64 "there is no network fast here; you may use open, vlans, quiet, user, none$" --vm=tiny --vm-network=fast
+	refused 64 "there is no network fast here; you may use open, quiet, user, none$" --vm=tiny --vm-network=fast
 	refused 64 "there is no network fast here; you may use open, chem, vlans, quiet, user, none$" -A chem --vm=tiny --vm-network=user,fast
 	refused 64 "quiet is of type none, and goes with no other network" --vm=tiny --vm-network=quiet,open
 	refused 77 "--vm-network: network groups is only for the groups no-such-group" --vm=tiny --vm-network=open,groups
@@ -122,26 +146,11 @@ has_nics()
 	refute grep -q "it ran" "$folder/said"
 }
 
-@test "what a machine submits has its networks, unless it names others" {
-	site '[network second]' 'type = user'
-	job=$(machine --vm=tiny --vm-network=second,user)
-	in_job true
-	# from here on, whoever asks for it is denied: that a job does, its output tells
-	site '[network second]' 'type = user' 'users = nobody-else'
-	in_job sh -c 'sbatch --parsable --wrap "echo it ran"; sbatch --parsable --vm-network=fast --wrap "echo it ran"
-		srun --vm-network=user true 2>&1' > "$folder/ids" || true
-	cat "$folder/ids"
-	mapfile -t ids < "$folder/ids"
-	grep -q 'srun: --vm-network' <<< "${ids[2]}"
-	for id in "${ids[@]:0:2}"; do wait_job "$id"; done
-	[ "$(job_field "${ids[0]}" ExitCode) $(job_field "${ids[1]}" ExitCode)" = "77:0 64:0" ]
-}
-
 @test "MACs and addresses of a pool are of one machine at a time; the record and wnodes status have them" {
 	site '[network lan]' 'type = bridge' 'bridge = none-such' 'mac_pool = 02:00:00:00:10:07-02:00:00:00:10:07' \
 		'addresses = 10.9.8.7-10.9.8.7/24' 'vlan = 12'
 	# its machine cannot be started, and its record is there all the same
-	as_user salloc --vm=tiny --vm-network=lan sh -c 'echo "$SLURM_JOB_ID"; exec sleep 60' > "$folder/id" 2> /dev/null 3>&- &
+	as_user salloc --kill-command=TERM --vm=tiny --vm-network=lan sh -c 'echo "$SLURM_JOB_ID"; exec sleep 60' > "$folder/id" 2> /dev/null 3>&- &
 	salloc=$!
 	wait_until 20 test -s "$folder/id"
 	wait_until 20 has_network "$(cat "$folder/id")"
@@ -155,11 +164,6 @@ has_nics()
 	# free again: now it is the bridge that is missing
 	refused 75 "network lan: " --vm=tiny --vm-network=lan
 	refute grep -q 'in use' "$folder/err"
-}
-
-has_network()
-{
-	as_root wnodes status "$1" > "$folder/status" 2> /dev/null && grep -q '^  network' "$folder/status"
 }
 
 @test "wnodes.conf: what a network cannot be is said with file and line, to the job and by wnodes check" {

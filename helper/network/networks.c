@@ -20,6 +20,7 @@ static void allowed(const struct config *config, const struct policy_job *job, c
 {
 	static const char *const builtin[] = {"user", NETWORK_NONE};
 	struct failure ignored = {0};
+	uint16_t vlan = 0;
 	size_t used = 0;
 
 	text[0] = 0;
@@ -30,6 +31,7 @@ static void allowed(const struct config *config, const struct policy_job *job, c
 
 		/* one that is there by itself has no line of wnodes.conf, or it has been named already */
 		if ((i >= config->network_count && network->lines[0]) || policy_network(network, job, &ignored) < 0 ||
+		    policy_vlan(network, job, &vlan, &ignored) < 0 ||
 		    str_print(text + used, size - used, "%s%s", used ? ", " : "", name) < 0)
 			continue;
 		used += strlen(text + used);

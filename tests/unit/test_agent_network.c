@@ -358,7 +358,7 @@ static void what_the_kernel_refuses_is_said(void **state)
 
 	(void)state;
 	plug("nic0", MAC);
-	wrong.mtu = 65535;
+	wrong.mtu = 60;
 	wrong.wait = 0;
 	begin(&wrong, 1, false);
 	assert_string_equal(unfit(), "network lan: its MTU cannot be set: Invalid argument");
