@@ -13,9 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/str.h"
 #include "helper/cgroup.h"
-#include "helper/clock.h"
 #include "helper/fs.h"
 #include "helper/harden.h"
 

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/str.h"
 #include "helper/cgroup.h"
-#include "helper/clock.h"
 #include "helper/device/device.h"
 #include "helper/disk/disk.h"
 #include "helper/image/cache.h"

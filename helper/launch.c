@@ -10,12 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/paths.h"
 #include "common/str.h"
 #include "helper/choose.h"
-#include "helper/clock.h"
 #include "helper/config.h"
 #include "helper/device/device.h"
 #include "helper/disk/disk.h"

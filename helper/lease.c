@@ -10,9 +10,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/paths.h"
 #include "common/str.h"
-#include "helper/clock.h"
 #include "helper/fs.h"
 
 static const char *const phases[LEASE_PHASES] = {"leased", "programming", "ready", "releasing", "quarantined"};

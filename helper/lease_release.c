@@ -4,10 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/str.h"
-#include "helper/clock.h"
 #include "helper/controller.h"
 #include "helper/journal.h"
 #include "helper/lease.h"

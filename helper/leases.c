@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <unistd.h>
 
-#include "helper/clock.h"
+#include "common/clock.h"
 #include "helper/device/device.h"
 #include "helper/network/vf_lease.h"
 

@@ -9,9 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/str.h"
 #include "helper/child.h"
-#include "helper/clock.h"
 #include "helper/fs.h"
 
 #define TRY_MS 5000

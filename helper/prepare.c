@@ -8,12 +8,12 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/command_names.h"
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/str.h"
 #include "helper/choose.h"
-#include "helper/clock.h"
 #include "helper/config.h"
 #include "helper/identity.h"
 #include "helper/image/cache.h"
@@ -22,11 +22,11 @@
 #include "helper/limits.h"
 #include "helper/mounts.h"
 #include "helper/network/networks.h"
-#include "helper/virtiofsd.h"
 #include "helper/policy.h"
 #include "helper/record.h"
 #include "helper/state.h"
 #include "helper/verbs.h"
+#include "helper/virtiofsd.h"
 
 #define RECONCILE_MS 2000U
 

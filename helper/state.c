@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/paths.h"
 #include "common/str.h"
-#include "helper/clock.h"
 #include "helper/fs.h"
 #include "helper/journal.h"
 

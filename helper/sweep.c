@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "helper/cgroup.h"
-#include "helper/clock.h"
 #include "helper/config.h"
 #include "helper/image/cache.h"
 #include "helper/leases.h"

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/str.h"
 #include "helper/bounded.h"
-#include "helper/clock.h"
 
 #define WRITE_MS 10000U /* a driver lets go of its device, or takes it */
 #define OPEN_MS 2000U

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
-#include "helper/clock.h"
 #include "helper/device/device.h"
 #include "helper/vfio.h"
 

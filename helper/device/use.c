@@ -13,8 +13,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/str.h"
-#include "helper/clock.h"
 #include "helper/device/device.h"
 #include "helper/fs.h"
 #include "helper/vfio.h"

@@ -15,10 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/str.h"
 #include "helper/child.h"
-#include "helper/clock.h"
 #include "helper/disk/base.h"
 
 #define LOOK_MS 15000 /* a file server that is gone may take for ever */

@@ -7,9 +7,9 @@
 #include <poll.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/str.h"
-#include "helper/clock.h"
 
 int rtnl_open(struct rtnl *rtnl)
 {

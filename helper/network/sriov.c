@@ -12,11 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/str.h"
 #include "helper/bounded.h"
-#include "helper/clock.h"
 #include "helper/journal.h"
 #include "helper/network/network.h"
 #include "helper/network/vf_choose.h"

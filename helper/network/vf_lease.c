@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/kv.h"
 #include "common/str.h"
-#include "helper/clock.h"
 
 void vf_lease_name(const struct pci_address *pf, unsigned int index, char *name)
 {

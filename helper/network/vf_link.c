@@ -10,9 +10,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "helper/bounded.h"
-#include "helper/clock.h"
 #include "helper/network/rtnl.h"
 
 #define READ_MS 5000U

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/str.h"
-#include "helper/clock.h"
 #include "helper/vfio.h"
 
 #define CLOSE_MS 3000U /* for a killed QEMU's group to be closed */

@@ -21,8 +21,8 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
-#include "helper/clock.h"
 #include "helper/controller.h"
 #include "helper/device/device.h"
 #include "helper/fs.h"

@@ -22,9 +22,9 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "helper/bounded.h"
-#include "helper/clock.h"
 #include "helper/journal.h"
 #include "helper/network/network.h"
 #include "helper/network/vf_choose.h"

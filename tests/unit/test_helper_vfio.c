@@ -19,8 +19,8 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "helper/bounded.h"
-#include "helper/clock.h"
 #include "helper/vfio.h"
 #include "tests/unit/sysfs.h"
 
