@@ -17,9 +17,11 @@ IPERF = "-4 --connect-timeout 10000 -J"
 
 
 def libraries(program):
-    """With the dynamic linker."""
+    """With the dynamic linker, and what libc loads when a thread is cancelled."""
     text = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
-    return [word for word in text.split() if word.startswith("/")]
+    found = [word for word in text.split() if word.startswith("/")]
+    found += [os.path.dirname(path) + "/libgcc_s.so.1" for path in found if path.endswith("/libc.so.6")]
+    return [path for path in dict.fromkeys(found) if os.path.exists(path)]
 
 
 def build_round_trips():
