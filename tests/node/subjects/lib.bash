@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # What the subjects share. They run as root in the emulated node.
 
-export LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin LVM_SUPPRESS_FD_WARNINGS=1
 step_log=/run/step.log
 set -m
 
@@ -147,6 +147,7 @@ put_product() {
 	chmod 0444 /srv/images/tiny/*
 	image_states >/root/image.states
 	sha256sum /srv/images/tiny/* >/root/image.sha256
+	sync
 }
 
 image_states() { find /srv/images -type f -printf '%p %u %g %m %s %T@ %C@\n' | sort; }
