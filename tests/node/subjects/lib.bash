@@ -147,6 +147,7 @@ put_product() {
 	chmod 0444 /srv/images/tiny/*
 	image_states >/root/image.states
 	sha256sum /srv/images/tiny/* >/root/image.sha256
+	sync
 }
 
 image_states() { find /srv/images -type f -printf '%p %u %g %m %s %T@ %C@\n' | sort; }
