@@ -3,6 +3,7 @@
 at the same time, and each round has a turn of each network and of the host, so that
 what changes on the node changes for all."""
 import os
+import threading
 import time
 from concurrent import futures
 from dataclasses import dataclass, field
@@ -97,12 +98,18 @@ class Measurement:
             self.slurm.cancel(jobs)
 
     def start(self, networks, jobs, machines):
-        with futures.ThreadPoolExecutor(max(1, os.cpu_count() // 2)) as pool:
-            boots = [pool.submit(self.boot, networks, jobs) for _ in range(max(self.options.vms))]
-        for boot in boots:
-            machines.append(self.endpoint(boot.result(), networks))
+        stop = threading.Event()
+        pool = futures.ThreadPoolExecutor(max(1, os.cpu_count() // 2))
+        try:
+            boots = [pool.submit(self.boot, networks, jobs, stop) for _ in range(max(self.options.vms))]
+            states = [boot.result() for boot in boots]
+        finally:
+            stop.set()  # who still waits for a machine does not start another
+            pool.shutdown(wait=False, cancel_futures=True)
+        for state in states:
+            machines.append(self.endpoint(state, networks))
 
-    def boot(self, networks, jobs):
+    def boot(self, networks, jobs, stop):
         """The state of a machine that is ready. Under emulation a kernel dies now and then: such a machine is started anew."""
         for _ in range(ATTEMPTS - 1):
             try:
@@ -110,6 +117,8 @@ class Measurement:
             except NoPlace:
                 raise
             except Failed as why:
+                if stop.is_set():
+                    raise
                 self.say("  a machine is started once more: %s" % why)
         return self.wait_for_boot(self.submit(networks, jobs))
 
