@@ -59,9 +59,9 @@ class Endpoint:
 
 
 class Measurement:
-    def __init__(self, slurm, options, end, say):
-        """options: of bench/network. end: of time.monotonic(), no second round begins then."""
-        self.slurm, self.options, self.end, self.say = slurm, options, end, say
+    def __init__(self, slurm, options, end, say, save):
+        """options: of bench/network. end: of time.monotonic(), no second round begins then. save(results): after each row."""
+        self.slurm, self.options, self.end, self.say, self.save = slurm, options, end, say, save
         self.results = Results()
         self.host = [Endpoint(Shell(["sh"])) for _ in range(max(options.vms))]
         self.groups = 0
@@ -162,6 +162,7 @@ class Measurement:
                 self.say("  %s: %s" % (name, why))
             else:
                 self.say("  %s, %.0f s" % (name, time.monotonic() - begun))
+            self.save(self.results)
         self.say("  round %d of %d" % (turn + 1, self.options.rounds))
 
     def measure(self, name, network, endpoints, turn):

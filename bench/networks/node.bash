@@ -44,5 +44,5 @@ server=$!
 trap 'kill $server' EXIT
 wait_until 60 answers
 # shellcheck disable=SC2086 # several words
-/share/bench/bench/network --together -u alice -n vf@10.10.0.2 -n bridge@10.10.2.2 -n macvtap@10.10.3.2 \
-	-n passt@10.10.0.2 -n slirp@10.10.0.2 -m 512 -s=--oversubscribe ${OPTIONS-}
+/share/bench/bench/network --together -u alice -n passt@10.10.0.2 -n slirp@10.10.0.2 -n bridge@10.10.2.2 \
+	-n macvtap@10.10.3.2 -n vf@10.10.0.2 -m 512 -s=--oversubscribe ${OPTIONS-}
