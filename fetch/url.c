@@ -63,8 +63,11 @@ static int set_scheme(struct url *url, CURLU *handle, const char **why)
 
 static int set_shown(struct url *url)
 {
-	size_t length = strlen(url->request);
+	size_t length;
 
+	if (!url->request)
+		return -EINVAL;
+	length = strlen(url->request);
 	url->shown = malloc(length + 1);
 	if (!url->shown)
 		return -ENOMEM;
