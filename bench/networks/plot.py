@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The paper's figure 3: throughput in both directions with several machines, and latency."""
-import statistics
-
 from common import plot
 
 from .plan import DIRECTIONS, LATENCY, THROUGHPUT
@@ -17,9 +15,12 @@ def lines(values, measure, direction, numbers, titles):
 
 
 def scale(values, measure):
-    medians = [statistics.median(some) for key, some in values.items() if key[1] == measure]
-    far = max(medians, default=1) > FAR_APART * max(min(medians, default=1), 0.001)
-    return (["set logscale y", "set yrange [*:*]"], ", logarithmic") if far else (["unset logscale y", "set yrange [0:*]"], "")
+    """The same for both directions."""
+    all_of_them = [value for key, some in values.items() if key[1] == measure for value in some]
+    least, most = max(min(all_of_them, default=1), 0.001), max(all_of_them, default=1)
+    if most > FAR_APART * least:
+        return ["set logscale y", "set yrange [%g:%g]" % (least / 2, most * 2)], ", logarithmic"
+    return ["unset logscale y", "set yrange [0:%g]" % (most * 1.1)], ""
 
 
 def panel(values, measure, direction, title, unit):
@@ -38,7 +39,7 @@ def script(facts, values, path):
         "set multiplot title \"%s\"" % title.replace('"', "'"), "set tmargin screen 0.75", "set bmargin screen 0.1",
         "set key at screen 0.5, screen 0.87 center top vertical maxrows 1 samplen 1.5 noenhanced"]
     for (left, right), measure, direction, name, unit in (
-            ((0.06, 0.41), THROUGHPUT, DIRECTIONS[0], "inbound", "Mbit/s"),
+            ((0.065, 0.415), THROUGHPUT, DIRECTIONS[0], "inbound", "Mbit/s"),
             ((0.475, 0.825), THROUGHPUT, DIRECTIONS[1], "outbound", "Mbit/s"),
             ((0.89, 0.99), LATENCY, "", "latency, one machine", "µs there and back")):
         text += ["set lmargin screen %g" % left, "set rmargin screen %g" % right]
