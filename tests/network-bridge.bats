@@ -157,33 +157,34 @@ heard()
 	grep -qE "$1" "$folder/frames"
 }
 
-# misbehave JOB NIC: as another MAC, and to 01:80:c2:00:00:00, which 802.1D keeps for spanning tree
+# misbehave JOB NIC NET: with addresses 10.NET.0.x, as another MAC, and to 01:80:c2:00:00:00, which 802.1D keeps for
+# spanning tree
 misbehave()
 {
-	job=$1 in_job su -c "ip link set $2 up; ip addr add 10.78.0.9/24 dev $2
-		arp -i $2 -s 10.78.0.1 $(ip -n "${tag}peer" -o link show eth0 | sed 's|.*link/ether ||; s| .*||')
-		arp -i $2 -s 10.78.0.2 01:80:c2:00:00:00
-		for to in 10.78.0.1 10.78.0.2; do timeout 1 tftp -g -r x \$to 2> /dev/null; done
+	job=$1 in_job su -c "ip link set $2 up; ip addr add 10.$3.0.9/24 dev $2
+		arp -i $2 -s 10.$3.0.1 $(ip -n "${tag}peer" -o link show eth0 | sed 's|.*link/ether ||; s| .*||')
+		arp -i $2 -s 10.$3.0.2 01:80:c2:00:00:00
+		for to in 10.$3.0.1 10.$3.0.2; do timeout 1 tftp -g -r x \$to 2> /dev/null; done
 		mac=\$(cat /sys/class/net/$2/address); end=\${mac#*:*:*:}
-		ip link set $2 address 02:ba:d0:\$end; arping -c 1 -w 1 -s 10.78.0.9 -I $2 10.77.0.1 > /dev/null
-		ip link set $2 address \$mac; ip addr del 10.78.0.9/24 dev $2; echo \$mac"
+		ip link set $2 address 02:ba:d0:\$end; arping -c 1 -w 1 -s 10.$3.0.9 -I $2 10.77.0.1 > /dev/null
+		ip link set $2 address \$mac; ip addr del 10.$3.0.9/24 dev $2; echo \$mac"
 }
 
 @test "a guest sends from its own MAC and address alone, and nothing to switches" {
 	read -r one two < "$folder/jobs"
 	local pids=()
-	misbehave "$two" eth1 > "$folder/open" & pids+=($!)
-	misbehave "$one" eth0 > "$folder/eth0" & pids+=($!)
-	misbehave "$one" eth1 > "$folder/eth1" & pids+=($!)
+	misbehave "$two" eth1 80 > "$folder/open" & pids+=($!)
+	misbehave "$one" eth0 81 > "$folder/eth0" & pids+=($!)
+	misbehave "$one" eth1 82 > "$folder/eth1" & pids+=($!)
 	wait "${pids[@]}"
 	# where the site trusts guests all of it arrives
 	mac=$(cat "$folder/open")
-	for frame in "^$mac .* 0x0800 10.78.0.9$" "^$mac 01:80:c2:00:00:00 " "^02:ba:d0:${mac#*:*:*:} .* 10.78.0.9$"; do
+	for frame in "^$mac .* 0x0800 10.80.0.9$" "^$mac 01:80:c2:00:00:00 " "^02:ba:d0:${mac#*:*:*:} .* 10.80.0.9$"; do
 		wait_until 10 heard "$frame"
 	done
 	for nic in eth0 eth1; do
 		mac=$(cat "$folder/$nic")
-		wait_until 10 heard "^$mac .* 0x0800 10.78.0.9$"
+		wait_until 10 heard "^$mac .* 0x0800 10.8[12].0.9$"
 		for frame in "^$mac 01:80:c2:00:00:00 " "^02:ba:d0:${mac#*:*:*:} "; do
 			refute heard "$frame"
 		done
