@@ -119,7 +119,7 @@ static int try_version(const char *program, uid_t uid, gid_t gid, char *problem)
 {
 	char *const argv[] = {"passt", "--version", NULL};
 	struct child child = {.program = program, .argv = argv, .uid = uid, .gid = gid, .file_max = 1};
-	char said[SAID_MAX];
+	char said[SAID_MAX] = "";
 
 	(void)run(&child, said);
 	return passt_is_recent(said) ? 0 : fail(problem, program, "it does not say that it is of 2024 or later");
