@@ -38,7 +38,7 @@ say = $(if $(V),,@printf '  %-8s %s\n' "$(1)" "$(2)")
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 
 COMMON := $(call objects,common)
-HELPER := $(call objects,helper helper/disk helper/network helper/image)
+HELPER := $(call objects,helper helper/disk helper/network helper/image helper/device)
 MONITOR := $(call objects,monitor)
 RUN := $(filter-out $(BUILD)/run/relay%,$(call objects,run))
 RELAY := $(filter $(BUILD)/run/relay%,$(call objects,run))
@@ -58,7 +58,8 @@ all: $(PROGRAMS)
 $(BUILD)/monitor/%.o $(BUILD)/tests/unit/test_monitor_%.o: CPPFLAGS += $(call pkg_cflags,libvirt libxml-2.0)
 FETCH_LIBS := libcurl libcrypto zlib liblzma libzstd libseccomp jansson
 $(BUILD)/fetch/%.o $(BUILD)/tests/unit/test_fetch_%.o: CPPFLAGS += $(call pkg_cflags,$(FETCH_LIBS))
-$(BUILD)/wnodes-helper: LIBS = -lslurm -linih
+$(BUILD)/helper/network/%.o: CPPFLAGS += $(call pkg_cflags,libmnl)
+$(BUILD)/wnodes-helper: LIBS = -lslurm -linih $(call pkg_libs,libmnl)
 $(BUILD)/wnodes-monitor: LIBS = $(call pkg_libs,libvirt libxml-2.0 libseccomp)
 $(BUILD)/wnodes-run: LIBS = $(call pkg_libs,libsystemd)
 $(BUILD)/wnodes-relay: LIBS = $(call pkg_libs,libsystemd libseccomp)
@@ -192,6 +193,11 @@ check: packages
 check-node: packages
 	tests/node/check
 
+# 500 kills, some hours
+.PHONY: soak-node
+soak-node: packages
+	WNODES_NODE_SECONDS=21600 WNODES_NODE_SUBJECT_SECONDS=21000 tests/node/check soak
+
 .PHONY: demo
 demo: packages
 	tests/demo
@@ -215,3 +221,13 @@ bench-fetch: packages
 .PHONY: bench-disk
 bench-disk: packages
 	bench/disk
+
+# Runs in any guest and on peers.
+$(BUILD)/bench/round-trips: bench/round-trips.c
+	@mkdir -p $(@D)
+	$(call say,MUSL,$<)
+	$(Q)$(MUSL_CC) -static -std=gnu17 -O2 -s -D_GNU_SOURCE $(WARN) -o $@ $<
+
+.PHONY: bench-network
+bench-network: packages
+	bench/network

@@ -12,12 +12,20 @@
 static const struct phase {
 	const char *key, *what;
 } phases[] = {
-        {"t.prepared", "prepared (prolog)"}, {"t.allocated", "allocated (extern step)"},
-        {"t.starting", "start begun"},       {"t.fetching", "waits for its image"},
-        {"t.disk", "disk being made"},       {"t.monitor", "monitor runs"},
-        {"t.libvirt", "libvirt ready"},      {"t.created", "machine created"},
-        {"t.booting", "machine runs"},       {"t.hello", "agent says hello"},
-        {"t.ready", "ready for tasks"},      {"t.failed", "failed"},
+        {"t.prepared", "prepared (prolog)"},
+        {"t.allocated", "allocated (extern step)"},
+        {"t.starting", "start begun"},
+        {"t.fetching", "waits for its image"},
+        {"t.disk", "disk being made"},
+        {"t.vf", "virtual functions handed over"},
+        {"t.devices", "PCI devices handed over"},
+        {"t.monitor", "monitor runs"},
+        {"t.libvirt", "libvirt ready"},
+        {"t.created", "machine created"},
+        {"t.booting", "machine runs"},
+        {"t.hello", "agent says hello"},
+        {"t.ready", "ready for tasks"},
+        {"t.failed", "failed"},
 };
 
 #define PHASES (sizeof(phases) / sizeof(phases[0]))
@@ -112,6 +120,9 @@ static void print_one(const struct kv *block)
 		       (double)(int64_t)(at - previous) / 1000.0, phases[i].what);
 		previous = at;
 	}
+	if (kv_get(block, "vf_ms"))
+		printf("  of that, %s ms were spent on virtual functions, from lease to hand-over\n",
+		       kv_get(block, "vf_ms"));
 }
 
 int cli_status(char **argv)

@@ -21,11 +21,15 @@
 #define WIRE_NOTE_MAX 1024U       /* bytes of a NOTE's text */
 #define WIRE_MAGIC "wnodes\0\0"   /* 8 bytes at the start of HELLO */
 #define WIRE_VERSION 1U
+#define WIRE_NETWORKS 1U               /* of HELLO's features: the agent knows NETWORK */
 #define WIRE_PORT "org.wnodes.agent.0" /* the virtio-serial port's name */
 #define WIRE_MOUNT_TAG "wnodes%u"      /* printf(3)'s: the mount tag of the device of a host directory */
 #define WIRE_MOUNT_OPTIONAL 2U         /* of a MOUNT's flags */
 #define WIRE_MOUNT_READ_ONLY 1U        /* of a MOUNT's flags */
 #define WIRE_MOUNT_VIRTIOFS 4U         /* of a MOUNT's flags: a virtiofs device, not one of 9p */
+#define WIRE_NETWORK_FIXED 16U         /* bytes of a NETWORK before its attributes */
+#define WIRE_NETWORK_DHCP 1U           /* of a NETWORK's flags */
+#define WIRE_NETWORKS_MAX 8U           /* NETWORKs of a JOB */
 #define WIRE_PING_SECONDS 20U
 #define WIRE_SILENCE_SECONDS 120U
 
@@ -80,7 +84,12 @@ enum wire_tag {
 	WIRE_FILE,
 	WIRE_PROGRAMS,
 	WIRE_UUID = 50,
-	WIRE_AFFINITY
+	WIRE_AFFINITY,
+	WIRE_NETWORK,
+	WIRE_NETWORK_NAME,
+	WIRE_NETWORK_ADDRESS,
+	WIRE_NETWORK_GATEWAY,
+	WIRE_NETWORK_DNS
 };
 
 struct wire_frame {

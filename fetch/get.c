@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
-#include "fetch/clock.h"
 #include "fetch/report.h"
 #include "fetch/transfer.h"
 

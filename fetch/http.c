@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/str.h"
-#include "fetch/clock.h"
 #include "fetch/header.h"
 
 #define REDIRECTS 5U

@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
-#include "fetch/clock.h"
 #include "fetch/filter.h"
 #include "fetch/image.h"
 #include "fetch/info.h"

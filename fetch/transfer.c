@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/str.h"
-#include "fetch/clock.h"
 #include "fetch/report.h"
 
 #define REPORT_MS 500U

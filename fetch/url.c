@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/url.h"
+
 static int copy_part(CURLU *handle, CURLUPart part, unsigned int flags, char **copy)
 {
 	char *text = NULL;
@@ -59,6 +61,20 @@ static int set_scheme(struct url *url, CURLU *handle, const char **why)
 	return rc;
 }
 
+static int set_shown(struct url *url)
+{
+	size_t length;
+
+	if (!url->request)
+		return -EINVAL;
+	length = strlen(url->request);
+	url->shown = malloc(length + 1);
+	if (!url->shown)
+		return -ENOMEM;
+	(void)url_show(url->shown, url->request, length);
+	return 0;
+}
+
 /* The rest of the handle loses its parts one by one: credentials, then the query, then the path. */
 static int set_texts(struct url *url, CURLU *handle)
 {
@@ -74,9 +90,9 @@ static int set_texts(struct url *url, CURLU *handle)
 	(void)curl_url_set(handle, CURLUPART_FRAGMENT, NULL, 0);
 	if (rc == 0)
 		rc = copy_part(handle, CURLUPART_URL, 0, &url->request);
-	(void)curl_url_set(handle, CURLUPART_QUERY, NULL, 0);
 	if (rc == 0)
-		rc = copy_part(handle, CURLUPART_URL, 0, &url->shown);
+		rc = set_shown(url);
+	(void)curl_url_set(handle, CURLUPART_QUERY, NULL, 0);
 	(void)curl_url_set(handle, CURLUPART_PATH, "/", 0);
 	if (rc == 0)
 		rc = copy_part(handle, CURLUPART_URL, CURLU_DEFAULT_PORT, &url->origin);

@@ -3,6 +3,8 @@
 #ifndef WNODES_GUEST_INIT_H
 #define WNODES_GUEST_INIT_H
 
+#include <stdbool.h>
+
 /**
  * As process 1: mount what is missing, bring the loopback device up, and
  * fork. Returns in the child, which is to be the agent. The parent stays
@@ -11,5 +13,8 @@
  * busybox's halt, poweroff and reboot send) powers the machine off.
  */
 void init_become(void);
+
+/** Whether process 1 is this program: no other program manages the guest. */
+bool init_is_agent(void);
 
 #endif

@@ -69,6 +69,21 @@ static int take_mount(struct job *job, const struct wire_attribute *attribute, c
 	return take_text(&mounts[job->mount_count++].target, &target, why);
 }
 
+static int take_network(struct job *job, const struct wire_attribute *attribute, const char **why)
+{
+	struct job_network *networks;
+
+	if (job->network_count == WIRE_NETWORKS_MAX) {
+		*why = "a JOB with too many networks";
+		return -EPROTO;
+	}
+	networks = realloc(job->networks, (job->network_count + 1) * sizeof(*networks));
+	if (!networks)
+		return -ENOMEM;
+	job->networks = networks;
+	return job_network_parse(&networks[job->network_count++], attribute->bytes, attribute->length, why);
+}
+
 static int take(struct job *job, const struct wire_attribute *attribute, uint32_t *gid, const char **why)
 {
 	switch (attribute->tag) {
@@ -90,6 +105,8 @@ static int take(struct job *job, const struct wire_attribute *attribute, uint32_
 		return take_mount(job, attribute, why);
 	case WIRE_UUID:
 		return take_text(&job->uuid, attribute, why);
+	case WIRE_NETWORK:
+		return take_network(job, attribute, why);
 	case WIRE_COMMANDS:
 		return take_text(&job->commands, attribute, why);
 	default:
@@ -129,6 +146,7 @@ void job_free(struct job *job)
 	for (size_t i = 0; i < job->mount_count; i++)
 		free(job->mounts[i].target);
 	free(job->mounts);
+	free(job->networks);
 	free(job->user);
 	free(job->home);
 	free(job->shell);

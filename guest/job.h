@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "guest/job_network.h"
+
 struct job_group {
 	gid_t gid;
 	char *name; /* "" where the host knew none */
@@ -35,6 +37,8 @@ struct job {
 	size_t group_count;
 	struct job_mount *mounts;
 	size_t mount_count;
+	struct job_network *networks;
+	size_t network_count; /* at most WIRE_NETWORKS_MAX */
 };
 
 /**

@@ -28,6 +28,11 @@ void agent_log_open(bool to_kernel)
 		state.kernel = open("/dev/kmsg", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 }
 
+void agent_log_reopen(void)
+{
+	agent_log_open(state.kernel >= 0);
+}
+
 uint64_t agent_now(void)
 {
 	struct timespec now;

@@ -12,6 +12,9 @@
  */
 void agent_log_open(bool to_kernel);
 
+/** As agent_log_open(), as it was opened last: in a child that has closed what it inherited. */
+void agent_log_reopen(void);
+
 /** One line, cut at 512 bytes; control characters become '?'. At most 50 lines in 10 s, the rest is counted. */
 void agent_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "guest/machine.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,11 +16,14 @@
 #include "guest/grow.h"
 #include "guest/home.h"
 #include "guest/hostkeys.h"
+#include "guest/init.h"
 #include "common/command.h"
 #include "guest/command.h"
+#include "guest/execute.h"
 #include "guest/job.h"
 #include "guest/log.h"
 #include "guest/mounted.h"
+#include "guest/network.h"
 #include "guest/oom.h"
 #include "guest/port.h"
 #include "guest/redirect.h"
@@ -53,10 +55,11 @@ struct machine {
 	bool known;   /* its JOB has come */
 	bool say_hello, say_ready;
 	struct mounted mounted;
-	bool unfit;        /* the job cannot be done: still to be said why */
-	uint64_t ready_by; /* READY waits no longer than until then */
-	uint64_t open_at;  /* while the port is closed: try again then */
-	uint64_t look_at;  /* while the host is not there: look again then; else 0 */
+	struct networks networks;
+	const struct unfit *unfit; /* why the job cannot be done: still to be said; or NULL */
+	uint64_t ready_by;         /* READY waits no longer than until then */
+	uint64_t open_at;          /* while the port is closed: try again then */
+	uint64_t look_at;          /* while the host is not there: look again then; else 0 */
 	uint64_t complain_at;
 	uint64_t pongs[PONGS_MAX];
 	size_t pong_count;
@@ -92,11 +95,15 @@ static void take_signals(void)
 	sigaction(SIGPIPE, &ignore, NULL);
 }
 
-static void reap(void)
+static void reap(struct machine *machine)
 {
+	int status;
+	pid_t pid;
+
 	child_ended = 0;
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		; /* a supervisor's end is seen by its pipe's */
+	/* a supervisor's end is seen by its pipe's */
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		networks_reaped(&machine->networks, pid, status);
 }
 
 static void forget(struct machine *machine)
@@ -104,8 +111,9 @@ static void forget(struct machine *machine)
 	commands_close(&machine->commands);
 	tasks_forget(&machine->tasks);
 	mounted_undo(&machine->mounted);
+	networks_undo(&machine->networks);
 	redirect_forget();
-	machine->unfit = false;
+	machine->unfit = NULL;
 	job_free(&machine->job);
 	machine->known = false;
 	machine->say_ready = false;
@@ -180,9 +188,11 @@ static const char *take_job(struct machine *machine, const uint8_t *payload, siz
 		return rc == -ENOMEM ? "a JOB for which there is no memory" : why;
 	machine->uid = machine->job.uid;
 	/* first: the user's home may be in one of them */
-	machine->unfit = mounted_make(&machine->mounted, &machine->job);
+	if (mounted_make(&machine->mounted, &machine->job))
+		machine->unfit = &machine->mounted.unfit;
 	job_apply(&machine->job, machine->etc);
 	if (!is_standin(&machine->port)) {
+		networks_begin(&machine->networks, &machine->job, machine->etc, "/run", init_is_agent());
 		home_make(&machine->job);
 		hostkeys_renew("", machine->job.uuid);
 	}
@@ -283,7 +293,7 @@ static bool say_hello(struct machine *machine)
 
 	memcpy(bytes, WIRE_MAGIC, 8);
 	wire_put_u32(bytes + 8, WIRE_VERSION);
-	wire_put_u32(bytes + 12, 0);
+	wire_put_u32(bytes + 12, WIRE_NETWORKS);
 	memcpy(bytes + 16, program, sizeof(program) - 1);
 	return say(machine, WIRE_HELLO, bytes, sizeof(bytes));
 }
@@ -302,11 +312,20 @@ static void ask_time(struct machine *machine, uint64_t now)
 		machine->clock = next;
 }
 
-/* READY waits for the clock, and for the end of an earlier job's tasks, each for a time. */
+/* READY waits for the clock, for networks, and for the end of an earlier job's tasks, each for a time. */
 static bool may_say_ready(const struct machine *machine, uint64_t now)
 {
-	return machine->say_ready && !machine->clock.running &&
+	return machine->say_ready && !machine->clock.running && !networks_hold(&machine->networks) &&
 	       ((!tasks_forgotten_live(&machine->tasks) && !machine->busy) || now >= machine->ready_by);
+}
+
+/* A network that is not to come ends the machine, unless tasks run in it already. */
+static void judge_networks(struct machine *machine)
+{
+	if (machine->say_ready && machine->networks.unfit.length > 0) {
+		machine->unfit = &machine->networks.unfit;
+		machine->say_ready = false;
+	}
 }
 
 /* What channel 0 has to say, then the tasks. */
@@ -317,10 +336,11 @@ static void speak(struct machine *machine, uint64_t now)
 	if (machine->say_hello && say_hello(machine))
 		machine->say_hello = false;
 	ask_time(machine, now);
+	judge_networks(machine);
 	if (may_say_ready(machine, now) && say(machine, WIRE_READY, NULL, 0))
 		machine->say_ready = false;
-	if (machine->unfit && say(machine, WIRE_UNFIT, machine->mounted.why, machine->mounted.why_length))
-		machine->unfit = false;
+	if (machine->unfit && say(machine, WIRE_UNFIT, machine->unfit->bytes, machine->unfit->length))
+		machine->unfit = NULL;
 	while (machine->pong_count > 0) {
 		wire_put_u64(bytes, machine->pongs[0]);
 		if (!say(machine, WIRE_PONG, bytes, sizeof(bytes)))
@@ -346,6 +366,8 @@ static struct timespec *time_left(const struct machine *machine, uint64_t now, s
 		at = machine->busy && machine->tasks.count == 0 ? now + ESCAPED_MS : machine->ready_by;
 	if (clock_due && clock_due < at)
 		at = clock_due;
+	if (machine->networks.due && machine->networks.due < at)
+		at = machine->networks.due;
 	if (at == UINT64_MAX)
 		return NULL;
 	ms = at > now ? at - now : 0;
@@ -356,7 +378,7 @@ static struct timespec *time_left(const struct machine *machine, uint64_t now, s
 
 static void wait_and_handle(struct machine *machine)
 {
-	static struct pollfd polls[1 + TASKS_ROOM * TASK_POLLS + 1 + COMMANDS_MAX];
+	static struct pollfd polls[2 + TASKS_ROOM * TASK_POLLS + 1 + COMMANDS_MAX];
 	struct port *port = &machine->port;
 	uint64_t now = agent_now();
 	struct timespec time;
@@ -365,7 +387,8 @@ static void wait_and_handle(struct machine *machine)
 
 	polls[0].fd = machine->look_at ? -1 : port->fd;
 	polls[0].events = (short)(POLLIN | (port->full ? POLLOUT : 0));
-	tasks = 1 + tasks_poll(&machine->tasks, polls + 1, port->fd >= 0 && port_has_room(port));
+	polls[1] = (struct pollfd){.fd = networks_fd(&machine->networks), .events = POLLIN};
+	tasks = 2 + tasks_poll(&machine->tasks, polls + 2, port->fd >= 0 && port_has_room(port));
 	count = tasks + commands_poll(&machine->commands, polls + tasks, port->fd >= 0 && port_has_room(port));
 	sigemptyset(&none);
 	if (ppoll(polls, (nfds_t)count, time_left(machine, now, &time), &none) < 0)
@@ -377,7 +400,9 @@ static void wait_and_handle(struct machine *machine)
 		machine->look_at = 0;
 	if (polls[0].revents & POLLOUT)
 		port->full = false;
-	tasks_ready(&machine->tasks, port, polls + 1);
+	if (polls[1].revents || (machine->networks.due && now >= machine->networks.due))
+		networks_look(&machine->networks, now);
+	tasks_ready(&machine->tasks, port, polls + 2);
 	commands_ready(&machine->commands, polls + tasks);
 	if (polls[0].revents & ~POLLOUT)
 		port_ready(machine, now);
@@ -414,24 +439,7 @@ static void turn(struct machine *machine)
 	if (!machine->stop)
 		wait_and_handle(machine);
 	if (child_ended)
-		reap();
-}
-
-/* What whoever started us left open is not for tasks to find. */
-static void close_inherited(int kept)
-{
-	DIR *folder = opendir("/proc/self/fd");
-	int most = 1023, self = folder ? dirfd(folder) : -1;
-	struct dirent *entry;
-
-	while (folder && (entry = readdir(folder)))
-		if (atoi(entry->d_name) > most)
-			most = atoi(entry->d_name);
-	for (int fd = 3; fd <= most; fd++)
-		if (fd != kept && fd != self)
-			close(fd);
-	if (folder)
-		closedir(folder);
+		reap(machine);
 }
 
 int machine_run(const struct machine_options *options)
@@ -439,7 +447,7 @@ int machine_run(const struct machine_options *options)
 	struct machine *machine = calloc(1, sizeof(*machine));
 	int code;
 
-	close_inherited(options->fd);
+	execute_close_others(options->fd); /* what whoever started us left open is not for tasks to find */
 	agent_log_open(!options->path && options->fd < 0);
 	if (!machine || port_init(&machine->port, options->path, options->fd) < 0) {
 		free(machine);

@@ -4,62 +4,29 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/exitcode.h"
 #include "common/str.h"
+#include "guest/execute.h"
 #include "guest/log.h"
 
 #define MSIZE 131072 /* bytes of a 9p message; the guest needs them in one piece, of which it must never run out */
 #define UMOUNT_DETACH 2
 #define MODPROBE_SECONDS 20U
 
-static bool fail(struct mounted *mounted, uint32_t code, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static bool fail(struct mounted *mounted, uint32_t code, const char *format, ...)
-{
-	char text[WIRE_NOTE_MAX + 1];
-	va_list arguments;
-
-	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	str_printable(text);
-	agent_log("%s", text);
-	wire_put_u32(mounted->why, code);
-	mounted->why_length = 4 + strnlen(text, WIRE_NOTE_MAX);
-	memcpy(mounted->why + 4, text, mounted->why_length - 4);
-	return true;
-}
-
 /* Have modprobe load them, where there is one. What comes of it, mount(2) tells. */
 static void load_modules(bool virtiofs)
 {
-	char *const argv_9p[] = {"modprobe", "-q", "-a", "9pnet_virtio", "9p", NULL};
-	char *const argv_virtiofs[] = {"modprobe", "-q", "-a", "virtiofs", NULL};
-	char *const *argv = virtiofs ? argv_virtiofs : argv_9p;
-	char *envp[] = {"PATH=/sbin:/usr/sbin:/bin:/usr/bin", NULL};
-	sigset_t none;
-	pid_t pid = fork();
+	static const char *const argv_9p[] = {"modprobe", "-q", "-a", "9pnet_virtio", "9p", NULL};
+	static const char *const argv_virtiofs[] = {"modprobe", "-q", "-a", "virtiofs", NULL};
 
-	if (pid == 0) {
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		alarm(MODPROBE_SECONDS);
-		environ = envp;
-		execvp(argv[0], argv);
-		_exit(127);
-	}
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	(void)execute_run(virtiofs ? argv_virtiofs : argv_9p, MODPROBE_SECONDS);
 }
 
 /* Whether path lies in a directory of the host: what is made there is not the guest's. */
@@ -136,12 +103,13 @@ static bool make_one(struct mounted *mounted, const struct job_mount *wanted)
 	int rc = 0;
 
 	if (stat(target, &st) < 0 && is_hosts(mounted, target))
-		return fail(mounted, EXIT_USAGE,
-		            "%.480s is not there, and lies in a directory of the host: make it there first", target);
+		return unfit_set(&mounted->unfit, EXIT_USAGE,
+		                 "%.480s is not there, and lies in a directory of the host: make it there first",
+		                 target);
 	rc = make_folders(target);
 	if (rc < 0)
-		return fail(mounted, rc == -ENOTDIR || rc == -EEXIST ? EXIT_USAGE : EXIT_NODE,
-		            "%.480s cannot be made in the guest: %s", target, strerror(-rc));
+		return unfit_set(&mounted->unfit, rc == -ENOTDIR || rc == -EEXIST ? EXIT_USAGE : EXIT_NODE,
+		                 "%.480s cannot be made in the guest: %s", target, strerror(-rc));
 	rc = mount_one(wanted);
 	if (rc == -ENODEV || rc == -EINVAL) {
 		load_modules(wanted->virtiofs);
@@ -154,10 +122,12 @@ static bool make_one(struct mounted *mounted, const struct job_mount *wanted)
 		return false;
 	}
 	if (rc == -ENODEV)
-		return fail(mounted, EXIT_NODE, "%.480s cannot be mounted: the guest's kernel has no %s", target,
-		            wanted->virtiofs ? "virtiofs (module virtiofs)" : "9p (modules 9p and 9pnet_virtio)");
+		return unfit_set(&mounted->unfit, EXIT_NODE, "%.480s cannot be mounted: the guest's kernel has no %s",
+		                 target,
+		                 wanted->virtiofs ? "virtiofs (module virtiofs)" : "9p (modules 9p and 9pnet_virtio)");
 	if (rc < 0)
-		return fail(mounted, EXIT_NODE, "%.480s cannot be mounted in the guest: %s", target, strerror(-rc));
+		return unfit_set(&mounted->unfit, EXIT_NODE, "%.480s cannot be mounted in the guest: %s", target,
+		                 strerror(-rc));
 	mounted->targets[mounted->count] = strdup(target);
 	mounted->count += mounted->targets[mounted->count] != NULL;
 	return false;
@@ -170,7 +140,7 @@ bool mounted_make(struct mounted *mounted, const struct job *job)
 	mounted_undo(mounted);
 	mounted->targets = calloc(job->mount_count + 1, sizeof(*mounted->targets));
 	if (!mounted->targets)
-		return fail(mounted, EXIT_NODE, "the guest has no memory to mount the host's directories");
+		return unfit_set(&mounted->unfit, EXIT_NODE, "the guest has no memory to mount the host's directories");
 	for (size_t i = 0; i < job->mount_count && !failed; i++)
 		failed = make_one(mounted, &job->mounts[i]);
 	return failed;

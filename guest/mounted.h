@@ -5,21 +5,20 @@
 
 #include <stdbool.h>
 
-#include "common/wire.h"
 #include "guest/job.h"
+#include "guest/unfit.h"
 
 /* What of a job's directories is mounted. Zero-initialise before use. */
 struct mounted {
 	char **targets;
 	size_t count;
-	uint8_t why[4 + WIRE_NOTE_MAX]; /* the payload of UNFIT */
-	size_t why_length;
+	struct unfit unfit; /* why one could not be */
 };
 
 /**
  * Mount the job's directories, making the folders for them where they are
  * missing and the kernel's modules are there. Returns whether one of them could not be:
- * why then holds the code and the text for the host.
+ * unfit then says which.
  */
 bool mounted_make(struct mounted *mounted, const struct job *job);
 

@@ -13,12 +13,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/paths.h"
 #include "common/str.h"
 #include "helper/cgroup_mark.h"
 #include "helper/cgroup_path.h"
-#include "helper/clock.h"
 #include "helper/fs.h"
 #include "helper/journal.h"
 

@@ -46,6 +46,9 @@ int cgroup_enter(const struct record *record, struct failure *why);
  */
 int cgroup_leave_jobs(void);
 
+/** Move a child, which is in the caller's cgroups, to where cgroup_leave_jobs() goes. Returns 0 or a negative errno. */
+int cgroup_leave_child(pid_t pid);
+
 /* Absolute paths of job_N/vm folders, in one or several hierarchies. */
 struct cgroup_set {
 	char **paths;

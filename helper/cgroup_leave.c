@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ static bool cgroup_is_of_a_session(const char *path)
 	return strstr(path, "/user.slice/");
 }
 
-static int cgroup_go_to_root(const char *mountinfo, const char *name)
+static int cgroup_go_to_root(const char *mountinfo, const char *name, const char *process)
 {
 	char path[CGROUP_PATH];
 	int rc = cgroup_locate(mountinfo, name, "/", path);
@@ -35,17 +36,17 @@ static int cgroup_go_to_root(const char *mountinfo, const char *name)
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	rc = fs_write(fd, "cgroup.procs", "0");
+	rc = fs_write(fd, "cgroup.procs", process);
 	close(fd);
 	return rc;
 }
 
-int cgroup_leave_jobs(void)
+/* process: "0" is the calling one, whose own groups say which there are. */
+static int cgroup_leave(const char *process)
 {
 	char text[8192];
 	char *save = NULL;
 	char *mountinfo = cgroup_mountinfo();
-	cpu_set_t all;
 	int rc = mountinfo ? (int)fs_read(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) : -ENOMEM;
 
 	for (char *line = rc < 0 ? NULL : strtok_r(text, "\n", &save); line && rc >= 0;
@@ -58,9 +59,25 @@ int cgroup_leave_jobs(void)
 		    !(cgroup_is_of_a_job(path) || cgroup_is_of_a_session(path)))
 			continue;
 		name[strcspn(name, ",:")] = 0;
-		rc = cgroup_go_to_root(mountinfo, *name ? name : "unified");
+		rc = cgroup_go_to_root(mountinfo, *name ? name : "unified", process);
 	}
 	free(mountinfo);
+	return rc < 0 ? rc : 0;
+}
+
+int cgroup_leave_child(pid_t pid)
+{
+	char process[16];
+
+	(void)snprintf(process, sizeof(process), "%d", (int)pid);
+	return cgroup_leave(process);
+}
+
+int cgroup_leave_jobs(void)
+{
+	int rc = cgroup_leave("0");
+	cpu_set_t all;
+
 	if (rc < 0)
 		return rc;
 	/* nor is the job's affinity ours */

@@ -81,6 +81,8 @@ int verb_check(const struct caller *caller, const struct args *args, struct fail
 	check_node(&check);
 	check_disks(&check);
 	check_devices(&check);
+	check_pci(&check);
+	check_leases(&check);
 	check_networks(&check);
 	check_cache(&check);
 	if (answer_flush(why) < 0)

@@ -46,6 +46,12 @@ void check_disks(struct check *check);
 /** Where machines get block devices from. */
 void check_devices(struct check *check);
 
+/** The PCI devices of [device]. */
+void check_pci(struct check *check);
+
+/** What of the node's hardware could not be restored after a job. */
+void check_leases(struct check *check);
+
 /** Whether an image's entry and [disk] go together. */
 void check_disk_of_image(struct check *check, const struct image *image);
 

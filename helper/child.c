@@ -18,8 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
-#include "helper/clock.h"
 #include "helper/harden.h"
 
 #define CLOSE_ON_EXEC 4U /* CLOSE_RANGE_CLOEXEC */

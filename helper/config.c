@@ -175,7 +175,9 @@ static const struct key keys[] = {
         {"site", "qemu_img", take_path, AT(qemu_img), 0, 0},
         {"site", "mount_transport", take_transport, AT(mount_transport), 0, 0},
         {"site", "virtiofsd", take_path, AT(virtiofsd), 0, 0},
+        {"site", "passt", take_path, AT(passt), 0, 0},
         {"site", "slurmd_spool_dir", take_path, AT(slurmd_spool_dir), 0, 0},
+        {"site", "slurm_conf", take_path, AT(slurm_conf), 0, 0},
         {"site", "overlay_dir", take_path, AT(overlay_dir), 0, 0},
         {"site", "hostname", take_hostname, AT(hostname), 0, 0},
         {"site", "memory_reserve", take_size, AT(memory_reserve), 64 * MIB, 65536 * MIB},
@@ -214,6 +216,7 @@ void config_default(struct config *config)
 	        .emulator = "/usr/bin/qemu-system-x86_64",
 	        .qemu_img = "/usr/bin/qemu-img",
 	        .virtiofsd = "/usr/libexec/virtiofsd",
+	        .passt = "/usr/bin/passt",
 	        .slurmd_spool_dir = "/var/spool/slurmd",
 	        .overlay_dir = WNODES_STATEDIR "/overlays",
 	        .hostname = "%n-%j",
@@ -291,6 +294,8 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 		return config_machine_take(config, file, name, value);
 	if (config_partition_section(section))
 		return config_partition_take(config, file, name, value);
+	if (config_device_section(section))
+		return config_device_take(&config->pci_devices, file, name, value);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const struct key *key = &keys[i];
 		void *field = (char *)config + key->offset;
@@ -310,6 +315,8 @@ static const char *config_take_section(void *context, struct ini_file *file, con
 
 	if (config_partition_section(section))
 		return config_partition_begin(config, file, config_partition_section(section));
+	if (config_device_section(section))
+		return config_device_begin(&config->pci_devices, file, config_device_section(section));
 	if (strcmp(section, "site") == 0 || strcmp(section, "policy") == 0 || strcmp(section, "mounts") == 0 ||
 	    strcmp(section, "cache") == 0 || strcmp(section, "fetch") == 0 || strcmp(section, "disk") == 0 ||
 	    strcmp(section, "machine") == 0)
@@ -360,6 +367,8 @@ int config_read(struct config *config, FILE *stream, const char *name, struct fa
 	if (config->boot_timeout > config->boot_timeout_max)
 		return failure_set(why, EXIT_NODE, "%s: boot_timeout is more than boot_timeout_max", name);
 	rc = config_check_networks(config, name, why);
+	if (rc == 0)
+		rc = config_device_check(&config->pci_devices, name, why);
 	return rc == 0 ? config_disk_check(&config->disk, name, why) : rc;
 }
 

@@ -11,6 +11,7 @@
 #include "common/mounts.h"
 #include "common/command_names.h"
 #include "common/network_option.h"
+#include "helper/config_device.h"
 #include "helper/config_disk.h"
 #include "helper/config_network.h"
 #include "helper/failure.h"
@@ -44,7 +45,9 @@ struct config {
 	char emulator[PATH_MAX];
 	char qemu_img[PATH_MAX];
 	char virtiofsd[PATH_MAX];
+	char passt[PATH_MAX];
 	char slurmd_spool_dir[PATH_MAX]; /* %n: the node's name */
+	char slurm_conf[PATH_MAX];       /* "": libslurm finds it */
 	char overlay_dir[PATH_MAX];
 	char hostname[65]; /* a machine's; %n: the node, %j: the job */
 	uint64_t memory_reserve, tb_cache, memory_per_cpu;
@@ -63,6 +66,7 @@ struct config {
 	unsigned int network_count;
 	struct mounts mounts; /* [mounts] */
 	struct config_disk disk;
+	struct config_device_list pci_devices;
 
 	char allow_accounts[CONFIG_LIST], allow_partitions[CONFIG_LIST]; /* "" allows all */
 	uint64_t allow_none;                                             /* enum config_answer */

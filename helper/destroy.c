@@ -6,20 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/str.h"
 #include "helper/cgroup.h"
-#include "helper/clock.h"
+#include "helper/device/device.h"
 #include "helper/disk/disk.h"
 #include "helper/image/cache.h"
 #include "helper/journal.h"
+#include "helper/leases.h"
 #include "helper/network/network.h"
 #include "helper/seed.h"
 #include "helper/state.h"
 #include "helper/verbs.h"
 
 #define KILL_MS 10000U /* for all of a machine's processes to go */
+#define RECONCILE_MS 5000U
 #define SPARE_MS 1000U /* for its reaper to go by itself once it is alone */
 
 /* Why the machine failed, if that was not its user's doing: the epilog's caller puts it in slurmd's log. */
@@ -95,6 +98,8 @@ static int destroy_undo(void *context, const char *kind, const char *argument)
 		rc = disk->remove(argument);
 	else if (network)
 		rc = network->remove(argument, *old_boot);
+	else if (strcmp(kind, DEVICE_JOURNAL) == 0)
+		rc = devices_remove(argument);
 	else if (strcmp(kind, "seed") == 0)
 		rc = seed_remove(argument);
 	else if (strcmp(kind, "run") == 0)
@@ -206,5 +211,6 @@ int verb_destroy(const struct caller *caller, const struct args *args, struct fa
 	if (args_u64(args, ARG_JOB, 1, RECORD_JOB_MAX, &job, why) < 0 ||
 	    destroy_job(args->value[ARG_NODE], (uint32_t)job, true, why) < 0)
 		return why->code;
+	(void)leases_reconcile(false, RECONCILE_MS);
 	return 0;
 }

@@ -13,11 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/paths.h"
 #include "common/str.h"
 #include "helper/answer.h"
-#include "helper/clock.h"
 #include "helper/config.h"
 #include "helper/fs.h"
 #include "helper/identity.h"

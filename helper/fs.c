@@ -12,8 +12,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/str.h"
-#include "helper/clock.h"
 
 /* A sticky folder (/tmp) is trusted too: nobody else can rename root's entries in it. */
 static bool fs_is_trusted(int fd)

@@ -14,9 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/str.h"
-#include "helper/clock.h"
 
 #define ANSWER_MS 5000U     /* what a name service gets */
 #define GROUPS_MAX 1024     /* of a user */

@@ -8,7 +8,7 @@
 
 #include "common/exitcode.h"
 #include "common/paths.h"
-#include "common/str.h"
+#include "common/url.h"
 #include "helper/answer.h"
 #include "helper/config.h"
 #include "helper/identity.h"
@@ -18,33 +18,21 @@
 #include "helper/policy.h"
 #include "helper/verbs.h"
 
-/* The URLs of text, each without what may be a secret in it: user, password, query. */
+/* The URLs of text, which is no longer than a catalogue's, for people. */
 static int images_sources(const char *text, struct kv *block)
 {
-	char shown[IMAGE_SOURCES];
-	size_t used = 0;
+	char shown[IMAGE_SOURCES], *to = shown;
 
+	*to = 0;
 	while (*text) {
-		size_t length = strcspn(text, " "), plain = strcspn(text, " ?#");
-		const char *host = strstr(text, "://");
-		const char *at = NULL;
+		size_t length = strcspn(text, " ");
 
-		if (host && host < text + plain) {
-			host += 3;
-			for (size_t i = 0; host + i < text + plain && host[i] != '/'; i++)
-				at = host[i] == '@' ? host + i + 1 : at;
-		}
-		if (at)
-			used += (size_t)snprintf(shown + used, sizeof(shown) - used, "%.*s%.*s", (int)(host - text),
-			                         text, (int)(text + plain - at), at);
-		else
-			used += (size_t)snprintf(shown + used, sizeof(shown) - used, "%.*s", (int)plain, text);
+		to = url_show(to, text, length);
 		text += length;
-		if (*text && used < sizeof(shown) - 1)
-			shown[used++] = ' ';
-		text += strspn(text, " ");
+		if (*text)
+			*to++ = *text++;
 	}
-	shown[used] = 0;
+	*to = 0;
 	return kv_set(block, "source", shown);
 }
 

@@ -10,13 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/paths.h"
 #include "common/str.h"
 #include "helper/choose.h"
-#include "helper/clock.h"
 #include "helper/config.h"
+#include "helper/device/device.h"
 #include "helper/disk/disk.h"
 #include "helper/fs.h"
 #include "helper/harden.h"
@@ -129,6 +130,8 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 		rc = placement_describe(record, &config, machine, why);
 	if (rc == 0)
 		rc = networks_make(&config, record, machine, why);
+	if (rc == 0)
+		rc = devices_make(&config, record, machine, why);
 	return rc == 0 ? seed_make(&request, machine, why) : rc;
 }
 

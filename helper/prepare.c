@@ -8,24 +8,27 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/command_names.h"
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/str.h"
 #include "helper/choose.h"
-#include "helper/clock.h"
 #include "helper/config.h"
 #include "helper/identity.h"
 #include "helper/image/cache.h"
 #include "helper/image/catalogue.h"
+#include "helper/leases.h"
 #include "helper/limits.h"
 #include "helper/mounts.h"
 #include "helper/network/networks.h"
-#include "helper/virtiofsd.h"
 #include "helper/policy.h"
 #include "helper/record.h"
 #include "helper/state.h"
 #include "helper/verbs.h"
+#include "helper/virtiofsd.h"
+
+#define RECONCILE_MS 2000U
 
 struct wish {
 	struct record_id id;
@@ -248,6 +251,8 @@ int verb_prepare(const struct caller *caller, const struct args *args, struct fa
 	rc = destroy_job(wish.id.node, wish.id.job, false, why);
 	if (rc == 0 && !choose_is_wanted(args))
 		return 0;
+	if (rc == 0)
+		(void)leases_reconcile(false, RECONCILE_MS);
 	if (rc < 0 || prepare_make(&record, &wish, why) < 0) {
 		prepare_refuse(&wish, why);
 		return why->code;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -38,31 +39,77 @@ struct seed_work {
 	struct iso9660_file files[COUNT];
 };
 
+/* Append to text[size], unless *rc says that there was no room already. */
+static void seed_append(char *text, size_t size, int *rc, const char *format, ...)
+        __attribute__((format(printf, 4, 5)));
+
+static void seed_append(char *text, size_t size, int *rc, const char *format, ...)
+{
+	size_t used = strlen(text);
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(text + used, size - used, format, arguments);
+	va_end(arguments);
+	if (length < 0 || (size_t)length >= size - used)
+		*rc = -ENAMETOOLONG;
+}
+
+static const char *seed_get(const struct kv *machine, unsigned int index, const char *name)
+{
+	const char *value;
+	char key[32];
+
+	(void)str_print(key, sizeof(key), "network.%u.%s", index, name);
+	value = kv_get(machine, key);
+	return value && *value ? value : NULL;
+}
+
+/* One NIC. Its addresses are what the agent sets, too; of the two whoever comes second finds nothing to do. */
+static int seed_put_nic(const struct kv *machine, unsigned int index, char *text, size_t size)
+{
+	const char *mac = seed_get(machine, index, "mac"), *dhcp = seed_get(machine, index, "dhcp");
+	const char *address = seed_get(machine, index, "address"), *gateway = seed_get(machine, index, "gateway");
+	const char *dns = seed_get(machine, index, "dns"), *mtu = seed_get(machine, index, "mtu");
+	int rc = 0;
+
+	if (!mac || !dhcp)
+		return -EINVAL;
+	seed_append(text, size, &rc,
+	            "  eth%u:\n"
+	            "    match: {macaddress: \"%s\"}\n"
+	            "    set-name: eth%u\n"
+	            "    dhcp4: %s\n"
+	            "    optional: true\n",
+	            index, mac, index, strcmp(dhcp, "yes") == 0 ? "true" : "false");
+	if (address)
+		seed_append(text, size, &rc, "    addresses: [\"%s\"]\n", address);
+	if (gateway)
+		seed_append(text, size, &rc, "    gateway4: \"%s\"\n", gateway);
+	if (mtu)
+		seed_append(text, size, &rc, "    mtu: %s\n", mtu);
+	if (dns)
+		seed_append(text, size, &rc, "    nameservers:\n      addresses:\n");
+	while (dns && *dns) {
+		size_t length = strcspn(dns, " ");
+
+		seed_append(text, size, &rc, "        - \"%.*s\"\n", (int)length, dns);
+		dns += length + strspn(dns + length, " ");
+	}
+	return rc;
+}
+
 int seed_network_config(const struct kv *machine, char *text, size_t size)
 {
 	uint64_t count = 0;
-	size_t used;
 	int rc = kv_get_u64(machine, "networks", 0, NETWORKS_MAX, &count);
 
 	if (rc < 0)
 		return rc;
 	rc = str_print(text, size, "version: 2\nethernets:%s\n", count ? "" : " {}");
-	for (unsigned int i = 0; rc == 0 && i < count; i++) {
-		char key[32];
-		const char *mac;
-
-		(void)str_print(key, sizeof(key), "network.%u.mac", i);
-		mac = kv_get(machine, key);
-		used = strlen(text);
-		rc = !mac ? -EINVAL
-		          : str_print(text + used, size - used,
-		                      "  eth%u:\n"
-		                      "    match: {macaddress: \"%s\"}\n"
-		                      "    set-name: eth%u\n"
-		                      "    dhcp4: true\n"
-		                      "    optional: true\n",
-		                      i, mac, i);
-	}
+	for (unsigned int i = 0; rc == 0 && i < count; i++)
+		rc = seed_put_nic(machine, i, text, size);
 	return rc;
 }
 
@@ -163,7 +210,7 @@ static int seed_note(const struct disk_request *request, struct kv *machine, cha
 int seed_make(const struct disk_request *request, struct kv *machine, struct failure *why)
 {
 	const char *uuid = kv_get(machine, "uuid");
-	char path[PATH_MAX], meta_data[128], network_config[2048];
+	char path[PATH_MAX], meta_data[128], network_config[8192];
 	struct seed_work work = {0};
 	int rc;
 

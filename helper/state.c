@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/paths.h"
 #include "common/str.h"
-#include "helper/clock.h"
 #include "helper/fs.h"
 #include "helper/journal.h"
 
@@ -81,7 +81,8 @@ static int state_copy(const struct record *record, struct kv *kv)
 	                                   "slurm_commands", "slurm_images",
 	                                   "vm_mount",       "vm_boot_timeout",
 	                                   "image_entry",    "digest",
-	                                   "vm_disk",        "vm_network"};
+	                                   "vm_disk",        "vm_network",
+	                                   "vf_ms"};
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* status: the state of the caller's own machines on this host, of all for root, as kv blocks. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/exitcode.h"
 #include "helper/answer.h"
+#include "helper/leases.h"
 #include "helper/record.h"
 #include "helper/state.h"
 #include "helper/verbs.h"
@@ -44,6 +46,22 @@ static int status_load(const struct record_id *id, struct kv *kv, uid_t *owner)
 	return rc;
 }
 
+/* What could not be put back after a job, which is no more: nobody gets it. */
+static void status_quarantined(void *context, const char *title, const struct lease *lease)
+{
+	const struct args *args = context;
+	struct kv kv = {0};
+
+	if (!lease || lease->phase != LEASE_QUARANTINED ||
+	    (args->value[ARG_NODE] && strcmp(args->value[ARG_NODE], lease->owner.node) != 0))
+		return;
+	if (kv_set(&kv, "node", lease->owner.node) == 0 && kv_setf(&kv, "job", "%" PRIu32, lease->owner.job) == 0 &&
+	    kv_set(&kv, "state", "quarantined") == 0 && kv_setf(&kv, "message", "%s: %s", title, lease->reason) == 0 &&
+	    kv_setf(&kv, "t.failed", "%" PRIu64, lease->since) == 0)
+		answer_put(&kv);
+	kv_free(&kv);
+}
+
 int verb_status(const struct caller *caller, const struct args *args, struct failure *why)
 {
 	struct record_id *ids = NULL;
@@ -68,5 +86,7 @@ int verb_status(const struct caller *caller, const struct args *args, struct fai
 		kv_free(&kv);
 	}
 	free(ids);
+	if (caller->uid == 0 && job == 0)
+		(void)leases_each(status_quarantined, (void *)args);
 	return answer_flush(why) < 0 ? why->code : 0;
 }

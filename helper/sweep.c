@@ -10,17 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "helper/cgroup.h"
-#include "helper/clock.h"
 #include "helper/config.h"
 #include "helper/image/cache.h"
+#include "helper/leases.h"
 #include "helper/owner.h"
 #include "helper/record.h"
 #include "helper/verbs.h"
 
 #define PREPARED_MS (UINT64_C(600) * 1000U) /* what may lie between a job's prolog and its extern step */
+
+#define RECONCILE_MS 300000U
 
 struct sweep {
 	const char *node; /* NULL: all */
@@ -135,6 +138,9 @@ int verb_sweep(const struct caller *caller, const struct args *args, struct fail
 	rc = cgroup_hunt(sweep_stray, &sweep);
 	if (rc < 0)
 		log_error("the cgroups cannot be looked through: %s", strerror(-rc));
+	rc = leases_reconcile(true, RECONCILE_MS);
+	if (rc < 0)
+		log_error("the leases of VFs and devices cannot be read: %s", strerror(-rc));
 	sweep_cache(&sweep);
 	*why = sweep.failure;
 	return why->code;

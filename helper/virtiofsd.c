@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "helper/child.h"
-#include "helper/clock.h"
 #include "helper/fs.h"
 
 #define ANSWER_MS 5000

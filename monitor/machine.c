@@ -315,6 +315,18 @@ static void read_networks(struct reader *reader, struct machine *machine)
 		reader_fail(reader, key, problem);
 	else
 		machine->network_count = (unsigned int)count;
+	machine->passt = read_path(reader, "passt", true);
+	for (unsigned int i = 0; i < machine->network_count; i++)
+		if (machine->networks[i].passt && !machine->passt)
+			reader_fail(reader, "passt", "is missing");
+}
+
+static void read_devices(struct reader *reader, struct machine *machine)
+{
+	const char *key, *problem;
+
+	if (machine_device_read(reader->kv, &machine->devices, &key, &problem) < 0)
+		reader_fail(reader, key, problem);
 }
 
 /* How QEMU is to use the disk. */
@@ -459,6 +471,7 @@ int machine_check(struct machine *machine, char *why)
 	read_identity(&reader, machine);
 	read_hardware(&reader, machine);
 	read_networks(&reader, machine);
+	read_devices(&reader, machine);
 	read_disk(&reader, machine);
 	read_boot(&reader, machine);
 	read_place(&reader, machine);

@@ -15,6 +15,7 @@
 
 #include "common/kv.h"
 #include "common/mounts.h"
+#include "monitor/machine_device.h"
 #include "monitor/machine_network.h"
 
 #define MACHINE_WHY_MAX 256U
@@ -64,6 +65,8 @@ struct machine {
 	const char *seed;                      /* a second disk, read-only: an ISO 9660; NULL: none */
 	struct machine_network networks[NETWORKS_MAX];
 	unsigned int network_count;
+	const char *passt; /* the program that serves networks which say so; NULL: none does */
+	struct machine_devices devices;
 	const char *console;       /* NULL: none */
 	const char *commands;      /* of Slurm that work in the guest; NULL: none */
 	unsigned int boot_timeout; /* seconds */

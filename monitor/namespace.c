@@ -16,6 +16,8 @@
 #include "common/str.h"
 #include "monitor/compat.h"
 #include "monitor/disk.h"
+#include "monitor/network.h"
+#include "monitor/vfio.h"
 
 #define HARMLESS (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 #define ROOT_OPTIONS "mode=0711,size=32m,nr_inodes=8192"
@@ -149,19 +151,26 @@ static int make_devices(void)
  * disk's device that a planted symlink points to. Without kvm there is no
  * /dev/kvm, so that libvirt does not probe what the machine will not use.
  */
-static int private_dev(bool kvm)
+static int private_dev(const struct machine *machine)
 {
+	bool kvm = machine->kvm, vhost = kvm && access("/dev/vhost-net", F_OK) == 0;
+	struct vfio_nodes nodes;
 	char from[64];
-	int rc, file;
 	int fd = kvm ? open("/dev/kvm", O_PATH | O_CLOEXEC) : -1;
+	int rc = kvm && fd < 0 ? -errno : vfio_find(&machine->devices, &nodes);
+	int file;
 
-	if (kvm && fd < 0)
-		return -errno;
+	if (rc < 0)
+		goto out;
 	if (mount("tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755,size=64k,nr_inodes=64") < 0) {
 		rc = -errno;
 		goto out;
 	}
 	rc = make_devices();
+	if (rc == 0)
+		rc = vfio_make(machine, &nodes);
+	if (rc == 0)
+		rc = network_make_devices(machine, vhost);
 	if (rc == 0 && kvm) {
 		file = open("/dev/kvm", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		(void)str_print(from, sizeof(from), "/proc/self/fd/%d", fd);
@@ -227,6 +236,7 @@ int namespace_root(char *why)
 	               {"socket", 0700},
 	               {NAMESPACE_MOUNT, 0711},
 	               {NAMESPACE_VIRTIOFS, 0711},
+	               {NAMESPACE_PASST, 0711},
 	               {"cache", 0711},
 	               {"cache/qemu", 0711},
 	               {NAMESPACE_CACHE, 0700}};
@@ -270,7 +280,7 @@ static int detach_hugetlbfs(void)
 	return rc;
 }
 
-int namespace_enter(bool kvm, char *why)
+int namespace_enter(const struct machine *machine, char *why)
 {
 	int rc = read_only_all();
 
@@ -286,9 +296,12 @@ int namespace_enter(bool kvm, char *why)
 	/* libvirt would make groups of its own and move QEMU out of the job's */
 	if (umount2("/sys/fs/cgroup", MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)
 		return fail(why, -errno, "umount of the cgroup file systems");
-	rc = private_dev(kvm);
+	rc = private_dev(machine);
 	if (rc < 0)
-		return fail(why, rc, kvm ? "private /dev with /dev/kvm" : "private /dev");
+		return fail(why, rc,
+		            machine->devices.group_count ? "private /dev with /dev/vfio"
+		            : machine->kvm               ? "private /dev with /dev/kvm"
+		                                         : "private /dev");
 	rc = private_run();
 	if (rc < 0)
 		return fail(why, rc, "private /run");

@@ -25,12 +25,15 @@
 #include "monitor/driver.h"
 #include "monitor/emulator.h"
 #include "monitor/filter.h"
+#include "monitor/guest_network.h"
 #include "monitor/namespace.h"
 #include "monitor/packet.h"
+#include "monitor/passt.h"
 #include "monitor/pause.h"
 #include "monitor/privilege.h"
 #include "monitor/relay.h"
 #include "monitor/space.h"
+#include "monitor/vfio.h"
 #include "monitor/virtiofs.h"
 #include "monitor/watch.h"
 
@@ -134,6 +137,7 @@ static _Noreturn void owner_fail_driver(struct owner *owner, const char *what)
 	(void)str_print(problem, sizeof(problem), "%s", driver_error());
 	owner_open_log(owner);
 	virtiofs_log(owner);
+	passt_log(owner);
 	if (counters_rose(owner->counters))
 		owner_end(owner, EXIT_MACHINE, "%s", watch_death(owner));
 	owner_fail(owner, what, problem);
@@ -222,11 +226,13 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 	pause_open(owner);
 	readable = owner_copy(owner, machine->emulator, EMULATOR_FOLDER);
 	readable_virtiofsd = !machine->virtiofsd || owner_copy(owner, machine->virtiofsd, VIRTIOFS_FOLDER);
+	if (passt_open(owner, why) < 0)
+		owner_fail(owner, "the network", why);
 	folder = disk_open_folder(machine);
 	if (namespace_unshare(why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
 	owner_find_shares(owner);
-	if (namespace_enter(machine->kvm, why) < 0 || namespace_files(machine, owner->shares.base, why) < 0 ||
+	if (namespace_enter(machine, why) < 0 || namespace_files(machine, owner->shares.base, why) < 0 ||
 	    shares_bind(&owner->shares, &machine->mounts, why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
 	space_open(owner);
@@ -238,6 +244,8 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 		owner_cover(owner, machine->virtiofsd, VIRTIOFS_FOLDER);
 	if (virtiofs_start(owner, why) < 0)
 		owner_fail(owner, "the host's directories", why);
+	if (passt_start(owner, why) < 0)
+		owner_fail(owner, "the network", why);
 	rc = capabilities_prepare(capabilities, machine);
 	if (rc < 0)
 		(void)packet_send(owner->reaper, "log libvirt's capabilities are not cached: %s", strerror(-rc));
@@ -298,6 +306,19 @@ static int owner_tell_mounts(struct owner *owner)
 	return rc;
 }
 
+static int owner_tell_networks(struct owner *owner)
+{
+	char packet[PACKET_MAX];
+	int rc = 0;
+
+	for (unsigned int i = 0; rc == 0 && i < owner->machine->network_count; i++) {
+		rc = guest_network_packet(&owner->machine->networks[i], packet, sizeof(packet));
+		if (rc == 0)
+			rc = packet_send(owner->relay, "%s", packet);
+	}
+	return rc;
+}
+
 static void owner_hand_over(struct owner *owner)
 {
 	int fds[2], rc;
@@ -309,6 +330,8 @@ static void owner_hand_over(struct owner *owner)
 	if (fds[1] < 0)
 		owner_fail(owner, "the guest's console", strerror(-fds[1]));
 	rc = owner_tell_mounts(owner);
+	if (rc == 0)
+		rc = owner_tell_networks(owner);
 	if (rc < 0)
 		owner_fail(owner, "the relay", strerror(-rc));
 	rc = packet_send_fds(owner->relay, "channel", fds, 2);
@@ -344,6 +367,7 @@ _Noreturn void owner_run(const struct machine *machine, const struct counters *c
 	capabilities_close(&capabilities);
 	virtiofs_hide(&owner);
 	disk_hide(&own);
+	vfio_hide(&own);
 	owner_hand_over(&owner);
 	owner_open_log(&owner);
 	owner.log_start = owner.log < 0 ? 0 : lseek(owner.log, 0, SEEK_END);
@@ -355,6 +379,8 @@ _Noreturn void owner_run(const struct machine *machine, const struct counters *c
 		owner_fail_driver(&owner, "libvirt cannot start the guest");
 	(void)packet_send(reaper, "state booting");
 	rc = virtiofs_watch(&owner);
+	if (rc == 0)
+		rc = passt_watch(&owner);
 	if (rc == 0)
 		rc = watch_run(&owner);
 	owner_fail(&owner, "libvirt's event loop", strerror(-rc));

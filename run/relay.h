@@ -42,7 +42,9 @@ struct relay_job {
 	const char *machine, *job, *user, *home, *shell, *groups, *hostname, *console, *uuid;
 	const char *commands; /* of Slurm that work in the guest, separated by commas; NULL: none */
 	uint32_t uid, gid;
-	struct queue mounts; /* MOUNT attributes, as the monitor names the directories */
+	struct queue mounts;   /* MOUNT attributes, as the monitor names the directories */
+	struct queue networks; /* NETWORK attributes, likewise */
+	bool needs_networks;   /* of one of them the agent has to see to something */
 };
 
 /* The tasks of one step on this node. */
@@ -171,6 +173,13 @@ void relay_guest_break(struct relay *relay, const char *format, ...) __attribute
 
 /** Add a host directory, "NUMBER FLAGS TARGET". Returns 0, -EINVAL or -ENOMEM. */
 int relay_job_mount(struct relay_job *job, const char *text);
+
+/**
+ * Add a network, "MAC FLAGS MTU WAIT NAME ADDRESSES GATEWAYS SERVERS": flags of
+ * NETWORK, bytes, seconds, then lists separated by commas, or -. Returns 0,
+ * -EINVAL or -ENOMEM.
+ */
+int relay_job_network(struct relay_job *job, const char *text);
 
 /** What of the job's JOB payload fits into out[WIRE_PAYLOAD_MAX]. Returns the length, or -E2BIG or -EINVAL. */
 int relay_job_pack(const struct relay_job *job, uint8_t *out);

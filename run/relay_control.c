@@ -147,6 +147,8 @@ static int take_packet(struct relay *relay, char *packet, const int fds[2], size
 		close(fds[i]);
 	if (count == 0 && strncmp(packet, "mount ", 6) == 0)
 		return relay_job_mount(&relay->job, packet + 6);
+	if (count == 0 && strncmp(packet, "network ", 8) == 0)
+		return relay_job_network(&relay->job, packet + 8);
 	if (count == 0 && (strcmp(packet, "pause on") == 0 || strcmp(packet, "pause off") == 0)) {
 		relay_guest_pause(relay, strcmp(packet, "pause on") == 0);
 		return 0;

@@ -167,6 +167,15 @@ static int on_ping(sd_event_source *source, uint64_t usec, void *data)
 	return relay_settle(relay);
 }
 
+/* The guest cannot take the job. */
+static void unfit(struct relay *relay, uint32_t code, const char *text)
+{
+	relay_control_say(relay, "unfit %u %s", code, text);
+	relay->guest.broken = true;
+	stop_reading(&relay->guest);
+	await_verdict(relay);
+}
+
 static void take_hello(struct relay *relay, const uint8_t *payload, size_t length)
 {
 	struct relay_guest *guest = &relay->guest;
@@ -189,6 +198,10 @@ static void take_hello(struct relay *relay, const uint8_t *payload, size_t lengt
 		(void)snprintf(version, sizeof(version), "%.*s", (int)(length - 16), (const char *)payload + 16);
 		str_printable(version);
 		relay_control_say(relay, "hello %s", *version ? version : "?");
+		if (relay->job.needs_networks && !(wire_u32(payload + 12) & WIRE_NETWORKS)) {
+			unfit(relay, EXIT_NODE, "its agent is too old to see to the machine's networks");
+			return;
+		}
 		packed = relay_job_pack(&relay->job, job);
 		frame.length = packed < 0 ? 0 : (uint32_t)packed;
 		guest->phase = PHASE_JOB;
@@ -224,10 +237,7 @@ static void take_unfit(struct relay *relay, const uint8_t *payload, size_t lengt
 	}
 	(void)snprintf(text, sizeof(text), "%.*s", (int)(length - 4), (const char *)payload + 4);
 	str_printable(text);
-	relay_control_say(relay, "unfit %u %s", code, *text ? text : "?");
-	guest->broken = true;
-	stop_reading(guest);
-	await_verdict(relay);
+	unfit(relay, code, *text ? text : "?");
 }
 
 static void take_pong(struct relay *relay, const uint8_t *payload)
@@ -390,7 +400,7 @@ static void say_hello(struct relay *relay)
 
 	memcpy(payload, WIRE_MAGIC, 8);
 	wire_put_u32(payload + 8, WIRE_VERSION);
-	wire_put_u32(payload + 12, 0);
+	wire_put_u32(payload + 12, WIRE_NETWORKS);
 	memcpy(payload + 16, WNODES_VERSION, sizeof(WNODES_VERSION));
 	relay_guest_send(relay, &frame, payload);
 }

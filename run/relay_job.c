@@ -82,6 +82,13 @@ int relay_job_mount(struct relay_job *job, const char *text)
 	return 0;
 }
 
+static void put_queue(uint8_t *out, size_t *used, const struct queue *attributes)
+{
+	if (attributes->used)
+		memcpy(out + *used, queue_data(attributes), attributes->used);
+	*used += attributes->used;
+}
+
 int relay_job_pack(const struct relay_job *job, uint8_t *out)
 {
 	size_t used = 0;
@@ -101,9 +108,9 @@ int relay_job_pack(const struct relay_job *job, uint8_t *out)
 		put(out, &used, WIRE_UUID, job->uuid, strlen(job->uuid));
 	if (job->commands)
 		put(out, &used, WIRE_COMMANDS, job->commands, strlen(job->commands));
-	if (used > WIRE_PAYLOAD_MAX || job->mounts.used > WIRE_PAYLOAD_MAX - used)
+	if (used > WIRE_PAYLOAD_MAX || job->mounts.used + job->networks.used > WIRE_PAYLOAD_MAX - used)
 		return -E2BIG;
-	if (job->mounts.used)
-		memcpy(out + used, queue_data(&job->mounts), job->mounts.used);
-	return (int)(used + job->mounts.used);
+	put_queue(out, &used, &job->mounts);
+	put_queue(out, &used, &job->networks);
+	return (int)used;
 }

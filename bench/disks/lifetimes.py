@@ -7,7 +7,8 @@ import statistics
 import subprocess
 import time
 
-from .cluster import LAUNCH_SECONDS, Failed
+from common.cluster import LAUNCH_SECONDS, Failed
+
 from .plan import Row
 
 BASES = (1, 32, 1024)  # GiB of disk in them
@@ -31,7 +32,7 @@ def base(cluster, folder, gib):
 
 def creation(cluster, image, row):
     """From the disk's begin to the monitor's, as `wnodes status` has it: the machine's description is in it, too."""
-    job = cluster.submit(image, MEMORY_MIB, row.option)
+    job = cluster.submit(image, MEMORY_MIB, *row.options)
     try:
         state = cluster.wait(job, "t.monitor", LAUNCH_SECONDS)
         return state["t.monitor"] - state["t.disk"]

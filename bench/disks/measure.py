@@ -9,8 +9,9 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
+from common.cluster import BOOT_SECONDS, CPUS, LAUNCH_SECONDS, Failed
+
 from . import fio
-from .cluster import BOOT_SECONDS, CPUS, LAUNCH_SECONDS, Failed
 from .plan import KEYS
 
 AREAS = 3  # of tests/images/tiny-bench.bash
@@ -119,7 +120,7 @@ class Measurement:
         if row.mode == "block":
             keys.update(modes="overlay, snapshot, raw, block", devices=self.storage.device(folder, DISK_BYTES))
         self.cluster.configure(memory - GUEST_MIB - TB_CACHE_MIB, folder + "/deltas", keys)
-        machines[row] = self.cluster.submit("tiny-bench", memory, row.option)
+        machines[row] = self.cluster.submit("tiny-bench", memory, *row.options)
         self.cluster.wait(machines[row], "t.monitor", LAUNCH_SECONDS)
 
     def give_up(self, group, row, machines, why):

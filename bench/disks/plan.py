@@ -28,10 +28,10 @@ class Row:
         return " ".join(words) if words != ["overlay"] or self.mode else "default"
 
     @property
-    def option(self):
-        """The value of --vm-disk, "" for none."""
-        return (self.mode or "overlay") + (",prealloc=" + self.prealloc if self.prealloc else "") \
-            if self.mode or self.prealloc else ""
+    def options(self):
+        """sbatch's."""
+        return ["--vm-disk=" + (self.mode or "overlay") + (",prealloc=" + self.prealloc if self.prealloc else "")] \
+            if self.mode or self.prealloc else []
 
 
 @dataclass(frozen=True)

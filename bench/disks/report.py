@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What was measured, as CSV and as text."""
-import csv
 import math
 import statistics
+
+from common import report
 
 from . import fio
 from .measure import HOST
 
 COLUMNS = ("place", "solution", "guest_fs", "mode", "prealloc", "cache", "io", "iothread", "cluster_size", "extended_l2",
-           "run", "pattern", "record_kib", "unit", "n", "median", "min", "max", "ratio_to_raw", "ratio_to_host", "values")
+           "run", "pattern", "record_kib", "unit", *report.SPREAD, "ratio_to_raw", "ratio_to_host", "values")
 
 
 def unit(pattern):
@@ -18,9 +19,7 @@ def unit(pattern):
 def ratio(results, key, other):
     """Median of the rounds' ratios to the other row, None where there is none."""
     place, _, run, pattern, kib = key
-    against = results.values.get((place, other, run, pattern, kib), {})
-    pairs = [value / against[turn] for turn, value in results.values[key].items() if against.get(turn)]
-    return statistics.median(pairs) if pairs else None
+    return report.ratio(results.values[key], results.values.get((place, other, run, pattern, kib), {}))
 
 
 def line(results, key):
@@ -29,21 +28,12 @@ def line(results, key):
     values = results.of(*key)
     ratios = [ratio(results, key, other) for other in (results.references.get((place, name)), HOST)]
     settings = [getattr(row, column) if row else "" for column in COLUMNS[2:10]]
-    return [place, name] + settings + [run, pattern, kib or "", unit(pattern), len(values)] + \
-        ["%.2f" % f(values) for f in (statistics.median, min, max)] + \
-        ["" if r is None else "%.3f" % r for r in ratios] + [" ".join("%.2f" % v for v in values)]
+    return [place, name] + settings + [run, pattern, kib or "", unit(pattern)] + report.spread(values) + \
+        [report.show_ratio(r) for r in ratios] + [report.listed(values)]
 
 
 def write_csv(path, results, facts):
-    with open(path, "w", newline="") as file:
-        for fact in facts:
-            file.write("# %s\n" % fact)
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for key in results.values:
-            writer.writerow(line(results, key))
-        for place, name, why in results.missing:
-            file.write("# not measured: %s, %s: %s\n" % (place, name, why))
+    report.write_csv(path, facts, COLUMNS, [line(results, key) for key in results.values], results.missing)
 
 
 def mean_ratio(results, place, name, run, patterns):

@@ -13,9 +13,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/str.h"
-#include "helper/clock.h"
 #include "helper/disk/copy.h"
 #include "helper/disk/device.h"
 #include "helper/disk/disk.h"

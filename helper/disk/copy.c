@@ -14,9 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/str.h"
-#include "helper/clock.h"
 #include "helper/image/cache.h"
 #include "helper/image/own.h"
 #include "helper/record.h"

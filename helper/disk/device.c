@@ -16,9 +16,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/paths.h"
 #include "common/str.h"
-#include "helper/clock.h"
 #include "helper/fs.h"
 
 #define LOCK_MS 2000U /* udev looks at a device for a moment */

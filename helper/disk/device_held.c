@@ -14,8 +14,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/str.h"
-#include "helper/clock.h"
 #include "helper/disk/device.h"
 #include "helper/fs.h"
 

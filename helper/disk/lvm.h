@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* LVM's own command, as root and in no environment of anybody's. */
+/*
+ * LVM's own command, as root, in no environment of anybody's and in no job's
+ * cgroup, one at a time. Once it runs it runs to its end, also when the job
+ * is killed; who comes next waits for it.
+ */
 #ifndef WNODES_HELPER_DISK_LVM_H
 #define WNODES_HELPER_DISK_LVM_H
 

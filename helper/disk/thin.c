@@ -15,16 +15,13 @@
 #include "common/str.h"
 #include "helper/disk/copy.h"
 #include "helper/disk/lvm.h"
+#include "helper/disk/thin_base.h"
 #include "helper/fs.h"
 #include "helper/image/fetcher.h"
 #include "helper/journal.h"
 
-#define LOCK "thin.lock" /* in WNODES_STATEDIR: one image is imported at a time */
-#define LOCK_MS 200U
 #define PERCENT_MAX 98.0 /* of the pool's data and metadata */
-#define DIGITS 40        /* of the digest: a name may have 127 bytes */
-/* dmeventd would be started in the job's cgroup, and killed with it; the host's watches the pool */
-#define QUIET "--quiet --config activation/monitoring=0"
+#define QUIET THIN_QUIET
 
 struct thin {
 	const struct disk_request *request;
@@ -50,7 +47,7 @@ static int names(struct thin *thin, struct failure *why)
 	if (rc == 0)
 		rc = str_print(thin->import, sizeof(thin->import), "wnodes-import-%s", job);
 	if (rc == 0)
-		rc = str_print(thin->base, sizeof(thin->base), "wnodes-base-%.*s", DIGITS,
+		rc = str_print(thin->base, sizeof(thin->base), THIN_BASE "%.*s", THIN_DIGITS,
 		               thin->request->image->sha256);
 	return rc < 0 ? failure_set(why, EXIT_NODE, "[disk] thin_pool: names of its volumes get too long") : 0;
 }
@@ -63,18 +60,6 @@ static int note(const struct thin *thin, const char *name, struct failure *why)
 	if (rc == 0)
 		rc = journal_append(thin->request->record->dirfd, "block", argument);
 	return rc < 0 ? failure_set(why, EXIT_NODE, "cannot note the disk in the journal: %s", strerror(-rc)) : 0;
-}
-
-/* 1 where the volume is there, 0 where it is not, or -EIO with why. */
-static int is_there(const char *group, const char *name, struct failure *why)
-{
-	struct lvm_command command = {0};
-	char found[THIN_NAME_MAX] = "";
-	int rc = lvm_command(&command, "lvs --noheadings --options lv_name --select lv_name=\"%s\" %s", name, group);
-
-	if (rc == 0)
-		rc = lvm_run(&command, found, sizeof(found), why);
-	return rc < 0 ? rc : strcmp(found, name) == 0;
 }
 
 static int create(const struct thin *thin, const char *name, uint64_t bytes, struct failure *why)
@@ -147,29 +132,32 @@ static int import(const struct thin *thin, struct copy *copy, struct failure *wh
 	return rc;
 }
 
-/* The base is there afterwards. */
-static int need_base(const struct thin *thin, struct failure *why)
-{
-	struct copy copy = {.request = thin->request,
-	                    .task = "cannot write the image into the thin pool",
-	                    .doing = "written into the thin pool",
-	                    .bytes = thin->sizes->base};
-	int lock = fs_open_lock(WNODES_STATEDIR, LOCK);
-	int rc = lock;
+struct waiting {
+	struct copy *copy;
+	struct failure *why;
+};
 
-	copy_begin(&copy);
+static int wait_for_base(void *context)
+{
+	const struct waiting *waiting = context;
+
+	return copy_progress(waiting->copy, 0, waiting->why);
+}
+
+/* Under the lock, so that nobody takes the base away meanwhile. */
+static int snapshot_locked(const struct thin *thin, struct copy *copy, struct failure *why)
+{
+	struct lvm_command command = {0};
+	int rc = thin_is_there(thin->group, thin->base, why);
+
+	if (rc == 0)
+		rc = import(thin, copy, why);
 	if (rc >= 0)
-		while ((rc = fs_lock(lock, LOCK_MS)) == -EBUSY && (rc = copy_progress(&copy, 0, why)) == 0)
-			;
-	if (rc < 0 && rc != -ECANCELED && why->code == 0)
-		rc = failure_set(why, EXIT_NODE, WNODES_STATEDIR "/" LOCK ": %s", strerror(-rc));
-	if (rc == 0)
-		rc = is_there(thin->group, thin->base, why);
-	if (rc == 0)
-		rc = import(thin, &copy, why);
-	if (lock >= 0)
-		close(lock);
-	return rc < 0 ? rc : 0;
+		rc = lvm_command(&command,
+		                 "lvcreate --yes " QUIET
+		                 " --snapshot --permission rw --setactivationskip n --name %s %s/%s",
+		                 thin->name, thin->group, thin->base);
+	return rc == 0 ? lvm_run(&command, NULL, 0, why) : rc;
 }
 
 static int grow(const struct thin *thin, struct failure *why)
@@ -193,16 +181,21 @@ static int grow(const struct thin *thin, struct failure *why)
 
 static int snapshot(const struct thin *thin, struct failure *why)
 {
-	struct lvm_command command = {0};
-	int rc = need_base(thin, why);
+	struct copy copy = {.request = thin->request,
+	                    .task = "cannot write the image into the thin pool",
+	                    .doing = "written into the thin pool",
+	                    .bytes = thin->sizes->base};
+	struct waiting waiting = {&copy, why};
+	int lock, rc;
 
-	if (rc == 0)
-		rc = lvm_command(&command,
-		                 "lvcreate --yes " QUIET
-		                 " --snapshot --permission rw --setactivationskip n --name %s %s/%s",
-		                 thin->name, thin->group, thin->base);
-	if (rc == 0)
-		rc = lvm_run(&command, NULL, 0, why);
+	copy_begin(&copy);
+	lock = thin_base_lock(wait_for_base, &waiting);
+	if (lock < 0)
+		return lock == -ECANCELED || why->code
+		               ? lock
+		               : failure_set(why, EXIT_NODE, "the lock of the thin pool: %s", strerror(-lock));
+	rc = snapshot_locked(thin, &copy, why);
+	close(lock);
 	return rc == 0 ? grow(thin, why) : rc;
 }
 
@@ -240,7 +233,7 @@ int thin_remove(const char *argument)
 	                strchr(slash + 1, '/') || strpbrk(argument, " -") == argument))
 		rc = -EINVAL;
 	if (rc == 0)
-		rc = is_there(group, slash + 1, &why);
+		rc = thin_is_there(group, slash + 1, &why);
 	if (rc > 0) {
 		rc = lvm_command(&command, "lvremove --yes --force " QUIET " %s", argument);
 		if (rc == 0)

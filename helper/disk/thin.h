@@ -14,8 +14,6 @@
 #include "helper/disk/disk.h"
 #include "helper/failure.h"
 
-#define THIN_NAME_MAX 128U
-
 /**
  * Make the job's volume, journalled first as `block VG/NAME`; *empty where it
  * still has to be written. Waits, bounded, for another job that writes the

@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/str.h"
-#include "helper/clock.h"
 #include "helper/fs.h"
 #include "helper/image/cache_folder.h"
 #include "helper/image/keeper.h"

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/kv.h"
 #include "common/log.h"
 #include "common/str.h"
-#include "helper/clock.h"
 #include "helper/fs.h"
 
 #define LOCK_MS 5000U

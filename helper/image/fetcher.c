@@ -13,11 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/paths.h"
 #include "common/str.h"
 #include "helper/child.h"
-#include "helper/clock.h"
 #include "helper/image/cache_folder.h"
 
 #define MEMORY_MAX (UINT64_C(2) << 30)

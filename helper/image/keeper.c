@@ -19,12 +19,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/paths.h"
 #include "common/str.h"
 #include "helper/cgroup.h"
-#include "helper/clock.h"
 #include "helper/image/cache.h"
 #include "helper/image/cache_folder.h"
 #include "helper/image/fetcher.h"

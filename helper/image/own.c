@@ -3,23 +3,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/str.h"
-#include "helper/clock.h"
+#include "helper/child.h"
 #include "helper/disk/base.h"
 
 #define LOOK_MS 15000 /* a file server that is gone may take for ever */
@@ -89,22 +88,6 @@ size_t image_own_groups(const struct record *record, gid_t *gids)
 	return count;
 }
 
-/* As the job's user, for good. */
-static bool become_user(const struct record *record, pid_t parent)
-{
-	static gid_t gids[NGROUPS_MAX];
-	size_t count = image_own_groups(record, gids);
-	uint64_t uid, gid;
-
-	if (kv_get_u64(&record->kv, "uid", 1, UINT32_MAX - 1, &uid) < 0 ||
-	    kv_get_u64(&record->kv, "gid", 0, UINT32_MAX - 1, &gid) < 0)
-		return false;
-	if (setgroups(count, gids) < 0 || setresgid((gid_t)gid, (gid_t)gid, (gid_t)gid) < 0 ||
-	    setresuid((uid_t)uid, (uid_t)uid, (uid_t)uid) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return false;
-	return getppid() == parent && setresuid((uid_t)-1, 0, (uid_t)-1) < 0 && setuid(0) < 0;
-}
-
 static void look_at(const struct image *image, struct look *look)
 {
 	struct stat st;
@@ -123,20 +106,39 @@ static void look_at(const struct image *image, struct look *look)
 	close(fd);
 }
 
+struct looker {
+	const struct image *image;
+	int socket;
+};
+
 /* The child. It keeps nothing of root's open: it may hang in a file system, and locks would with it. */
-static _Noreturn void look_process(const struct image *image, const struct record *record, int socket, pid_t parent)
+static int look_work(void *context)
 {
+	const struct looker *looker = context;
 	struct look look = {0};
 
-	if (dup2(socket, SOCKET) < 0)
-		_exit(1);
+	if (dup2(looker->socket, SOCKET) < 0)
+		return 1;
 	for (int fd = SOCKET + 1; syscall(SYS_close_range, (unsigned int)fd, ~0U, 0U) < 0 && fd < 1024; fd++)
 		close(fd);
-	if (!become_user(record, parent))
-		_exit(1);
-	look_at(image, &look);
-	(void)send(SOCKET, &look, sizeof(look), MSG_NOSIGNAL);
-	_exit(0);
+	look_at(looker->image, &look);
+	return send(SOCKET, &look, sizeof(look), MSG_NOSIGNAL) < 0;
+}
+
+/* Its pid, or a negative errno. */
+static pid_t look_start(const struct record *record, struct looker *looker)
+{
+	static gid_t groups[NGROUPS_MAX];
+	struct child child = {.work = look_work, .context = looker, .groups = groups, .out = -1, .err = -1};
+	uint64_t uid, gid;
+
+	if (kv_get_u64(&record->kv, "uid", 1, UINT32_MAX - 1, &uid) < 0 ||
+	    kv_get_u64(&record->kv, "gid", 0, UINT32_MAX - 1, &gid) < 0)
+		return -EINVAL;
+	child.uid = (uid_t)uid;
+	child.gid = (gid_t)gid;
+	child.group_count = image_own_groups(record, groups);
+	return child_start(&child);
 }
 
 /* The child's answer; 0, or a negative errno. */
@@ -158,16 +160,16 @@ static int listen_to(int socket, struct look *look)
 
 static int look(const struct image *image, const struct record *record, struct look *found)
 {
-	pid_t child, parent = getpid();
+	struct looker looker = {.image = image};
 	int pair[2], rc;
+	pid_t child;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	child = fork();
-	if (child == 0)
-		look_process(image, record, pair[1], parent);
+	looker.socket = pair[1];
+	child = look_start(record, &looker);
 	close(pair[1]);
-	rc = child < 0 ? -EAGAIN : listen_to(pair[0], found);
+	rc = child < 0 ? child : listen_to(pair[0], found);
 	close(pair[0]);
 	if (child > 0) {
 		(void)kill(child, SIGKILL);

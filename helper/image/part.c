@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/kv.h"
 #include "common/str.h"
-#include "helper/clock.h"
 #include "helper/fs.h"
 
 int part_lock(const struct cache *cache, const char *digest)

@@ -20,8 +20,9 @@ tiny_kernel() {
 	rm "$out"/*.deb
 	uncompressed_kernel "$out"/tree/boot/vmlinuz-* "$out/kernel"
 	initramfs "$out/tree" "$out/initrd"
-	copy_modules "$out/tree" "$out/network" virtio_net virtio_balloon
-	modules_tree "$out/tree" "$out/modules" 9p 9pnet_virtio virtiofs
+	copy_modules "$out/tree" "$out/init" virtio_balloon
+	# what the agent has modprobe load
+	modules_tree "$out/tree" "$out/modules" 9p 9pnet_virtio virtiofs virtio_net igbvf nvme
 	rm -rf "$out/tree"
 }
 
@@ -42,7 +43,7 @@ tiny_root() {
 	rm -f "$root/usr/bin/su"
 	install -m 4755 /bin/busybox "$root/usr/bin/su"
 	install -m 0755 "$recipes/tiny-init" "$root/usr/sbin/init"
-	install -m 0755 "$recipes/tiny-udhcpc" "$root/usr/libexec/wnodes/udhcpc"
+	install -D -m 0755 "$recipes/tiny-udhcpc" "$root/etc/udhcpc/default.script"
 	printf 'root::0:0:root:/root:/bin/sh\nnobody:*:65534:65534:nobody:/:/bin/false\n' >"$root/etc/passwd"
 	printf 'root:x:0:\ntty:x:5:\nusers:x:100:\nnogroup:x:65534:\n' >"$root/etc/group"
 	printf 'tiny\n' >"$root/etc/hostname"
@@ -56,7 +57,7 @@ tiny_build() {
 	tiny_root "$root"
 	install -m 0755 "$agent" "$root/usr/libexec/wnodes/wnodes-agent"
 	gcc -O2 -static -s -o "$root/usr/libexec/wnodes/old-kernel" "$recipes/../lib/old-kernel.c"
-	cp "$kernel"/network/*.ko "$root/usr/lib/modules/"
+	cp "$kernel"/init/*.ko "$root/usr/lib/modules/"
 	cp -r "$kernel"/modules/lib/modules/* "$root/usr/lib/modules/"
 	quietly "making the disk" mke2fs -q -t ext4 -O ^has_journal,^metadata_csum -E lazy_itable_init=0 -N 16384 \
 		-m 0 -L tiny -d "$root" "$out/raw" 512M

@@ -15,10 +15,11 @@ node_customize() {
 	# before anything asks whether there is KVM, and for everybody: wnodes.conf(5)
 	printf 'kvm_amd\n' >"$root/etc/modules-load.d/kvm.conf"
 	printf 'KERNEL=="kvm", MODE="0666"\n' >"$root/etc/udev/rules.d/80-kvm.rules"
-	install -m 0644 "$here/guest/site-network.service" "$root/etc/systemd/system/"
+	install -m 0644 "$here"/guest/*.service "$root/etc/systemd/system/"
+	install -m 0755 "$here/guest/site-network" "$root/usr/local/sbin/"
 	install -m 0755 "$here/guest/loop" "$root/usr/local/sbin/node-loop"
-	install -m 0644 "$here/guest/node-loop.service" "$root/etc/systemd/system/"
-	systemctl --root="$root" -q enable node-loop.service site-network.service
+	systemctl --root="$root" -q enable node-loop@{0,1,2,3}.service site-network.service
+	node_links "$root"
 	# nothing here is for a site's jobs, and each costs time under emulation
 	systemctl --root="$root" -q mask getty@tty1.service serial-getty@ttyS0.service apt-daily.timer \
 		apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer \
@@ -34,6 +35,16 @@ node_customize() {
 	ldconfig -r "$root"
 	node_modules "$root"
 	touch "$root/etc/.updated" "$root/var/.updated"
+}
+
+# The adapters' names, whatever their slots: tests/node/node.py has them by these addresses.
+node_links() {
+	local root=$1 link
+	mkdir -p "$root/etc/systemd/network"
+	for link in pf0=00:01 pf1=01:01 up0=02:01 up1=03:01 pf2=04:01 peer0=00:02 peer1=01:02 peer2=02:02 peer3=03:02; do
+		printf '[Match]\nPermanentMACAddress=52:54:00:aa:%s\n[Link]\nName=%s\n' "${link#*=}" "${link%=*}" \
+			>"$root/etc/systemd/network/10-${link%=*}.link"
+	done
 }
 
 # Unpacking a module takes the emulated node seconds; most drive what it has not.

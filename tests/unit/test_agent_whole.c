@@ -2,6 +2,8 @@
 /* links: guest/programs.o guest/redirect.o guest/pattern.o common/task_file.o */
 /* links: guest/machine.o guest/task.o guest/supervisor.o guest/leader.o guest/tree.o guest/script.o guest/report.o */
 /* links: guest/oom.o guest/spec.o guest/accounts.o guest/job.o guest/ring.o guest/memory.o guest/port.o guest/log.o */
+/* links: guest/network.o guest/network_files.o guest/network_dhcp.o guest/rtnetlink.o guest/modules.o guest/init.o */
+/* links: guest/announce.o guest/execute.o guest/unfit.o guest/job_network.o */
 /* links: guest/mounted.o guest/grow.o guest/grow_fs.o guest/partition.o guest/partition_gpt.o */
 /* links: guest/pty.o common/terminal.o */
 /* links: guest/clock.o guest/drift.o guest/etc.o guest/home.o guest/hostkeys.o guest/names.o */

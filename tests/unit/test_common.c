@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: common/kv.o common/str.o common/wire.o common/log.o */
+/* links: common/kv.o common/str.o common/wire.o common/log.o common/url.o */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 
 #include "common/kv.h"
 #include "common/str.h"
+#include "common/url.h"
 #include "common/wire.h"
 
 static void numbers_are_whole_and_in_range(void **state)
@@ -75,6 +77,38 @@ static void paths_have_no_way_up(void **state)
 	assert_false(str_is_path("/.."));
 	assert_false(str_is_path("/a/./b"));
 	assert_false(str_is_path("/a\nb"));
+}
+
+static void urls_are_shown_without_secrets(void **state)
+{
+	static const char *const urls[][2] = {
+	        {"https://host/a/el9.xz", "https://host/a/el9.xz"},
+	        {"https://user:pass@host:8443/a@b/c?key=1#x", "https://host:8443/a@b/c"},
+	        {"https://u:p@ss@host/", "https://host/"},
+	        {"http:/u:pass@host/a", "http:/host/a"},
+	        {"http:///u:pass@host/a", "http:///host/a"},
+	        {"https://u:pass@host", "https://host"},
+	        {"https://host?u:pass@key", "https://host"},
+	        {"u:pass@host/a", "host/a"},
+	        {"file:///a@b.raw", "file:///a@b.raw"},
+	        {"/srv/a@b:c@d.raw", "/srv/a@b:c@d.raw"},
+	        {"https://", "https://"},
+	        {"@", ""},
+	        {"", ""},
+	};
+	char shown[64], next[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		size_t length = strlen(urls[i][0]);
+
+		assert_ptr_equal(url_show(shown, urls[i][0], length), shown + strlen(urls[i][1]));
+		assert_string_equal(shown, urls[i][1]);
+		/* the first of several */
+		(void)snprintf(next, sizeof(next), "%s https://x:y@z/", urls[i][0]);
+		assert_ptr_equal(url_show(shown, next, length), shown + strlen(urls[i][1]));
+		assert_string_equal(shown, urls[i][1]);
+	}
 }
 
 static void printing_never_cuts(void **state)
@@ -213,6 +247,7 @@ int main(void)
 	        cmocka_unit_test(sizes_take_suffixes),
 	        cmocka_unit_test(names_are_safe_as_files),
 	        cmocka_unit_test(paths_have_no_way_up),
+	        cmocka_unit_test(urls_are_shown_without_secrets),
 	        cmocka_unit_test(printing_never_cuts),
 	        cmocka_unit_test(a_flat_file_comes_back_as_it_was),
 	        cmocka_unit_test(a_flat_file_is_refused_when_malformed),

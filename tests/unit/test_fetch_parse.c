@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: fetch/url.o fetch/header.o fetch/notes.o fetch/image.o fetch/info.o fetch/fault.o fetch/args.o */
-/* links: common/kv.o common/str.o */
+/* links: common/kv.o common/str.o common/url.o */
 /* libs: -lcurl -lcrypto -ljansson */
 /* What wnodes-fetch reads of others: URLs, headers, notes, images, JSON, its command line. */
 #include <errno.h>

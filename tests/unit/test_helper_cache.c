@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: helper/config_device.o helper/pci_address.o */
 /* links: common/disk_option.o helper/config_disk.o */
 /* links: helper/image/cache.o helper/image/cache_evict.o helper/image/cache_folder.o helper/image/cache_repair.o */
 /* links: helper/image/cache_text.o helper/image/catalogue.o helper/image/fetcher.o helper/image/keeper.o */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: helper/config_device.o helper/pci_address.o */
 /* links: helper/config.o helper/ini_file.o helper/failure.o helper/fs.o helper/list.o common/str.o common/mounts.o */
 /* links: helper/config_network.o common/mac.o common/sha256.o common/network_option.o */
 /* links: helper/image/catalogue.o common/kv.o */

@@ -18,8 +18,8 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
-#include "helper/clock.h"
 #include "helper/disk/copy.h"
 
 #define USER 54399U

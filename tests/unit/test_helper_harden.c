@@ -26,9 +26,9 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/log.h"
-#include "helper/clock.h"
 #include "helper/disk/file.h"
 #include "helper/harden.h"
 

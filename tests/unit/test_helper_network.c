@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: helper/config_device.o helper/pci_address.o */
 /* links: helper/config.o helper/config_disk.o helper/config_machine.o helper/config_network.o */
 /* links: helper/config_partition.o helper/network/network.o helper/network/networks.o helper/network/claim.o */
 /* links: helper/policy.o helper/limits.o helper/record.o helper/fs.o helper/list.o helper/failure.o */

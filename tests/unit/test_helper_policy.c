@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/policy.o helper/list.o helper/failure.o helper/args.o helper/identity.o common/str.o common/kv.o */
-/* links: common/disk_option.o helper/config_disk.o */
-/* links: helper/limits.o helper/record.o helper/fs.o helper/image/own.o helper/disk/base.o */
+/* links: common/disk_option.o common/log.o helper/config_disk.o */
+/* links: helper/limits.o helper/record.o helper/fs.o helper/image/own.o helper/child.o helper/harden.o */
+/* links: helper/disk/base.o */
 /* links: helper/image/catalogue.o helper/image/access.o helper/ini_file.o common/command_names.o */
 /* libs: -linih */
 #include <errno.h>
@@ -131,6 +132,9 @@ static void memory_by_cpu(void **state)
 	config.memory_per_cpu = 512 << 20;
 	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
 	assert_int_equal(mib, 2048 - 256 - 4 * 4 - 16);
+	memory.passts = 2;
+	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
+	assert_int_equal(mib, 2048 - 256 - 4 * 4 - 16 - 2 * 40);
 }
 
 static void too_little_memory(void **state)

@@ -120,19 +120,48 @@ static void what_cannot_be_said_in_it_is_refused(void **state)
 
 static void the_network_is_the_machines(void **state)
 {
-	char text[256];
+	static const char *const keys[][2] = {{"networks", "2"},
+	                                      {"network.0.mac", "52:54:00:12:34:56"},
+	                                      {"network.0.dhcp", "yes"},
+	                                      {"network.1.mac", "02:00:00:00:10:00"},
+	                                      {"network.1.dhcp", "no"},
+	                                      {"network.1.address", "10.1.2.10/24"},
+	                                      {"network.1.gateway", "10.1.2.1"},
+	                                      {"network.1.dns", "10.1.2.1 10.1.2.2"},
+	                                      {"network.1.mtu", "9000"}};
+	char text[1024];
 	struct kv machine = {0};
 
 	(void)state;
 	assert_int_equal(kv_set(&machine, "networks", "0"), 0);
 	assert_int_equal(seed_network_config(&machine, text, sizeof(text)), 0);
 	assert_string_equal(text, "version: 2\nethernets: {}\n");
-	assert_int_equal(kv_set(&machine, "networks", "1"), 0);
-	assert_int_equal(kv_set(&machine, "network.0.mac", "52:54:00:12:34:56"), 0);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		assert_int_equal(kv_set(&machine, keys[i][0], keys[i][1]), 0);
 	assert_int_equal(seed_network_config(&machine, text, sizeof(text)), 0);
-	assert_non_null(strstr(text, "macaddress: \"52:54:00:12:34:56\""));
-	assert_non_null(strstr(text, "optional: true"));
-	assert_int_equal(seed_network_config(&machine, text, 16), -ENAMETOOLONG);
+	assert_string_equal(text, "version: 2\n"
+	                          "ethernets:\n"
+	                          "  eth0:\n"
+	                          "    match: {macaddress: \"52:54:00:12:34:56\"}\n"
+	                          "    set-name: eth0\n"
+	                          "    dhcp4: true\n"
+	                          "    optional: true\n"
+	                          "  eth1:\n"
+	                          "    match: {macaddress: \"02:00:00:00:10:00\"}\n"
+	                          "    set-name: eth1\n"
+	                          "    dhcp4: false\n"
+	                          "    optional: true\n"
+	                          "    addresses: [\"10.1.2.10/24\"]\n"
+	                          "    gateway4: \"10.1.2.1\"\n"
+	                          "    mtu: 9000\n"
+	                          "    nameservers:\n"
+	                          "      addresses:\n"
+	                          "        - \"10.1.2.1\"\n"
+	                          "        - \"10.1.2.2\"\n");
+	for (size_t size = 16; size < strlen(text); size += 16)
+		assert_int_equal(seed_network_config(&machine, (char[1024]){0}, size), -ENAMETOOLONG);
+	assert_int_equal(kv_set(&machine, "networks", "3"), 0);
+	assert_int_equal(seed_network_config(&machine, text, sizeof(text)), -EINVAL);
 	kv_free(&machine);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: helper/disk/thin.o helper/disk/lvm_command.o helper/failure.o common/str.o common/kv.o */
+/* links: helper/disk/thin.o helper/disk/thin_base.o helper/disk/lvm_command.o helper/failure.o */
+/* links: common/str.o common/kv.o */
 /*
  * Thin volumes, without LVM: the machines that tests run on have no
  * device-mapper. What is shown here are the commands that LVM gets, in which
@@ -23,6 +24,7 @@
 #include "helper/disk/copy.h"
 #include "helper/disk/lvm.h"
 #include "helper/disk/thin.h"
+#include "helper/disk/thin_base.h"
 #include "helper/fs.h"
 #include "helper/image/fetcher.h"
 #include "helper/journal.h"
@@ -40,7 +42,9 @@
 static char done[8192];   /* what was done, a line each */
 static const char *pool;  /* lvs says of the pool */
 static const char *there; /* the volume that is there */
+static const char *bases; /* lvs says of those that are */
 static const char *fails; /* the command that does */
+static int locked;        /* what fs_lock() returns */
 static int copied;        /* what copy_image() returns */
 static uid_t copied_as;
 
@@ -64,6 +68,8 @@ int lvm_run(struct lvm_command *command, char *output, size_t size, struct failu
 		return failure_set(why, EXIT_NODE, "LVM: %s: no", fails);
 	if (output && strstr(line, "lv_layout"))
 		return str_print(output, size, "%s", pool);
+	if (output && strstr(line, "lv_name=~"))
+		return str_print(output, size, "%s", bases);
 	if (output && strstr(line, "lv_size"))
 		return str_print(output, size, "4194304");
 	if (output)
@@ -156,7 +162,7 @@ int fs_lock(int fd, unsigned int ms)
 {
 	(void)fd;
 	(void)ms;
-	return 0;
+	return locked;
 }
 
 void log_error(const char *format, ...);
@@ -191,7 +197,7 @@ static int set_up(void **state)
 	(void)state;
 	pool = "thin,pool;1;12.50;3.10";
 	there = fails = NULL;
-	copied = 0;
+	copied = locked = 0;
 	return 0;
 }
 
@@ -299,9 +305,49 @@ static void only_a_jobs_volume_is_removed(void **state)
 	assert_string_equal(done, "");
 }
 
+static void bases_are_listed_by_their_digits(void **state)
+{
+	char list[256];
+
+	(void)state;
+	done[0] = 0;
+	bases = "wnodes-base-" DIGEST "\n  wnodes-base-0\n  wnodes-base-x123456789abcdef0123456789abcdef01234567\n  "
+	        "wnodes-base-ffff456789abcdef0123456789abcdef01234567\n  other";
+	assert_int_equal(thin_base_list("vg/pool", list, sizeof(list), &why), 0);
+	assert_string_equal(list, DIGEST "\nffff456789abcdef0123456789abcdef01234567");
+	assert_string_equal(done, "lvs --noheadings --options lv_name --select "
+	                          "lv_name=~\"^wnodes-base-\"&&pool_lv=\"pool\" vg\n");
+	bases = "";
+	assert_int_equal(thin_base_list("vg/pool", list, sizeof(list), &why), 0);
+	assert_string_equal(list, "");
+	fails = "lvs";
+	assert_int_equal(thin_base_list("vg/pool", list, sizeof(list), &why), -EIO);
+}
+
+static void a_base_goes_unless_a_job_is_about_to_take_one(void **state)
+{
+	(void)state;
+	done[0] = 0;
+	why = (struct failure){0};
+	there = "wnodes-base-" DIGEST;
+	assert_int_equal(thin_base_remove("vg/pool", DIGEST "0123456789abcdef01234567", &why), 0);
+	assert_string_equal(done, BASE_IS "lvremove --yes --force " QUIET " vg/wnodes-base-" DIGEST "\n");
+	locked = -EBUSY;
+	assert_int_equal(thin_base_remove("vg/pool", DIGEST, &why), -EBUSY);
+	assert_string_equal(why.message, "a job is about to take a volume of vg/pool");
+	locked = 0;
+	there = NULL;
+	why = (struct failure){0};
+	assert_int_equal(thin_base_remove("vg/pool", DIGEST, &why), -ENOENT);
+	assert_int_equal(why.code, 0);
+	assert_int_equal(thin_base_remove("vg/pool", "0123/../root", &why), -EIO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test_setup(bases_are_listed_by_their_digits, set_up),
+	        cmocka_unit_test_setup(a_base_goes_unless_a_job_is_about_to_take_one, set_up),
 	        cmocka_unit_test_setup(the_first_job_imports_the_image, set_up),
 	        cmocka_unit_test_setup(later_jobs_take_a_snapshot_and_grow_it, set_up),
 	        cmocka_unit_test_setup(what_has_no_digest_has_no_base, set_up),

@@ -2,6 +2,7 @@
 /* links: monitor/domain.o monitor/domain_network.o monitor/machine_network.o monitor/machine.o */
 /* links: common/kv.o common/str.o common/mounts.o */
 /* links: monitor/domain_cpus.o monitor/domain_memory.o monitor/xml.o */
+/* links: monitor/domain_device.o monitor/machine_device.o monitor/domain_passt.o */
 /* libs: -lxml2 */
 /* links: common/mac.o common/sha256.o */
 #include <setjmp.h>
@@ -365,6 +366,24 @@ static void without_a_network_there_is_no_interface(void **state)
 	done(&parsed);
 }
 
+static void pci_devices_have_a_port_each(void **state)
+{
+	struct machine machine = plain;
+	struct parsed parsed;
+
+	(void)state;
+	machine.devices = (struct machine_devices){.pci = {"0000:81:00.0", "ab01:c2:1f.7"}, .count = 2};
+	parsed = parse(&machine);
+	expect(&parsed, "count(//hostdev[@mode='subsystem'][@type='pci'][@managed='no'])", "2");
+	expect(&parsed, "count(//hostdev[address])", "0");
+	expect(&parsed, "count(//hostdev[rom/@enabled='no'])", "2");
+	expect(&parsed, "count(//hostdev/source/address[@domain='0x0000'][@bus='0x81'][@slot='0x00'][@function='0x0'])",
+	       "1");
+	expect(&parsed, "count(//hostdev/source/address[@domain='0xab01'][@bus='0xc2'][@slot='0x1f'][@function='0x7'])",
+	       "1");
+	done(&parsed);
+}
+
 static void each_network_has_a_nic_in_a_slot_of_its_own(void **state)
 {
 	struct machine machine = plain;
@@ -396,6 +415,36 @@ static void each_network_has_a_nic_in_a_slot_of_its_own(void **state)
 	}
 	expect(&parsed, "count(//devices/*/address[@slot > 30])", "0");
 	expect(&parsed, "count(/domain/devices/interface/address) + count(/domain/devices/hostdev/address)", "8");
+	done(&parsed);
+}
+
+/* In QEMU's words, in the slot that libvirt's would have */
+static void a_passt_has_a_nic_in_qemus_words(void **state)
+{
+	struct machine machine = plain;
+	struct parsed parsed;
+
+	(void)state;
+	machine.networks[1] = machine.networks[0];
+	machine.networks[0].passt = true;
+	machine.networks[0].mac = "02:00:00:00:00:07";
+	machine.network_count = 2;
+	machine.passt = "/usr/bin/passt";
+	parsed = parse(&machine);
+	expect(&parsed, "count(/domain/devices/interface)", "1");
+	expect(&parsed, "count(/domain/devices/*/address[@bus='0'][@slot='3'])", "0");
+	expect(&parsed, "count(/domain/*[local-name()='commandline']/*[local-name()='arg'])", "4");
+	expect(&parsed, "string(/domain/*[local-name()='commandline']/*[2]/@value)",
+	       "stream,id=passt0,server=off,addr.type=unix,addr.path=" ROOT "/passt/0");
+	expect(&parsed, "string(/domain/*[local-name()='commandline']/*[4]/@value)",
+	       "virtio-net-pci-non-transitional,id=nic0,netdev=passt0,mac=02:00:00:00:00:07,bus=pcie.0,addr=0x3,"
+	       "romfile=");
+	done(&parsed);
+	machine.machine = "pc";
+	machine.transitional = true;
+	parsed = parse(&machine);
+	expect(&parsed, "string(/domain/*[local-name()='commandline']/*[4]/@value)",
+	       "virtio-net-pci-transitional,id=nic0,netdev=passt0,mac=02:00:00:00:00:07,bus=pci.0,addr=0x3,romfile=");
 	done(&parsed);
 }
 
@@ -461,7 +510,9 @@ int main(void)
 	        cmocka_unit_test(texts_are_escaped),
 	        cmocka_unit_test(without_a_network_there_is_no_interface),
 	        cmocka_unit_test(each_network_has_a_nic_in_a_slot_of_its_own),
+	        cmocka_unit_test(a_passt_has_a_nic_in_qemus_words),
 	        cmocka_unit_test(host_directories_have_a_device_each),
+	        cmocka_unit_test(pci_devices_have_a_port_each),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
 

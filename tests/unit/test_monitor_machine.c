@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: monitor/machine_network.o monitor/machine.o common/kv.o common/str.o common/mounts.o */
+/* links: monitor/machine_device.o */
 /* libs: -lxml2 */
 /* links: common/mac.o common/sha256.o */
 #include <errno.h>
@@ -65,6 +66,40 @@ static void a_whole_description_is_read(void **state)
 	assert_false(machine.cgroup_unified);
 	assert_string_equal(machine.cgroup, "/sys/fs/cgroup/memory/slurm/job_17/vm");
 	machine_free(&machine);
+}
+
+/* With devices=1, this address, and these groups. */
+static int check_device(const char *address, const char *groups, struct machine *machine, char *why)
+{
+	*machine = (struct machine){0};
+	assert_int_equal(kv_parse(&machine->kv, description, sizeof(description) - 1), 0);
+	assert_int_equal(kv_set(&machine->kv, "devices", "1"), 0);
+	assert_int_equal(kv_set(&machine->kv, "device.0.pci", address), 0);
+	assert_int_equal(kv_set(&machine->kv, "vfio", groups), 0);
+	return machine_check(machine, why);
+}
+
+static void devices_have_addresses_and_groups(void **state)
+{
+	static const char *const wrong[] = {NULL, "", "81:00.0", "0000:81:00.0 ", "0000:81:00.g", "0000:81:00", "x"};
+	struct machine machine;
+	char why[MACHINE_WHY_MAX];
+
+	(void)state;
+	assert_int_equal(check_device("0000:81:00.0", "8,19", &machine, why), 0);
+	assert_int_equal(machine.devices.count, 1);
+	assert_string_equal(machine.devices.pci[0], "0000:81:00.0");
+	assert_int_equal(machine.devices.group_count, 2);
+	assert_int_equal(machine.devices.groups[1], 19);
+	machine_free(&machine);
+	assert_int_equal(check_device("0000:81:00.0", NULL, &machine, why), -EINVAL);
+	assert_non_null(strstr(why, "vfio is missing"));
+	machine_free(&machine);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(check_device(wrong[i], "8", &machine, why), -EINVAL);
+		assert_non_null(strstr(why, "device.0.pci"));
+		machine_free(&machine);
+	}
 }
 
 static void what_is_optional_may_be_missing(void **state)
@@ -143,6 +178,13 @@ static void what_is_wrong_is_named(void **state)
 	        {"networks", "9"},
 	        {"networks", "-1"},
 	        {"network.0.kind", "hub"},
+	        {"devices", "17"},
+	        {"devices", "-1"},
+	        {"vfio", "a"},
+	        {"vfio", "8,"},
+	        {"vfio", ",8"},
+	        {"vfio", "8 9"},
+	        {"vfio", "9999999999"},
 	        {"network.0.name", "a<b"},
 	        {"network.0.mac", "02:00:00:00:00"},
 	        {"network.0.mac", "02:00:00:00:00:00'"},
@@ -334,6 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_whole_description_is_read),
 	        cmocka_unit_test(what_is_optional_may_be_missing),
+	        cmocka_unit_test(devices_have_addresses_and_groups),
 	        cmocka_unit_test(what_is_missing_is_named),
 	        cmocka_unit_test(what_is_wrong_is_named),
 	        cmocka_unit_test(cells_are_all_of_the_machine),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: run/relay_client.o run/relay_console.o run/relay_control.o run/relay_guest.o run/relay_job.o */
-/* links: run/relay_viewer.o */
+/* links: run/relay_viewer.o run/relay_network.o common/mac.o common/sha256.o */
 /* links: run/relay_step.o run/relay_command.o common/command.o common/channel.o common/frame.o common/queue.o */
 /* links: common/wire.o common/log.o common/str.o */
 /* libs: -lsystemd */
@@ -397,6 +397,29 @@ static void a_guest_that_cannot_take_the_job_says_why(void **state)
 	bench_free(b);
 }
 
+static void an_agent_that_knows_no_networks_is_too_old(void **state)
+{
+	static const char *const networks[] = {"1 0 0 lan - - -", "1 0 60 lan - - -", "0 0 0 lan 10.0.0.2/8 - -"};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct bench *b = bench_new();
+		char text[64];
+
+		expect(b, b->guest, WIRE_HELLO, 0);
+		(void)snprintf(text, sizeof(text), "02:00:00:00:10:00 %s", networks[i]);
+		assert_int_equal(relay_job_network(&b->relay.job, text), 0);
+		say_hello(b);
+		expect_packet(b, "hello");
+		if (i == 0) /* that is what guests do by themselves */
+			expect(b, b->guest, WIRE_JOB, 0);
+		else
+			expect_packet(b, "unfit 75 its agent is too old");
+		queue_free(&b->relay.job.networks);
+		bench_free(b);
+	}
+}
+
 /* The next CLOCK to the guest has this number and the present time. */
 static void expect_clock(struct bench *b, uint64_t number)
 {
@@ -693,6 +716,9 @@ static void job_is_packed_or_refused(void **state)
 	assert_int_equal(relay_job_mount(&job, "12 0 /c"), 0);
 	assert_int_equal(relay_job_pack(&job, out), 9 + 12 + 12 + 9 + 9 + 13 + 12 + 20 + 18);
 	assert_memory_equal(out + 76, "\50\0\0\0\14\0\0\0\3\0\0\0\1\0\0\0/a b", 20);
+	assert_int_equal(relay_job_network(&job, "02:00:00:00:10:00 1 0 60 lan - - -"), 0);
+	assert_int_equal(relay_job_pack(&job, out), 9 + 12 + 12 + 9 + 9 + 13 + 12 + 20 + 18 + 8 + 16 + 11);
+	assert_memory_equal(out + 76 + 20 + 18, "\64\0\0\0\33\0\0\0\2\0\0\0\20\0\1\0\0\0\0\0\74\0\0\0", 24);
 	assert_int_equal(relay_job_mount(&job, "x 1 /a"), -EINVAL);
 	assert_int_equal(relay_job_mount(&job, "3 /a"), -EINVAL);
 	assert_int_equal(relay_job_mount(&job, "3 1 a"), -EINVAL);
@@ -707,6 +733,7 @@ static void job_is_packed_or_refused(void **state)
 	job.groups = many;
 	assert_int_equal(relay_job_pack(&job, out), -E2BIG);
 	queue_free(&job.mounts);
+	queue_free(&job.networks);
 }
 
 #define C1 (COMMAND_CHANNEL | 1U)
@@ -916,6 +943,7 @@ int main(void)
 	        cmocka_unit_test(a_client_that_breaks_the_protocol_is_dropped_alone),
 	        cmocka_unit_test(a_guest_that_breaks_the_protocol_is_reported),
 	        cmocka_unit_test(a_guest_that_cannot_take_the_job_says_why),
+	        cmocka_unit_test(an_agent_that_knows_no_networks_is_too_old),
 	        cmocka_unit_test(the_guest_is_told_the_time),
 	        cmocka_unit_test(the_throttle_stops_clients_and_lets_them_go_on),
 	        cmocka_unit_test(without_descriptors_the_backlog_waits),

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# The node has booted again, with the record of a job that is no more.
+# The node has booted again, with the records of jobs that are no more.
 . /share/subjects/lib.bash
 
 services() { wait_until 90 systemctl -q is-active munge slurmctld slurmd; }
 
 # before slurmd took anything on: nothing depends on the controller
 swept() {
+	local job
 	no_leftovers || { leftovers; return 1; }
-	journalctl -b -u slurmd --no-pager | grep "job $(cat /root/job) on cn1 is no more: swept"
+	for job in $(cat /root/jobs); do
+		journalctl -b -u slurmd --no-pager | grep "job $job on cn1 is no more: swept"
+	done
 }
 
 works() {
@@ -22,6 +25,6 @@ unchanged() {
 }
 
 step 120 "Slurm comes back" services
-step 30 "the job's record, disk and folders were swept" swept
+step 30 "the jobs' records, disks and folders were swept" swept
 step 200 "srun --vm=tiny works" works
 step 60 "nothing is left, and the image is what it was" unchanged

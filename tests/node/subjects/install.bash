@@ -14,27 +14,27 @@ has_kvm() {
 
 has_hardware() {
 	local pf
-	modprobe igb
-	udevadm settle -t 20
-	for pf in /sys/bus/pci/drivers/igb/0000:*; do echo "$pf on node $(cat "$pf/numa_node")"; done >/run/pfs
-	equals 2 "$(wc -l </run/pfs)"
-	cat /run/pfs
-	equals "0 1" "$(sed 's/.*on node //' /run/pfs | sort | xargs)"
+	for pf in pf0 pf1 pf2; do
+		echo "$pf on node $(cat /sys/class/net/$pf/device/numa_node): $(ls -d /sys/class/net/$pf/device/virtfn* | wc -l) VFs"
+	done | tee /run/pfs
+	equals "pf0 on node 0: 4 VFs pf1 on node 1: 2 VFs pf2 on node 1: 2 VFs" "$(xargs </run/pfs)"
 	equals 2 "$(find /sys/devices/system/node -maxdepth 1 -name 'node[0-9]' | wc -l)"
-	[ -n "$(ls /sys/kernel/iommu_groups)" ]
+	# behind a port without ACS all are in one group
+	equals 1 "$(ls "$(readlink -f /sys/class/net/pf0/device/virtfn0/iommu_group)/devices" | wc -l)"
+	[ "$(ls "$(readlink -f /sys/class/net/pf2/device/virtfn0/iommu_group)/devices" | wc -l)" -ge 3 ]
+	[ -d /sys/bus/pci/drivers/vfio-pci ]
+	equals "card0 card1" "$(cat /sys/class/nvme/nvme*/serial | sort | xargs)"
+	for pf in 0 1 2 3; do ping -q -c 1 -W 5 10.10.$pf.2; done
 }
 
 product() {
-	tar -x -C / -f /share/product.tar
+	install -d /etc/wnodes/images.d
+	put_product
+	tar -x -C / -f /share/product.tar ./etc
 	useradd -r -s /usr/sbin/nologin wnodes
 	useradd -m -U -s /bin/bash alice
 	useradd -m -U -s /bin/bash bob
-	mkdir -p /srv/images /etc/slurm/plugstack.conf.d
-	cp -r /share/images/tiny /srv/images/tiny
-	chmod 0755 /srv/images /srv/images/tiny
-	chmod 0444 /srv/images/tiny/*
-	image_states >/root/image.states
-	sha256sum /srv/images/tiny/* >/root/image.sha256
+	mkdir -p /etc/slurm/plugstack.conf.d
 	cat >/etc/wnodes/images.d/tiny.conf <<-EOF
 		[image]
 		source = file:///srv/images/tiny/disk.qcow2
@@ -45,7 +45,8 @@ product() {
 		initrd = /srv/images/tiny/initrd
 		cmdline = $(cat /srv/images/tiny/cmdline)
 	EOF
-	printf '[site]\naccelerator = kvm\nslurmd_spool_dir = /var/spool/slurmd\n' >/etc/wnodes/wnodes.conf
+	printf '[site]\naccelerator = kvm\nslurmd_spool_dir = /var/spool/slurmd\n' >/root/wnodes.conf
+	configure </dev/null
 	echo 'required /usr/lib/slurm/wnodes.so' >/etc/slurm/plugstack.conf.d/wnodes.conf
 	mkdir -p /etc/systemd/system/slurmd.service.d
 	printf '[Service]\nExecStartPre=/usr/bin/wnodes sweep\n' >/etc/systemd/system/slurmd.service.d/wnodes.conf
@@ -81,9 +82,13 @@ slurm() {
 		JobRequeue=0
 		JobAcctGatherType=jobacct_gather/cgroup
 		SlurmdParameters=config_overrides
-		NodeName=cn1 NodeAddr=127.0.0.1 $hardware RealMemory=3300 State=UNKNOWN
-		PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+		GresTypes=nic,card
+		NodeName=cn1 NodeAddr=127.0.0.1 $hardware RealMemory=3300 Gres=nic:vf:6,card:2 State=UNKNOWN
+		PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE OverSubscribe=YES:4 State=UP
 	EOF
+	# a file of its own gives a card its index; /dev has none of it while a machine has it
+	printf 'Name=nic Type=vf Count=6\nName=card File=/etc/slurm/card[0-1]\n' >/etc/slurm/gres.conf
+	touch /etc/slurm/card0 /etc/slurm/card1
 	printf 'CgroupPlugin=cgroup/v2\nConstrainCores=yes\nConstrainRAMSpace=yes\n' >/etc/slurm/cgroup.conf
 	install -d -o slurm -g slurm /var/lib/slurm/slurmctld /var/log/slurm
 	systemctl daemon-reload
@@ -103,7 +108,7 @@ libraries() {
 }
 
 step 30 "kernel 6.12 with cgroup v2, and KVM on an emulated AMD CPU" has_kvm
-step 60 "two adapters, one on each NUMA node, behind an IOMMU" has_hardware
+step 60 "SR-IOV adapters on each NUMA node, behind an IOMMU, and their networks" has_hardware
 step 60 "the product is installed" product
 step 20 "its programs find their libraries" libraries
 step 180 "munge, slurmctld and slurmd $(slurmd -V | cut -d' ' -f2) run under systemd" slurm

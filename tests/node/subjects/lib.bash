@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # What the subjects share. They run as root in the emulated node.
 
-export LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin LVM_SUPPRESS_FD_WARNINGS=1
 step_log=/run/step.log
 set -m
 
@@ -106,17 +106,49 @@ machine_pid() {
 	done <"$(vm_cgroup)/cgroup.procs" | sort -s -n -k 2,2 | sed -n '1s/ .*//p' | grep .
 }
 
+# configure: adds the standard input to the node's wnodes.conf, until it is called again
+configure() {
+	cat /root/wnodes.conf - >/etc/wnodes/wnodes.conf.new
+	mv /etc/wnodes/wnodes.conf.new /etc/wnodes/wnodes.conf
+}
+
+# add_image NAME [LINE…]: an entry of tiny's files, with these lines besides
+add_image() {
+	local name=$1
+	shift
+	{
+		cat /etc/wnodes/images.d/tiny.conf
+		[ $# -eq 0 ] || printf '%s\n' "$@"
+	} >"/etc/wnodes/images.d/$name.conf"
+}
+
 # What machines left on this node, a line each.
 leftovers() {
 	# what ends while find looks is no error of ours
 	find /proc/[0-9]*/exe -maxdepth 0 \( -lname '/usr/libexec/wnodes/*' -o -lname '*qemu-system*' \
-		-o -lname '*virtiofsd*' \) -printf 'process %p: %l\n' 2>/dev/null || true
+		-o -lname '*virtiofsd*' -o -lname '*/passt*' \) -printf 'process %p: %l\n' 2>/dev/null || true
 	find /var/lib/wnodes/jobs /run/wnodes -mindepth 2 2>/dev/null || true
 	find /var/lib/wnodes/overlays -mindepth 1 2>/dev/null || true
 	find /sys/fs/cgroup -type d -path '*/job_*/vm' 2>/dev/null
+	find /var/lib/wnodes/vf /var/lib/wnodes/device /var/lib/wnodes/images/use -type f ! -name '*lock' 2>/dev/null || true
+	find /sys/class/net -name 'wn*'
+	[ ! -e /dev/vg0 ] || lvs --noheadings --options lv_name vg0 | grep -F wnodes- | grep -vF wnodes-base-
 	awk '$5 ~ "^/(run|var/lib)/wnodes/" { print "mount: " $5 }' /proc/self/mountinfo
 }
 no_leftovers() { [ -z "$(leftovers)" ]; }
+
+# put_product: what tests/node/build made last; its configuration stays as it is
+put_product() {
+	tar -x -C / --exclude=./etc -f /share/product.tar
+	rm -rf /srv/images/tiny
+	mkdir -p /srv/images
+	cp -r /share/images/tiny /srv/images/tiny
+	chmod 0755 /srv/images /srv/images/tiny
+	chmod 0444 /srv/images/tiny/*
+	image_states >/root/image.states
+	sha256sum /srv/images/tiny/* >/root/image.sha256
+	sync
+}
 
 image_states() { find /srv/images -type f -printf '%p %u %g %m %s %T@ %C@\n' | sort; }
 

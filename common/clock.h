@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Clocks in milliseconds, and a bounded nap for loops that wait. */
-#ifndef WNODES_HELPER_CLOCK_H
-#define WNODES_HELPER_CLOCK_H
+#ifndef WNODES_COMMON_CLOCK_H
+#define WNODES_COMMON_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
@@ -26,9 +26,9 @@ static inline uint64_t clock_steady(void)
 	return clock_ms(CLOCK_MONOTONIC);
 }
 
-static inline void clock_nap(unsigned int ms)
+static inline void clock_nap(uint64_t ms)
 {
-	struct timespec nap = {.tv_sec = ms / 1000U, .tv_nsec = (long)(ms % 1000U) * 1000000L};
+	struct timespec nap = {.tv_sec = (time_t)(ms / 1000U), .tv_nsec = (long)(ms % 1000U) * 1000000L};
 
 	(void)nanosleep(&nap, NULL);
 }

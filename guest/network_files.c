@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "guest/network_files.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/str.h"
+#include "guest/etc.h"
+#include "guest/log.h"
+
+#define RESOLVED "systemd/resolve/" /* in the link that resolv.conf is */
+#define RESOLVED_FILE "systemd/resolved.conf.d/wnodes.conf"
+#define NETWORKD_FOLDER "systemd/network"
+#define MANAGER_FOLDER "NetworkManager/conf.d"
+#define TEXT_MAX 1536U
+
+static const char *address_text(const struct rtnetlink_address *address, char text[INET6_ADDRSTRLEN])
+{
+	return inet_ntop(address->family, address->bytes, text, INET6_ADDRSTRLEN);
+}
+
+/* Append to text[size]; what does not fit makes *rc an error. */
+static void append(char *text, size_t size, int *rc, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static void append(char *text, size_t size, int *rc, const char *format, ...)
+{
+	size_t used = strlen(text);
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(text + used, size - used, format, arguments);
+	va_end(arguments);
+	if (length < 0 || (size_t)length >= size - used)
+		*rc = -ENAMETOOLONG;
+}
+
+/* The job's servers, each behind the word and followed by the byte. */
+static int append_servers(char *text, size_t size, const struct job *job, const char *word, char behind)
+{
+	char server[INET6_ADDRSTRLEN];
+	int rc = 0;
+
+	for (size_t i = 0; i < job->network_count; i++)
+		for (unsigned int k = 0; k < job->networks[i].dns_count; k++)
+			append(text, size, &rc, "%s%s%c", word, address_text(&job->networks[i].dns[k], server), behind);
+	return rc;
+}
+
+char *network_files_resolv(const char *old, const struct job *job)
+{
+	static const char word[] = "nameserver";
+	size_t size = strlen(old) + TEXT_MAX;
+	char *text = calloc(1, size);
+	int rc = text ? append_servers(text, size, job, "nameserver ", '\n') : 0;
+
+	while (text && *old) {
+		size_t length = strcspn(old, "\n");
+
+		if (strncmp(old, word, sizeof(word) - 1) != 0)
+			append(text, size, &rc, "%.*s\n", (int)length, old);
+		old += length + (old[length] == '\n');
+	}
+	return text;
+}
+
+/* Make the file with the text, and the folders on its way below base. */
+static int put(const char *base, const char *name, const char *text)
+{
+	char path[PATH_MAX];
+	int rc = str_print(path, sizeof(path), "%s/%s", base, name);
+
+	for (char *slash = path + strlen(base) + 1; rc == 0 && (slash = strchr(slash, '/')); slash++) {
+		*slash = 0;
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			rc = -errno;
+		*slash = '/';
+	}
+	if (rc == 0)
+		rc = etc_write(path, text);
+	if (rc < 0)
+		agent_log("%s/%s cannot be written: %s", base, name, strerror(-rc));
+	return rc;
+}
+
+static bool is_there(const char *base, const char *name)
+{
+	char path[PATH_MAX];
+
+	return str_print(path, sizeof(path), "%s/%s", base, name) == 0 && access(path, F_OK) == 0;
+}
+
+static void take_away(const char *base, const char *name)
+{
+	char path[PATH_MAX];
+
+	if (str_print(path, sizeof(path), "%s/%s", base, name) == 0 && unlink(path) < 0 && errno != ENOENT)
+		agent_log("%s cannot be removed: %s", path, strerror(errno));
+}
+
+/* In place: it may be a link, or mounted over. */
+static int overwrite(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		rc = -EIO;
+	close(fd);
+	return rc;
+}
+
+/* A link stays one, but where it points nowhere. */
+static int put_resolv(const char *path, const char *text)
+{
+	struct stat st;
+	int rc = -ENOENT;
+
+	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+		rc = overwrite(path, text);
+	if (rc < 0)
+		rc = etc_write(path, text);
+	return rc < 0 ? overwrite(path, text) : rc;
+}
+
+static bool is_resolveds(const char *path)
+{
+	char target[PATH_MAX];
+	ssize_t length = readlink(path, target, sizeof(target) - 1);
+
+	target[length > 0 ? length : 0] = 0;
+	return strstr(target, RESOLVED) != NULL;
+}
+
+static void tell_resolved(const struct network_files *files, const struct job *job)
+{
+	char text[TEXT_MAX] = "[Resolve]\nDNS=";
+
+	if (append_servers(text, sizeof(text) - 1, job, "", ' ') == 0)
+		(void)put(files->run, RESOLVED_FILE, strcat(text, "\n"));
+}
+
+void network_files_resolver(struct network_files *files, const struct job *job)
+{
+	char path[PATH_MAX], *old = NULL, *text = NULL;
+	unsigned int servers = 0;
+	int rc;
+
+	for (size_t i = 0; i < job->network_count; i++)
+		servers += job->networks[i].dns_count;
+	if (servers == 0 || str_print(path, sizeof(path), "%s/resolv.conf", files->etc) < 0)
+		return;
+	if (is_resolveds(path)) {
+		tell_resolved(files, job);
+		return;
+	}
+	rc = etc_read(path, &old);
+	if (rc == 0)
+		text = network_files_resolv(old, job);
+	if (rc == 0)
+		rc = text ? put_resolv(path, text) : -ENOMEM;
+	if (rc < 0) {
+		agent_log("%s cannot be written: %s", path, strerror(-rc));
+		free(text);
+		free(old);
+		return;
+	}
+	free(files->resolv);
+	files->resolv = text;
+	if (files->resolv_before)
+		free(old);
+	else
+		files->resolv_before = old;
+}
+
+bool network_files_can_resolve(const struct network_files *files)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	return str_print(path, sizeof(path), "%s/resolv.conf", files->etc) < 0 || lstat(path, &st) < 0 ||
+	       !S_ISLNK(st.st_mode) || stat(path, &st) == 0;
+}
+
+int network_files_networkd(const struct job_network *network, uint32_t metric, char *text, size_t size)
+{
+	const uint8_t *mac = network->mac;
+	char address[INET6_ADDRSTRLEN];
+	int rc = 0;
+
+	text[0] = 0;
+	append(text, size, &rc, "[Match]\nMACAddress=%02x:%02x:%02x:%02x:%02x:%02x\n\n", mac[0], mac[1], mac[2], mac[3],
+	       mac[4], mac[5]);
+	if (network->mtu)
+		append(text, size, &rc, "[Link]\nMTUBytes=%u\n\n", network->mtu);
+	append(text, size, &rc, "[Network]\nDHCP=%s\n", network->dhcp ? "yes" : "no");
+	for (unsigned int i = 0; i < network->address_count; i++)
+		append(text, size, &rc, "Address=%s/%u\n", address_text(&network->addresses[i], address),
+		       network->addresses[i].prefix);
+	for (unsigned int i = 0; i < network->dns_count; i++)
+		append(text, size, &rc, "DNS=%s\n", address_text(&network->dns[i], address));
+	for (unsigned int i = 0; i < network->gateway_count; i++)
+		append(text, size, &rc, "\n[Route]\nGateway=%s\nGatewayOnLink=yes\nMetric=%u\n",
+		       address_text(&network->gateways[i], address), metric);
+	return rc;
+}
+
+/* The network's own file; names of the kind that come first. */
+static int networkd_name(const struct job_network *network, char *name, size_t size)
+{
+	const uint8_t *mac = network->mac;
+
+	return str_print(name, size, NETWORKD_FOLDER "/10-wnodes-%02x%02x%02x%02x%02x%02x.network", mac[0], mac[1],
+	                 mac[2], mac[3], mac[4], mac[5]);
+}
+
+bool network_files_tell_networkd(const struct network_files *files, const struct job_network *network, uint32_t metric)
+{
+	char name[128], text[TEXT_MAX];
+
+	if (!is_there(files->run, "systemd/system") || networkd_name(network, name, sizeof(name)) < 0 ||
+	    network_files_networkd(network, metric, text, sizeof(text)) < 0)
+		return false;
+	return put(files->run, name, text) == 0 && is_there(files->run, "systemd/netif");
+}
+
+static int manager_name(const struct job_network *network, char *name, size_t size)
+{
+	const uint8_t *mac = network->mac;
+
+	return str_print(name, size, MANAGER_FOLDER "/10-wnodes-%02x%02x%02x%02x%02x%02x.conf", mac[0], mac[1], mac[2],
+	                 mac[3], mac[4], mac[5]);
+}
+
+void network_files_tell_manager(const struct network_files *files, const struct job_network *network)
+{
+	const uint8_t *mac = network->mac;
+	char name[128], text[256];
+
+	if (!is_there(files->etc, "NetworkManager") || manager_name(network, name, sizeof(name)) < 0 ||
+	    str_print(text, sizeof(text),
+	              "[device-wnodes-%02x%02x]\nmatch-device=mac:%02x:%02x:%02x:%02x:%02x:%02x\nmanaged=0\n", mac[4],
+	              mac[5], mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]) < 0)
+		return;
+	(void)put(files->run, name, text);
+}
+
+static void undo_resolver(struct network_files *files)
+{
+	char path[PATH_MAX], *text = NULL;
+
+	if (!files->resolv_before)
+		return;
+	/* what somebody else has written meanwhile stays */
+	if (str_print(path, sizeof(path), "%s/resolv.conf", files->etc) == 0 && etc_read(path, &text) == 0 &&
+	    strcmp(text, files->resolv) == 0)
+		(void)put_resolv(path, files->resolv_before);
+	free(text);
+	free(files->resolv_before);
+	free(files->resolv);
+	files->resolv_before = NULL;
+	files->resolv = NULL;
+}
+
+void network_files_undo(struct network_files *files, const struct job *job)
+{
+	char name[128];
+
+	undo_resolver(files);
+	take_away(files->run, RESOLVED_FILE);
+	for (size_t i = 0; i < job->network_count; i++) {
+		if (networkd_name(&job->networks[i], name, sizeof(name)) == 0)
+			take_away(files->run, name);
+		if (manager_name(&job->networks[i], name, sizeof(name)) == 0)
+			take_away(files->run, name);
+	}
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "helper/bounded.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/str.h"
+#include "helper/cgroup.h"
+#include "helper/fs.h"
+#include "helper/harden.h"
+
+#define KILLED_MS 200U /* for a child that a signal does reach */
+#define DESCRIPTORS 8192
+
+static bool bounded_within; /* this process is such a child */
+
+/* A child that never ends holds no lock of ours. */
+static _Noreturn void bounded_child(bounded_work *work, const void *context, pid_t parent)
+{
+	int rc;
+
+	/* what a killed helper was at is another's soon */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(EIO);
+	if (syscall(SYS_close_range, 0U, ~0U, 0U) < 0)
+		for (int fd = 0; fd < DESCRIPTORS; fd++)
+			(void)close(fd);
+	harden_reset_signals();
+	bounded_within = true;
+	rc = work(context);
+	_exit(rc < 0 && rc > -255 ? -rc : rc < 0 ? EIO : 0);
+}
+
+/* Whether the child has ended within ms. */
+static int bounded_wait(pid_t pid, int *status, unsigned int ms)
+{
+	uint64_t deadline = clock_steady() + ms;
+
+	for (;;) {
+		pid_t ended = waitpid(pid, status, WNOHANG);
+
+		if (ended != 0)
+			return ended == pid;
+		if (clock_steady() >= deadline)
+			return 0;
+		clock_nap(1);
+	}
+}
+
+int bounded_run(bounded_work *work, const void *context, unsigned int ms)
+{
+	pid_t parent = getpid(), pid;
+	int status = 0;
+
+	if (bounded_within)
+		return work(context);
+	pid = fork();
+	if (pid == 0)
+		bounded_child(work, context, parent);
+	if (pid < 0)
+		return -errno;
+	if (bounded_wait(pid, &status, ms))
+		return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+	(void)kill(pid, SIGKILL);
+	if (!bounded_wait(pid, &status, KILLED_MS))
+		(void)cgroup_leave_child(pid);
+	return -ETIMEDOUT;
+}
+
+struct task {
+	bounded_call *work;
+	void *context;
+};
+
+static int do_task(const void *context)
+{
+	const struct task *task = context;
+
+	return task->work(task->context);
+}
+
+int bounded_do(bounded_call *work, void *context, size_t size, unsigned int ms)
+{
+	void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const struct task task = {work, shared};
+	int rc;
+
+	if (shared == MAP_FAILED)
+		return -errno;
+	memcpy(shared, context, size);
+	rc = bounded_run(do_task, &task, ms);
+	memcpy(context, shared, size);
+	(void)munmap(shared, size);
+	return rc;
+}
+
+struct line {
+	const char *path, *text;
+};
+
+static int write_line(const void *context)
+{
+	const struct line *line = context;
+
+	return fs_write(AT_FDCWD, line->path, line->text);
+}
+
+int bounded_write(const char *path, const char *text, unsigned int ms)
+{
+	const struct line line = {path, text};
+
+	return bounded_run(write_line, &line, ms);
+}
+
+#define ANSWER_MAX 4096U
+
+/* Shared with the child. */
+struct answer {
+	const char *path;
+	char text[ANSWER_MAX];
+};
+
+static int read_text(const void *context)
+{
+	struct answer *answer = *(struct answer *const *)context;
+	ssize_t length = fs_read(AT_FDCWD, answer->path, answer->text, sizeof(answer->text));
+
+	return length < 0 ? (int)length : 0;
+}
+
+int bounded_read(const char *path, char *buffer, size_t size, unsigned int ms)
+{
+	struct answer *answer = mmap(NULL, sizeof(*answer), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int rc;
+
+	if (answer == MAP_FAILED)
+		return -errno;
+	answer->path = path;
+	rc = bounded_run(read_text, &answer, ms);
+	if (rc == 0)
+		rc = str_print(buffer, size, "%s", answer->text);
+	(void)munmap(answer, sizeof(*answer));
+	return rc;
+}

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# What the root of a machine with a virtual function can reach, and what Slurm counts of them.
+. /share/subjects/lib.bash
+
+prepare() {
+	configure <<-EOF2
+		[network blue]
+		type = sriov
+		pf = pf0
+		vlan = 100
+		addresses = 10.100.0.10-10.100.0.20/24
+		wait = yes
+		[network red]
+		type = sriov
+		pf = pf0
+		vlan = 200
+		addresses = 10.200.0.10-10.200.0.20/24
+		wait = yes
+		[network counted]
+		type = sriov
+		pf = pf0, pf1
+	EOF2
+	wnodes check
+}
+
+# in JOB COMMAND…: as the root of its machine
+in_root() {
+	local job=$1
+	shift
+	as alice srun --jobid="$job" --overlap -n1 su -c "$*"
+}
+
+# reaches JOB ADDRESS
+reaches() { in_root "$1" ping -q -c 2 -w 8 "$2"; }
+
+two() {
+	hold_machine --vm-network=blue
+	submit --vm=tiny --vm-network=red --wrap 'sleep 900' >/run/red
+	wait_until 30 job_is "$(cat /run/red)" RUNNING
+	reaches "$(job)" 10.100.0.2
+	reaches "$(cat /run/red)" 10.200.0.2
+	# each VF has the VLAN of its job's network, the host's own have none
+	equals "100 200" "$(ip -d link show pf0 | sed -n 's/.* vlan \([0-9]*\),.*/\1/p' | sort | xargs)"
+}
+
+# address ADDRESS: the other network's, which the machine's root gives itself
+intrude() {
+	in_root "$(job)" ip address add 10.200.0.99/24 dev eth0
+	equals 1 "$(status_of reaches "$(job)" 10.200.0.2)"
+	in_root "$(job)" ip address del 10.200.0.99/24 dev eth0
+	reaches "$(job)" 10.100.0.2
+}
+
+# what comes out of the cable: that network's frames have its tag, and no others are its
+tags() {
+	local mac
+	mac=$(in_root "$(job)" cat /sys/class/net/eth0/address)
+	timeout 30 ip netns exec outside tcpdump -l -n -e -i peer0 -c 6 ether src "$mac" >/run/frames 2>/run/tcpdump.log &
+	wait_until 20 grep -q 'listening on' /run/tcpdump.log
+	in_root "$(job)" ip address add 10.10.0.99/24 dev eth0
+	in_root "$(job)" ping -q -c 3 -w 5 10.10.0.2 || true
+	reaches "$(job)" 10.100.0.2
+	wait %% || true
+	cat /run/frames
+	[ -s /run/frames ]
+	equals "" "$(grep -v 'vlan 100,' /run/frames)"
+	in_root "$(job)" ip address del 10.10.0.99/24 dev eth0
+}
+
+# spoofchk: another sender's address does not get out
+spoof() {
+	in_root "$(job)" 'ip link set eth0 down; ip link set eth0 address 02:00:00:00:00:77; ip link set eth0 up' || true
+	in_root "$(job)" ip address add 10.100.0.98/24 dev eth0 || true
+	timeout 20 ip netns exec outside tcpdump -l -n -e -i peer0 ether src 02:00:00:00:00:77 >/run/frames 2>/run/tcpdump.log &
+	wait_until 20 grep -q 'listening on' /run/tcpdump.log
+	in_root "$(job)" ping -q -c 3 -w 5 10.100.0.2 || true
+	kill %% && wait %% || true
+	equals "" "$(cat /run/frames)"
+}
+
+gone() {
+	scancel "$(cat /run/red)" "$(job)"
+	nothing_left
+	equals "" "$(ip -d link show pf0 | sed -n 's/.* vlan \([0-9]*\),.*/\1/p')"
+}
+
+# submit_counted: a job that asks Slurm for three VFs and uses one of them
+submit_counted() { submit --gres=nic:vf:3 --vm=tiny --vm-network=counted --mem=600M --wrap 'sleep 900'; }
+
+counted() {
+	local first second third
+	first=$(submit_counted)
+	second=$(submit_counted)
+	third=$(submit_counted)
+	wait_until 30 job_is "$first" RUNNING
+	wait_until 30 job_is "$second" RUNNING
+	sleep 3
+	equals "PENDING Resources" "$(job_state "$third") $(job_field "$third" Reason)"
+	scancel "$first"
+	wait_until 60 job_is "$third" RUNNING
+	scancel "$second" "$third"
+	nothing_left
+}
+
+step 60 "networks with VLANs of their own" prepare
+step 300 "two machines, each reaches its own" two
+step 120 "an address of the other's does not get a machine there" intrude
+step 120 "all that it sends has its VLAN's tag" tags
+step 120 "and its own MAC" spoof
+step 60 "their VFs have no VLAN afterwards" gone
+step 200 "Slurm places no more jobs than it counts VFs" counted
+step 30 "the configuration is what it was" configure </dev/null

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: helper/network/vf_link.o helper/network/rtnl.o helper/bounded.o helper/harden.o helper/fs.o */
+/* links: helper/failure.o helper/cgroup.o helper/cgroup_leave.o helper/cgroup_path.o helper/cgroup_hunt.o */
+/* links: helper/cgroup_kill.o helper/journal.o common/kv.o common/str.o common/log.o */
+/* libs: -lmnl */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+
+#include "common/exitcode.h"
+#include "helper/network/vf_link.h"
+
+static char buffer[8192] __attribute__((aligned(8)));
+static struct vf_table table;
+static struct failure why;
+
+static struct nlmsghdr *begin(uint16_t type)
+{
+	static const uint8_t mac[] = {0x52, 0x54, 0, 0xaa, 0, 1};
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(message, sizeof(*link));
+
+	message->nlmsg_type = type;
+	mnl_attr_put(message, IFLA_ADDRESS, sizeof(mac), mac);
+	return message;
+}
+
+/* As rtnl_fill_vfinfo() of Linux does. */
+static void put_vf(struct nlmsghdr *message, uint32_t index, uint32_t trust)
+{
+	const struct ifla_vf_mac mac = {index, {2, 0, 0, 0, 0, (uint8_t)index}};
+	const struct ifla_vf_broadcast broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+	const struct ifla_vf_vlan vlan = {index, 100 + index, 3};
+	const struct ifla_vf_rate rate = {index, 10, 200};
+	const struct ifla_vf_spoofchk spoofchk = {index, 1};
+	const struct ifla_vf_link_state state = {index, IFLA_VF_LINK_STATE_ENABLE};
+	const struct ifla_vf_trust trusted = {index, trust};
+	const struct ifla_vf_vlan_info info = {index, 100 + index, 3, htons(0x88a8)};
+	struct nlattr *nest = mnl_attr_nest_start(message, IFLA_VF_INFO), *list;
+
+	mnl_attr_put(message, IFLA_VF_MAC, sizeof(mac), &mac);
+	mnl_attr_put(message, IFLA_VF_BROADCAST, sizeof(broadcast), &broadcast);
+	mnl_attr_put(message, IFLA_VF_VLAN, sizeof(vlan), &vlan);
+	mnl_attr_put(message, IFLA_VF_RATE, sizeof(rate), &rate);
+	mnl_attr_put(message, IFLA_VF_SPOOFCHK, sizeof(spoofchk), &spoofchk);
+	mnl_attr_put(message, IFLA_VF_LINK_STATE, sizeof(state), &state);
+	mnl_attr_put(message, IFLA_VF_TRUST, sizeof(trusted), &trusted);
+	list = mnl_attr_nest_start(message, IFLA_VF_VLAN_LIST);
+	mnl_attr_put(message, IFLA_VF_VLAN_INFO, sizeof(info), &info);
+	mnl_attr_nest_end(message, list);
+	mnl_attr_nest_end(message, nest);
+}
+
+static void vfs_are_read(void **state)
+{
+	static const struct vf_attributes expected = {{2, 0, 0, 0, 0, 1},       101, 0x88a8, 3, 1, -1, 10, 200,
+	                                              IFLA_VF_LINK_STATE_ENABLE};
+	struct nlmsghdr *message = begin(RTM_NEWLINK);
+	struct nlattr *list = mnl_attr_nest_start(message, IFLA_VFINFO_LIST);
+
+	(void)state;
+	put_vf(message, 0, 1);
+	put_vf(message, 1, UINT32_MAX);
+	put_vf(message, 3, 0);
+	mnl_attr_nest_end(message, list);
+	assert_int_equal(vf_link_parse(message, &table), 0);
+	assert_int_equal(table.pf_mac[5], 1);
+	assert_int_equal(table.count, 4);
+	assert_true(table.known[0] && table.known[1] && !table.known[2] && table.known[3]);
+	assert_int_equal(table.vfs[0].trust, 1);
+	assert_int_equal(table.vfs[3].trust, 0);
+	assert_memory_equal(&table.vfs[1], &expected, sizeof(expected));
+}
+
+static void what_is_malformed_is_refused(void **state)
+{
+	static const uint8_t stub[3] = {0};
+	struct nlmsghdr *message = begin(RTM_DELLINK);
+	struct nlattr *list, *info;
+
+	(void)state;
+	assert_int_equal(vf_link_parse(message, &table), -EPROTO);
+	message = begin(RTM_NEWLINK);
+	list = mnl_attr_nest_start(message, IFLA_VFINFO_LIST);
+	put_vf(message, VF_MAX, 0);
+	mnl_attr_nest_end(message, list);
+	assert_int_equal(vf_link_parse(message, &table), -EPROTO);
+	message = begin(RTM_NEWLINK);
+	list = mnl_attr_nest_start(message, IFLA_VFINFO_LIST);
+	info = mnl_attr_nest_start(message, IFLA_VF_INFO);
+	mnl_attr_put(message, IFLA_VF_MAC, sizeof(stub), stub);
+	mnl_attr_nest_end(message, info);
+	mnl_attr_nest_end(message, list);
+	assert_int_equal(vf_link_parse(message, &table), -EPROTO);
+}
+
+static void what_a_driver_has_not_is_off(void **state)
+{
+	struct vf_attributes is = {.trust = -1, .spoofchk = 1, .vlan_proto = 0x8100}, wanted = is;
+
+	(void)state;
+	wanted.trust = 0;
+	assert_true(vf_link_is(&is, &wanted));
+	wanted.trust = 1;
+	assert_false(vf_link_is(&is, &wanted));
+	wanted = is;
+	is.spoofchk = -1;
+	assert_false(vf_link_is(&is, &wanted));
+	is = wanted;
+	is.vlan_proto = 0x88a8;
+	assert_true(vf_link_is(&is, &wanted));
+	is.vlan = wanted.vlan = 5;
+	assert_false(vf_link_is(&is, &wanted));
+}
+
+static void macs_are_read_and_printed(void **state)
+{
+	static const char *const bad[] = {"",
+	                                  "02:00:00:00:00",
+	                                  "02:00:00:00:00:0g",
+	                                  "2:00:00:00:00:001",
+	                                  "02:00:00:00:00:00:",
+	                                  "02-00-00-00-00-00"};
+	uint8_t mac[VF_MAC_BYTES];
+	char text[18];
+
+	(void)state;
+	assert_int_equal(vf_link_parse_mac("02:00:AB:cd:00:fF", mac), 0);
+	vf_link_print_mac(mac, text);
+	assert_string_equal(text, "02:00:ab:cd:00:ff");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(vf_link_parse_mac(bad[i], mac), -EINVAL);
+}
+
+/* This machine's own kernel, which has no VFs. */
+static void a_netdev_without_vfs_has_none(void **state)
+{
+	const struct vf_attributes wanted = {.mac = {2}};
+	struct vf_addressed addressed;
+	int lo = (int)if_nametoindex("lo");
+	bool found = false;
+
+	(void)state;
+	assert_int_equal(vf_link_read(lo, &table), 0);
+	assert_int_equal(table.count, 0);
+	assert_int_equal(vf_link_read(INT32_MAX, &table), -ENODEV);
+	assert_int_equal(vf_link_write(lo, 0, &wanted, &why), -ENODEV);
+	assert_int_equal(why.code, EXIT_NODE);
+	assert_int_equal(vf_link_write(lo, VF_MAX, &wanted, &why), -ENODEV);
+	assert_int_equal(vf_link_addressed(&addressed), 0);
+	for (unsigned int i = 0; i < addressed.count; i++)
+		found = found || addressed.ifindex[i] == lo;
+	assert_true(found);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(vfs_are_read),
+	        cmocka_unit_test(what_is_malformed_is_refused),
+	        cmocka_unit_test(what_a_driver_has_not_is_off),
+	        cmocka_unit_test(macs_are_read_and_printed),
+	        cmocka_unit_test(a_netdev_without_vfs_has_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
