@@ -11,6 +11,7 @@
 
 #include "common/exitcode.h"
 #include "common/log.h"
+#include "common/network_option.h"
 #include "common/str.h"
 #include "helper/accelerator.h"
 #include "helper/cgroup.h"
@@ -89,6 +90,21 @@ static int allocate_check_owner(const struct config *config, const struct record
 	return 0;
 }
 
+static unsigned int count_passts(const struct kv *record)
+{
+	unsigned int count = 0;
+	char key[64];
+
+	for (unsigned int i = 0; i < NETWORKS_MAX; i++) {
+		const char *backend;
+
+		(void)str_print(key, sizeof(key), "network.%u.backend", i);
+		backend = kv_get(record, key);
+		count += backend && strcmp(backend, "passt") == 0;
+	}
+	return count;
+}
+
 /* The machine's size and accelerator into the record. */
 static int allocate_size(struct record *record, const struct allocation *allocation, const struct config *config,
                          struct failure *why)
@@ -106,6 +122,7 @@ static int allocate_size(struct record *record, const struct allocation *allocat
 	memory.vcpus = allocate_cpus(record);
 	memory.mounts = mounts_recorded(kv);
 	memory.virtiofs = kv_get(kv, "virtiofsd") != NULL;
+	memory.passts = count_passts(kv);
 	cgroup_note_cpus(kv);
 	if (memory.vcpus == 0)
 		return failure_set(why, EXIT_NODE, "neither a cpuset nor --cpus says how many CPUs the job has");

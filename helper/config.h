@@ -45,6 +45,7 @@ struct config {
 	char emulator[PATH_MAX];
 	char qemu_img[PATH_MAX];
 	char virtiofsd[PATH_MAX];
+	char passt[PATH_MAX];
 	char slurmd_spool_dir[PATH_MAX]; /* %n: the node's name */
 	char slurm_conf[PATH_MAX];       /* "": libslurm finds it */
 	char overlay_dir[PATH_MAX];

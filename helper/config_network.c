@@ -369,7 +369,7 @@ static const struct key keys[] = {
         {"vlan", SRIOV | BRIDGE, take_vlan, AT(vlan), 0, VLAN_MAX, NULL},
         {"account_vlans", SRIOV | BRIDGE, take_vlans, AT(account_vlans), 0, 0, NULL},
         {"group_vlans", SRIOV | BRIDGE, take_vlans, AT(group_vlans), 0, 0, NULL},
-        {"spoofchk", SRIOV, take_answer, AT(spoofchk), 0, 0, "on or off"},
+        {"spoofchk", LAN, take_answer, AT(spoofchk), 0, 0, "on or off"},
         {"trust", SRIOV, take_answer, AT(trust), 0, 0, "on or off"},
         {"max_tx_rate", SRIOV, take_number, AT(max_tx_rate), 0, RATE_MAX, NULL},
         {"numa", SRIOV, take_numa, AT(numa), 0, 0, "strict, prefer or ignore"},

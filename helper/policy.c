@@ -228,6 +228,7 @@ int policy_disk(const struct config *config, const struct image *image, const ch
 #define RESERVE_CPU_TCG 16U
 #define RESERVE_9P 2U
 #define RESERVE_VIRTIOFS 16U
+#define RESERVE_PASST 40U
 #define RESERVE_TABLES 4U          /* of 512 MiB: QEMU's page tables, and KVM's */
 #define RESERVE_TABLES_VIRTIOFS 1U /* a directory */
 #define RESERVE_OF 512U
@@ -244,6 +245,7 @@ static struct reserve policy_reserve(const struct config *config, const struct p
 
 	reserve.fixed += (RESERVE_CPU + (memory->tcg ? RESERVE_CPU_TCG : 0U)) * (uint64_t)memory->vcpus;
 	reserve.fixed += (memory->virtiofs ? RESERVE_VIRTIOFS : RESERVE_9P) * (uint64_t)memory->mounts;
+	reserve.fixed += RESERVE_PASST * (uint64_t)memory->passts;
 	reserve.part += memory->virtiofs ? RESERVE_TABLES_VIRTIOFS * (uint64_t)memory->mounts : 0;
 	return reserve;
 }

@@ -68,6 +68,7 @@ struct policy_memory {
 	unsigned int vcpus;
 	unsigned int mounts; /* directories of the host */
 	bool virtiofs;       /* a virtiofsd serves each of them */
+	unsigned int passts; /* networks that a passt serves */
 	bool tcg;            /* the translation cache and the TLBs count */
 };
 

@@ -10,6 +10,7 @@
 #include "monitor/domain_device.h"
 #include "monitor/domain_memory.h"
 #include "monitor/domain_network.h"
+#include "monitor/domain_passt.h"
 #include "monitor/namespace.h"
 #include "monitor/xml.h"
 
@@ -244,6 +245,11 @@ static void write_virtiofs(struct xml *xml, unsigned int number, const char *roo
 	xml_close(xml);
 }
 
+static unsigned int network_slot(unsigned int number)
+{
+	return number == 0 ? SLOT_NETWORK : SLOT_NETWORKS + number - 1;
+}
+
 static void write_devices(struct xml *xml, const struct machine *machine, const char *root)
 {
 	xml_open(xml, "devices");
@@ -256,8 +262,8 @@ static void write_devices(struct xml *xml, const struct machine *machine, const 
 	xml_attribute(xml, "model", "none");
 	xml_close(xml);
 	for (unsigned int i = 0; i < machine->network_count; i++)
-		domain_write_network(xml, &machine->networks[i], virtio_model(machine),
-		                     i == 0 ? SLOT_NETWORK : SLOT_NETWORKS + i - 1);
+		if (!machine->networks[i].passt)
+			domain_write_network(xml, &machine->networks[i], virtio_model(machine), network_slot(i));
 	domain_write_devices(xml, &machine->devices);
 	write_console(xml, machine, root);
 	write_channel(xml, machine, root);
@@ -277,6 +283,7 @@ static void write_domain(struct xml *xml, const struct machine *machine, const c
 {
 	xml_open(xml, "domain");
 	xml_attribute(xml, "type", machine->kvm ? "kvm" : "qemu");
+	xml_attribute(xml, "xmlns:qemu", DOMAIN_PASST_SPACE);
 	xml_text(xml, "name", machine->name);
 	xml_text(xml, "uuid", machine->uuid);
 	domain_write_memory(xml, machine);
@@ -288,6 +295,7 @@ static void write_domain(struct xml *xml, const struct machine *machine, const c
 	xml_leaf(xml, "clock", "offset", "utc");
 	write_lifecycle(xml);
 	write_devices(xml, machine, root);
+	domain_write_passt(xml, machine, virtio_model(machine), root, network_slot);
 	xml_close(xml);
 }
 

@@ -315,6 +315,10 @@ static void read_networks(struct reader *reader, struct machine *machine)
 		reader_fail(reader, key, problem);
 	else
 		machine->network_count = (unsigned int)count;
+	machine->passt = read_path(reader, "passt", true);
+	for (unsigned int i = 0; i < machine->network_count; i++)
+		if (machine->networks[i].passt && !machine->passt)
+			reader_fail(reader, "passt", "is missing");
 }
 
 static void read_devices(struct reader *reader, struct machine *machine)

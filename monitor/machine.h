@@ -65,6 +65,7 @@ struct machine {
 	const char *seed;                      /* a second disk, read-only: an ISO 9660; NULL: none */
 	struct machine_network networks[NETWORKS_MAX];
 	unsigned int network_count;
+	const char *passt; /* the program that serves networks which say so; NULL: none does */
 	struct machine_devices devices;
 	const char *console;       /* NULL: none */
 	const char *commands;      /* of Slurm that work in the guest; NULL: none */

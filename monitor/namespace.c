@@ -16,6 +16,7 @@
 #include "common/str.h"
 #include "monitor/compat.h"
 #include "monitor/disk.h"
+#include "monitor/network.h"
 #include "monitor/vfio.h"
 
 #define HARMLESS (MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -152,7 +153,7 @@ static int make_devices(void)
  */
 static int private_dev(const struct machine *machine)
 {
-	bool kvm = machine->kvm;
+	bool kvm = machine->kvm, vhost = kvm && access("/dev/vhost-net", F_OK) == 0;
 	struct vfio_nodes nodes;
 	char from[64];
 	int fd = kvm ? open("/dev/kvm", O_PATH | O_CLOEXEC) : -1;
@@ -168,6 +169,8 @@ static int private_dev(const struct machine *machine)
 	rc = make_devices();
 	if (rc == 0)
 		rc = vfio_make(machine, &nodes);
+	if (rc == 0)
+		rc = network_make_devices(machine, vhost);
 	if (rc == 0 && kvm) {
 		file = open("/dev/kvm", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		(void)str_print(from, sizeof(from), "/proc/self/fd/%d", fd);
@@ -233,6 +236,7 @@ int namespace_root(char *why)
 	               {"socket", 0700},
 	               {NAMESPACE_MOUNT, 0711},
 	               {NAMESPACE_VIRTIOFS, 0711},
+	               {NAMESPACE_PASST, 0711},
 	               {"cache", 0711},
 	               {"cache/qemu", 0711},
 	               {NAMESPACE_CACHE, 0700}};

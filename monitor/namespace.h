@@ -22,6 +22,7 @@
 #define NAMESPACE_INITRD "disk/initrd"
 #define NAMESPACE_MOUNT "mount"            /* NAMESPACE_MOUNT/N: the host directory of the machine's mount N */
 #define NAMESPACE_VIRTIOFS "virtiofs"      /* NAMESPACE_VIRTIOFS/N: where QEMU finds the virtiofsd of mount N */
+#define NAMESPACE_PASST "passt"            /* NAMESPACE_PASST/N: where QEMU finds the passt of network N */
 #define NAMESPACE_CHANNEL "socket/channel" /* socket/ is root's alone */
 #define NAMESPACE_CONSOLE "socket/console"
 #define NAMESPACE_CACHE "cache/qemu/capabilities" /* libvirt's choice */
@@ -35,8 +36,8 @@ int namespace_unshare(char *why);
 
 /**
  * Close the namespace of namespace_unshare(): every mount read-only, no cgroup file systems,
- * a /dev with harmless devices (and /dev/kvm and /dev/vfio where the machine has them), an empty /run, and
- * NAMESPACE_ROOT.
+ * a /dev with harmless devices (and /dev/kvm, /dev/vfio and those of its NICs, where
+ * the machine has them), an empty /run, and NAMESPACE_ROOT.
  * Returns 0, or a negative errno with the step in why[NAMESPACE_WHY_MAX].
  */
 int namespace_enter(const struct machine *machine, char *why);

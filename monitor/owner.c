@@ -28,6 +28,7 @@
 #include "monitor/guest_network.h"
 #include "monitor/namespace.h"
 #include "monitor/packet.h"
+#include "monitor/passt.h"
 #include "monitor/pause.h"
 #include "monitor/privilege.h"
 #include "monitor/relay.h"
@@ -136,6 +137,7 @@ static _Noreturn void owner_fail_driver(struct owner *owner, const char *what)
 	(void)str_print(problem, sizeof(problem), "%s", driver_error());
 	owner_open_log(owner);
 	virtiofs_log(owner);
+	passt_log(owner);
 	if (counters_rose(owner->counters))
 		owner_end(owner, EXIT_MACHINE, "%s", watch_death(owner));
 	owner_fail(owner, what, problem);
@@ -224,6 +226,8 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 	pause_open(owner);
 	readable = owner_copy(owner, machine->emulator, EMULATOR_FOLDER);
 	readable_virtiofsd = !machine->virtiofsd || owner_copy(owner, machine->virtiofsd, VIRTIOFS_FOLDER);
+	if (passt_open(owner, why) < 0)
+		owner_fail(owner, "the network", why);
 	folder = disk_open_folder(machine);
 	if (namespace_unshare(why) < 0)
 		owner_fail(owner, "the machine's mount namespace", why);
@@ -240,6 +244,8 @@ static void owner_prepare(struct owner *owner, struct capabilities *capabilities
 		owner_cover(owner, machine->virtiofsd, VIRTIOFS_FOLDER);
 	if (virtiofs_start(owner, why) < 0)
 		owner_fail(owner, "the host's directories", why);
+	if (passt_start(owner, why) < 0)
+		owner_fail(owner, "the network", why);
 	rc = capabilities_prepare(capabilities, machine);
 	if (rc < 0)
 		(void)packet_send(owner->reaper, "log libvirt's capabilities are not cached: %s", strerror(-rc));
@@ -373,6 +379,8 @@ _Noreturn void owner_run(const struct machine *machine, const struct counters *c
 		owner_fail_driver(&owner, "libvirt cannot start the guest");
 	(void)packet_send(reaper, "state booting");
 	rc = virtiofs_watch(&owner);
+	if (rc == 0)
+		rc = passt_watch(&owner);
 	if (rc == 0)
 		rc = watch_run(&owner);
 	owner_fail(&owner, "libvirt's event loop", strerror(-rc));

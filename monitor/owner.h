@@ -17,6 +17,8 @@
 
 #define OWNER_RELAY_SECONDS 5U /* that the relay has to end its clients */
 
+struct passt;
+
 struct owner {
 	struct machine *machine; /* the owner's copy: what it finds of optional directories is left in it */
 	int reaper;              /* socket */
@@ -28,6 +30,7 @@ struct owner {
 	struct shares shares;        /* the host directories that were found */
 	int virtiofs[MOUNTS_MAX];    /* what their virtiofsds say; each ends with its process */
 	unsigned int virtiofs_ended; /* the one that did */
+	struct passt *passt;         /* passt.h; NULL: the machine needs none */
 	bool running;                /* the guest has been started */
 	bool ready;
 	virDomainPtr domain;

@@ -42,7 +42,7 @@ static int choose(const struct network_request *request, const struct policy_job
 {
 	const struct config_network *network = request->network;
 	char text[8];
-	uint16_t vlan;
+	uint16_t vlan = 0;
 	int rc = policy_network(network, job, why);
 
 	if (rc == 0)

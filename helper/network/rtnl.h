@@ -18,7 +18,7 @@
 
 #define RTNL_REQUEST_MAX 4096U
 #define RTNL_ANSWER_MAX 262144U /* what the kernel sends at once: a netdev with all its VFs */
-#define RTNL_MS 5000           /* to wait for an answer */
+#define RTNL_MS 5000            /* to wait for an answer */
 
 /* rtnl_close() when done. */
 struct rtnl {

@@ -210,10 +210,11 @@ leftovers()
 		exe=$(readlink "$path/exe" 2> /dev/null) || continue
 		case $exe in
 		"$top"/usr/libexec/*) echo "process ${path#/proc/}: $exe" ;;
-		*qemu-system*) if tr '\0' ' ' < "$path/environ" 2> /dev/null | grep -qF "$top" ||
+		*qemu-system* | */passt*) if tr '\0' ' ' < "$path/environ" 2> /dev/null | grep -qF "$top" ||
 			grep -qF "slurm_${WNODES_CLUSTER_PREFIX:-n}" "$path/cgroup" 2> /dev/null; then echo "process ${path#/proc/}: $exe"; fi ;;
 		esac
 	done
+	grep -l "^wnodes: job .* on ${WNODES_CLUSTER_PREFIX:-n}[0-9]*$" /sys/class/net/*/ifalias 2> /dev/null | sed 's/^/netdev: /'
 	find "$top/state/jobs" -mindepth 2 2> /dev/null | sed 's/^/record: /'
 	find "$top/state/overlays" -mindepth 1 2> /dev/null | sed 's/^/overlay: /'
 	find "$top/run" -mindepth 2 2> /dev/null | sed 's/^/run folder: /'

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "helper/network/netdev.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/exitcode.h"
+#include "common/mac.h"
+#include "common/str.h"
+
+/* ADDRESS/BITS */
+static int parse_address(const char *text, uint32_t *address)
+{
+	char digits[INET_ADDRSTRLEN];
+	struct in_addr in;
+
+	if (str_print(digits, sizeof(digits), "%.*s", (int)strcspn(text, "/"), text) < 0 ||
+	    inet_pton(AF_INET, digits, &in) != 1)
+		return -EINVAL;
+	*address = ntohl(in.s_addr);
+	return 0;
+}
+
+int netdev_wish(const struct network_request *request, struct netdev_wish *wish, struct failure *why)
+{
+	const char *mac = network_get(request, "mac"), *vlan = network_get(request, "vlan");
+	const char *address = network_get(request, "address");
+	uint64_t number = 0;
+
+	*wish = (struct netdev_wish){.filtered = request->network->spoofchk};
+	if (!mac || mac_parse(mac, &wish->mac) < 0 || !mac_is_unicast(wish->mac) ||
+	    (vlan && str_u64(vlan, 0, 4094, &number) < 0) || (address && parse_address(address, &wish->address) < 0))
+		return failure_set(why, EXIT_NODE, "the job's record is broken");
+	wish->vlan = (uint16_t)number;
+	(void)str_print(wish->alias, sizeof(wish->alias), "wnodes: job %" PRIu32 " on %.64s", request->record->id.job,
+	                request->record->id.node);
+	return 0;
+}
+
+int netdev_make(const struct network_request *request, struct kv *machine,
+                int (*make)(struct rtnl *rtnl, const struct network_request *request, const char *name,
+                            struct failure *why),
+                struct failure *why)
+{
+	struct failure found = {0};
+	char name[IFNAMSIZ];
+	struct rtnl rtnl;
+	int rc = network_netdev(request, machine, name);
+
+	if (rc == 0)
+		rc = rtnl_open(&rtnl);
+	if (rc < 0)
+		return failure_set(why, EXIT_NODE, "network %s: rtnetlink: %s", request->network->name, strerror(-rc));
+	rc = make(&rtnl, request, name, &found);
+	rtnl_close(&rtnl);
+	if (rc < 0)
+		return failure_set(why, found.code, "network %s: %s", request->network->name, found.message);
+	rc = network_put(request, machine, "target", name);
+	return rc < 0 ? failure_set(why, EXIT_NODE, "out of memory") : 0;
+}
+
+int netdev_failed(const struct rtnl *rtnl, int rc, const char *task, struct failure *why)
+{
+	if (rc != -ENOENT && rc != -EOPNOTSUPP)
+		return rtnl_failed(rtnl, rc, task, why);
+	return failure_set(why, EXIT_NODE,
+	                   "%s: %s: the kernel lacks tc's clsact or cls_bpf to filter what machines send (modprobe "
+	                   "sch_ingress cls_bpf; or spoofchk = off, where guests are trusted)",
+	                   task, strerror(-rc));
+}
+
+/* wn, 8 hexadecimal digits, - and a digit */
+static bool is_machines(const char *name)
+{
+	return strncmp(name, "wn", 2) == 0 && strspn(name + 2, "0123456789abcdef") == 8 && name[10] == '-' &&
+	       strspn(name + 11, "0123456789") == 1 && name[12] == 0;
+}
+
+int netdev_remove(const char *name, const char *kind, bool old_boot)
+{
+	struct rtnl_link link;
+	struct rtnl rtnl;
+	int rc;
+
+	if (!is_machines(name))
+		return -EINVAL;
+	if (old_boot)
+		return 0;
+	rc = rtnl_open(&rtnl);
+	if (rc < 0)
+		return rc;
+	rc = rtnl_find(&rtnl, name, &link);
+	if (rc == 0)
+		rc = strcmp(link.kind, kind) == 0 ? rtnl_remove(&rtnl, link.index) : -EINVAL;
+	rtnl_close(&rtnl);
+	return rc == -ENODEV ? 0 : rc;
+}
