@@ -238,14 +238,14 @@ struct programming {
 	struct vf_pf pf;
 	struct vf vf;
 	unsigned int group;
+	bool touched;
 	struct failure why;
 };
 
 /* Nothing has changed since the lease that would make it unfit. */
-static int look_again(void *context)
+static int look_again(struct programming *is)
 {
 	static struct vf_addressed addressed;
-	struct programming *is = context;
 	char problem[VF_WHY_MAX] = "";
 	int rc = vf_pf_find(is->lease.vf.pf.name, &is->pf, &is->why);
 
@@ -281,20 +281,24 @@ static int verify(struct programming *is)
 	return 0;
 }
 
+/* In one child, since each costs time: what takes longest of it is the kernel's. */
 static int program(void *context)
 {
 	struct programming *is = context;
-	int rc = vf_link_write(is->pf.ifindex, is->vf.index, &is->attributes, &is->why);
+	int rc = look_again(is);
 
+	if (rc < 0)
+		return rc;
+	is->touched = true;
+	rc = vf_link_write(is->pf.ifindex, is->vf.index, &is->attributes, &is->why);
 	if (rc == 0)
 		rc = vfio_bind(&is->vf.pci, &is->group, &is->why);
 	return rc == 0 ? verify(is) : rc;
 }
 
-/* In one child, since each costs time: what takes longest of it is the kernel's. */
-static int ask_kernel(bounded_call *work, struct programming *is, struct failure *why)
+static int ask_kernel(struct programming *is, struct failure *why)
 {
-	int rc = bounded_do(work, is, sizeof(*is), KERNEL_MS);
+	int rc = bounded_do(program, is, sizeof(*is), KERNEL_MS);
 
 	if (rc < 0 && is->why.code)
 		*why = is->why;
@@ -308,16 +312,18 @@ static int ask_kernel(bounded_call *work, struct programming *is, struct failure
 /* The hardware, under the VF's lock: the lease says so first. */
 static int make_ready(const struct network_request *request, int folder, struct programming *is, struct failure *why)
 {
-	int rc = ask_kernel(look_again, is, why);
+	int rc;
 
-	if (rc < 0)
-		return rc;
 	if (wanted(request, &is->lease, &is->attributes) < 0)
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
-	is->lease.vf = is->vf;
 	rc = vf_lease_set_phase(folder, &is->lease, LEASE_PROGRAMMING);
-	if (rc == 0 && ask_kernel(program, is, why) < 0)
+	if (rc == 0 && ask_kernel(is, why) < 0) {
+		/* what the host has begun to use, or what has gone, is not put back */
+		if (!is->touched)
+			(void)vf_lease_set_phase(folder, &is->lease, LEASE_LEASED);
 		return -EIO;
+	}
+	is->lease.vf = is->vf;
 	if (rc == 0)
 		rc = vf_lease_set_phase(folder, &is->lease, LEASE_READY);
 	return rc < 0 ? fail_folder(request, rc, why) : 0;
