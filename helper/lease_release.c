@@ -32,7 +32,7 @@ static int fail(const struct release *release, struct failure *why, const char *
 static int drain(struct release *release, struct failure *why)
 {
 	struct lease *lease = &release->lease;
-	struct failure reason;
+	struct failure reason = {0};
 	int rc;
 
 	if (lease->drained)

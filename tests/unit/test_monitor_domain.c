@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: monitor/domain.o monitor/domain_network.o monitor/machine_network.o monitor/machine.o */
-/* links: common/kv.o common/str.o common/mounts.o */
+/* links: monitor/domain_passt.o common/kv.o common/str.o common/mounts.o */
 /* links: monitor/domain_cpus.o monitor/domain_memory.o monitor/xml.o */
-/* links: monitor/domain_device.o monitor/machine_device.o monitor/domain_passt.o */
+/* links: monitor/domain_device.o monitor/machine_device.o */
 /* libs: -lxml2 */
 /* links: common/mac.o common/sha256.o */
 #include <setjmp.h>

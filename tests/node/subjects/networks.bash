@@ -43,6 +43,8 @@ in_root() {
 
 reaches() { in_root "$1" ping -q -c 2 -w 8 "$2"; }
 address() { in_root "$1" ip -4 -o address show dev "$2" | sed -n 's|.* inet \([0-9.]*\)/.*|\1|p'; }
+# netdev NUMBER: of the held machine's network
+netdev() { grep -l "job $(job) on" /sys/class/net/wn*-"$1"/ifalias | cut -d/ -f5; }
 second() { cat /run/second; }
 
 two() {
@@ -51,7 +53,8 @@ two() {
 	wait_until 30 job_is "$(second)" RUNNING
 	in_root "$(second)" true
 	address "$(job)" eth0 | grep -x '10\.100\.2\.1[0-9][0-9]'
-	address "$(second)" eth1 | grep -x '10\.200\.2\.10'
+	in_root "$(second)" ip -4 -o address
+	address "$(second)" eth1 | grep -x '10\.200\.2\.1[0-9]'
 }
 
 vlans() {
@@ -64,7 +67,7 @@ vlans() {
 	equals 1 "$(status_of reaches "$(job)" 10.200.2.2)"
 	equals 1 "$(status_of reaches "$(job)" 10.200.2.10)"
 	in_root "$(job)" ip address del 10.200.2.99/24 dev eth0
-	tap=$(grep -l "job $(job) on" /sys/class/net/wn*-0/ifalias | cut -d/ -f5)
+	tap=$(netdev 0)
 	equals "100 PVID Egress Untagged" "$(bridge vlan show dev "$tap" | sed -n "s/^$tap *//p" | xargs)"
 	equals 1 "$(bridge fdb show dev "$tap" | grep -c 'vlan 100 .*static')"
 }
@@ -79,17 +82,18 @@ vhost() {
 
 # another MAC than the machine's does not get out, to which the peer would answer
 spoof() {
-	local nic peer mac
+	local nic peer mac listener
 	for nic in eth0:10.100.2.2:peer2.100 eth1:10.10.3.2:peer3; do
 		peer=${nic#*:}
 		nic=${nic%%:*}
 		timeout 60 ip netns exec outside tcpdump -l -n -e -i "${peer#*:}" arp >/run/frames 2>/run/tcpdump.log &
+		listener=$!
 		wait_until 20 grep -q 'listening on' /run/tcpdump.log
 		mac=$(in_root "$(job)" cat "/sys/class/net/$nic/address")
 		in_root "$(job)" arping -c 2 -w 4 -I "$nic" "${peer%:*}"
 		in_root "$(job)" "ip link set $nic address 02:00:00:00:00:77; arping -c 2 -w 4 -I $nic ${peer%:*}; ip link set $nic address $mac"
-		kill %%
-		wait %% || true
+		kill $listener
+		wait $listener || true
 		cat /run/frames
 		grep -q "$mac > " /run/frames
 		equals "" "$(grep '02:00:00:00:00:77 > ' /run/frames)"
@@ -101,7 +105,7 @@ macvtap() {
 	address=$(address "$(job)" eth1)
 	grep -x '10\.10\.3\.1[0-9][0-9]' <<<"$address"
 	reaches "$(job)" 10.10.3.2
-	equals "600 root" "$(stat -c '%a %U' "/dev/tap$(cat /sys/class/net/wn*-1/ifindex | head -n 1)")"
+	equals "600 root" "$(stat -c '%a %U' "/dev/tap$(cat "/sys/class/net/$(netdev 1)/ifindex")")"
 }
 
 user() {
