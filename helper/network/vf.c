@@ -133,7 +133,7 @@ static bool is_addressed(const struct vf_addressed *addressed, const char *netde
 /* Whether the host uses the VF through its own driver, or somebody else does. */
 static bool is_used(const struct vf *vf, const struct vf_addressed *addressed, char *why)
 {
-	char driver[PCI_NAME_SIZE], netdev[PCI_NAME_SIZE], of[PCI_NAME_SIZE] = "";
+	char driver[PCI_NAME_SIZE] = "", netdev[PCI_NAME_SIZE] = "", of[PCI_NAME_SIZE] = "";
 	int rc = pci_driver(&vf->pci, driver);
 
 	if (rc == 0 && !driver[0])

@@ -82,7 +82,7 @@ static int verify(const struct vf_lease *lease, int ifindex, struct failure *why
 static int restore_found(const struct vf_lease *lease, const struct vf *vf, struct failure *why)
 {
 	struct failure ignored = {0};
-	struct vf_pf pf;
+	struct vf_pf pf = {0};
 	int rc = wait_closed(vf, why);
 
 	if (rc == 0)
@@ -99,7 +99,7 @@ static int restore_found(const struct vf_lease *lease, const struct vf *vf, stru
 /* Returns 0, or a negative errno with why: -ENODEV where the VF is no more. */
 static int restore_vf(const struct vf_lease *lease, struct failure *why)
 {
-	struct vf vf;
+	struct vf vf = {0};
 	int rc = find(lease, &vf, why);
 
 	if (rc == 0)
