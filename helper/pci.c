@@ -140,7 +140,7 @@ int pci_numa_node(const struct pci_address *address)
 int pci_group(const struct pci_address *address, unsigned int *group)
 {
 	char last[32];
-	uint64_t number;
+	uint64_t number = 0;
 	int rc = pci_link(address, "iommu_group", last, sizeof(last));
 
 	if (rc == 0)
