@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2012 # sysfs has no odd names
 # kill -9 of one of those who run a machine with a virtual function, or of all of them, at
 # random moments: each VF is afterwards what it was. In most rounds the machine's kernel
 # halts at once: all of the VF's life but the guest's, as of a machine created paused.
