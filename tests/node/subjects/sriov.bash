@@ -113,10 +113,12 @@ after() {
 	diff /run/vf.before <(states)
 }
 
-# the same VF with a network's VLAN and trust
-tagged() {
-	hold_machine --vm-network=tagged
+# the same VF with a network's VLAN and trust, and one of the other adapter
+pair() {
+	hold_machine --vm-network=tagged,far
 	attributes pf0 | grep '^vf 0 .*vlan 100, spoof checking on.*trust on'
+	states | grep -c ' vfio-pci vfio-pci$' | grep -x 2
+	in_root "readlink /sys/class/net/*/device/driver" | grep -c '/igbvf$' | grep -x 2
 	after
 }
 
@@ -174,20 +176,12 @@ node_of_vf() {
 	cat "/sys/bus/pci/devices/${lease%.*}/numa_node"
 }
 
-# placed NETWORK NODE SRUN-ARGUMENTS…
-placed() {
-	local network=$1 node=$2
-	shift 2
-	hold_machine --vm-network="$network" "$@"
-	equals "$node" "$(node_of_vf)"
-	after
-}
-
 # CPU 2 is node 1's: a job on it alone, since another one has the two of node 0
 numa() {
 	local other
-	placed near 0
-	placed far 1
+	hold_machine --vm-network=near
+	equals 0 "$(node_of_vf)"
+	after
 	fails_with 'on the NUMA nodes of the job' --vm-network=far-strict
 	other=$(submit -n2 --mem=600M --wrap 'sleep 900')
 	wait_until 30 job_is "$other" RUNNING
@@ -236,7 +230,7 @@ step 300 "a machine has a VF: its MAC, no VLAN, spoofchk on, trust off; igbvf dr
 step 90 "it reaches the adapter and the peer outside" reaches
 step 30 "what it took of the helper's time is shown: $(vf_ms) ms" spans
 step 60 "it is afterwards what it was" after
-step 300 "VLAN and trust as the network says" tagged
+step 300 "two VFs in a machine; VLAN and trust as the network says" pair
 step 400 "a job that finds no VF ends with 75" full
 step 90 "the adapter is down: 75, and it says so" down
 step 300 "a VF that the host uses is left alone" used
