@@ -131,8 +131,7 @@ life_of() {
 
 # rounds IMAGE COUNT EXTRA: EXTRA seconds of its life are after QEMU's start
 rounds() {
-	local i
-	for i in $(seq "$2"); do round "$1" "$(awk -v s="$(cat /run/life)" -v e="$3" 'BEGIN { print s + e }')"; done
+	for _ in $(seq "$2"); do round "$1" "$(awk -v s="$(cat /run/life)" -v e="$3" 'BEGIN { print s + e }')"; done
 }
 
 step 60 "six virtual functions are there, and what they are is known" prepare
