@@ -75,8 +75,8 @@ before() {
 # in_root COMMAND: as the root of the job's machine
 in_root() { in_job su -c "$*"; }
 
-# Of the machine's NIC, whatever the guest calls it.
-has_nic() { in_root "readlink /sys/class/net/*/device/driver" | grep '/igbvf$'; }
+# Of the machine's NICs, whatever the guest calls them.
+drivers() { in_root 'for driver in /sys/class/net/*/device/driver; do readlink $driver; done'; }
 
 with() {
 	hold_machine --vm-network=fast
@@ -88,7 +88,7 @@ with() {
 	grep -x phase=ready /var/lib/wnodes/vf/*
 	# the host's own node stays root's; QEMU has one of its own
 	equals "root 600" "$(stat -c '%U %a' /dev/vfio/[0-9]*)"
-	has_nic
+	drivers | grep '/igbvf$'
 }
 
 reaches() {
@@ -118,7 +118,7 @@ pair() {
 	hold_machine --vm-network=tagged,far
 	attributes pf0 | grep '^vf 0 .*vlan 100, spoof checking on.*trust on'
 	states | grep -c ' vfio-pci vfio-pci$' | grep -x 2
-	in_root "readlink /sys/class/net/*/device/driver" | grep -c '/igbvf$' | grep -x 2
+	drivers | grep -c '/igbvf$' | grep -x 2
 	after
 }
 
