@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Boots the emulated compute node that tests/node/build put into FOLDER and runs the
-subjects in it, one after the other: tests/node/drive.py FOLDER SUBJECT…
+subjects in it, one after the other: tests/node/drive.py FOLDER NAME SUBJECT…
+Its disks and share are in FOLDER/NAME: several may run at once.
 
 A subject is a script, tests/node/subjects/SUBJECT.bash. Of its output, lines `ok TEXT`
 and `not ok TEXT` are counted. The word `reset` instead of a subject cuts the node's power
-and boots it again. Ends with `N passed, N failed`, and fails if any did.
+and boots it again. What passed and failed is in FOLDER/NAME/counts at the end, two numbers.
 WNODES_NODE_SUBJECT_SECONDS is what a subject may take, 480 unless set.
 """
 
@@ -24,7 +25,7 @@ begun = time.monotonic()
 
 
 def say(text):
-    print(f"[{time.monotonic() - begun:6.1f}] {text}", flush=True)
+    print(f"[{sys.argv[2]} {time.monotonic() - begun:6.1f}] {text}", flush=True)
 
 
 def run_subject(port, name):
@@ -73,9 +74,11 @@ def run_all(folder, work, subjects):
 
 def main():
     folder = pathlib.Path(sys.argv[1]).resolve()
+    work = folder / sys.argv[2]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
-    passed, failed = run_all(folder, node.prepare(folder), sys.argv[2:])
-    print(f"{passed} passed, {failed} failed")
+    node.prepare(folder, work)
+    passed, failed = run_all(folder, work, sys.argv[3:])
+    (work / "counts").write_text(f"{passed} {failed}\n")
     return failed != 0
 
 

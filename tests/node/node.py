@@ -85,20 +85,17 @@ def arguments(folder, work):
     ]
 
 
-def prepare(folder):
-    """A fresh disk and share in FOLDER/run; returns that."""
-    work = folder / "run"
+def prepare(folder, work):
+    """A fresh disk and share in WORK, of what is built in FOLDER."""
     shutil.rmtree(work, ignore_errors=True)
-    share = work / "share"
-    share.mkdir(parents=True)
-    fill(folder)
+    (work / "share").mkdir(parents=True)
+    fill(folder, work)
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str((folder / "node/disk.raw").resolve()),
                     str(work / "disk.qcow2")], check=True)
     for name, size in (("lvm", 4 << 30), ("nvme0", 16 << 20), ("nvme1", 16 << 20)):
         with open(work / f"{name}.raw", "wb") as disk:
             disk.write(f"{name}\n".encode())
             disk.truncate(size)
-    return work
 
 
 def put(source, target):
@@ -111,10 +108,10 @@ def put_subjects(work):
     shutil.copytree(HERE / "subjects", work / "share/subjects", copy_function=put, dirs_exist_ok=True)
 
 
-def fill(folder):
+def fill(folder, work):
     """Puts the subjects and what was built last into the share."""
-    share = folder / "run/share"
-    put_subjects(folder / "run")
+    share = work / "share"
+    put_subjects(work)
     shutil.rmtree(share / "images", ignore_errors=True)
     shutil.copytree(folder / "images", share / "images", copy_function=os.link)
     (share / "product.tar").unlink(missing_ok=True)

@@ -9,13 +9,18 @@ services() { wait_until 90 systemctl -q is-active munge slurmctld slurmd; }
 swept() {
 	local job
 	no_leftovers || { leftovers; return 1; }
-	for job in $(cat /root/jobs); do
+	while read -r job; do
 		journalctl -b -u slurmd --no-pager | grep "job $job on cn1 is no more: swept"
-	done
+	done </root/jobs
+}
+
+functions() {
+	equals "" "$(ip link | grep ' vlan ')"
+	equals 6 "$(readlink /sys/class/net/pf[01]/device/virtfn*/driver | grep -c 'igbvf$')"
 }
 
 works() {
-	as alice srun -n1 --vm=tiny uname -r | grep '^6\.1\.'
+	as alice srun -n1 --vm=tiny --vm-network=vf uname -r | grep '^6\.1\.'
 }
 
 # not nothing_left: the controller, which started with the node, counts the lost job for minutes
@@ -26,5 +31,6 @@ unchanged() {
 
 step 120 "Slurm comes back" services
 step 30 "the jobs' records, disks and folders were swept" swept
-step 200 "srun --vm=tiny works" works
+step 20 "no lease is left, and the virtual functions are the host's" functions
+step 200 "srun --vm=tiny with a virtual function works" works
 step 60 "nothing is left, and the image is what it was" unchanged

@@ -112,11 +112,10 @@ in_use() {
 	local disk pid
 	. /run/card.names
 	disk=/dev/$(disk_of "$card0")
-	mke2fs -q -F "$disk"
-	mkdir -p /mnt/card
-	mount "$disk" /mnt/card
-	refused "the host uses it: its disk ${disk#/dev/} is mounted"
-	umount /mnt/card
+	mkswap "$disk"
+	swapon "$disk"
+	refused "the host uses it: its disk ${disk#/dev/} is mounted, swap, or of LVM or md"
+	swapoff "$disk"
 	tail -f /dev/null 3<"$disk" &
 	pid=$!
 	refused "the host uses it: process $pid has it open"
@@ -174,7 +173,7 @@ step 20 "QEMU may lock, and has, all of the machine's memory; the VFIO nodes are
 step 120 "another step, and a job without the GRES, have none" others
 step 60 "the disk comes back to its driver, with what the guest wrote" after
 step 120 "two jobs have a disk each" two_jobs
-step 120 "a disk that is mounted, or that a process has open, is refused" in_use
+step 120 "a disk that is swap, or that a process has open, is refused" in_use
 step 180 "a device that shares its group, one with VFs, and an index without one are refused" not_alone
 step 120 "kill -9 of QEMU: the disk comes back" killed qemu-system
 step 120 "kill -9 of the monitor: the disk comes back" killed wnodes-monitor

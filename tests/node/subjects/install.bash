@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
+# shellcheck disable=SC2012 # sysfs has no odd names
 # The product on a node, as README's "Installing on a site" says.
 . /share/subjects/lib.bash
 

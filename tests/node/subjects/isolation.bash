@@ -4,7 +4,7 @@
 . /share/subjects/lib.bash
 
 prepare() {
-	configure <<-EOF2
+	configure <<-EOF
 		[network blue]
 		type = sriov
 		pf = pf0
@@ -20,7 +20,7 @@ prepare() {
 		[network counted]
 		type = sriov
 		pf = pf0, pf1
-	EOF2
+	EOF
 	wnodes check
 }
 
@@ -75,7 +75,8 @@ spoof() {
 	timeout 20 ip netns exec outside tcpdump -l -n -e -i peer0 ether src 02:00:00:00:00:77 >/run/frames 2>/run/tcpdump.log &
 	wait_until 20 grep -q 'listening on' /run/tcpdump.log
 	in_root "$(job)" ping -q -c 3 -w 5 10.100.0.2 || true
-	kill %% && wait %% || true
+	kill %%
+	wait %% || true
 	equals "" "$(cat /run/frames)"
 }
 

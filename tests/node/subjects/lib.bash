@@ -155,6 +155,6 @@ image_states() { find /srv/images -type f -printf '%p %u %g %m %s %T@ %C@\n' | s
 # nothing_left: once the epilogs are over; the image is as it was
 nothing_left() {
 	wait_until 30 no_leftovers || { leftovers; return 1; }
-	wait_until 30 is_idle || { sinfo -N -l; return 1; }
+	wait_until 60 is_idle || { sinfo -N -l; return 1; }
 	diff /root/image.states <(image_states)
 }

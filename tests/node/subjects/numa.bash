@@ -3,8 +3,13 @@
 # A machine on two NUMA nodes, with memory that virtiofsd shares.
 . /share/subjects/lib.bash
 
+# the emulated CPUs lose one in ten machines with several vCPUs in their first seconds
 machine() {
 	install -d -o alice -g alice /srv/numa
+	hold_machine -c3 --mem=1700M --vm-mount=/srv/numa:/mnt/numa && return
+	echo "once more"
+	scancel "$(job)"
+	nothing_left
 	hold_machine -c3 --mem=1700M --vm-mount=/srv/numa:/mnt/numa
 }
 
@@ -66,7 +71,7 @@ files() {
 	in_job rm /mnt/numa/file
 }
 
-step 240 "a machine of three CPUs on two NUMA nodes" machine
+step 400 "a machine of three CPUs on two NUMA nodes" machine
 step 60 "its NUMA nodes have the CPUs of the host's, each pinned to one" cpus
 step 60 "and memory in proportion" shares
 step 120 "which is the host node's" memory

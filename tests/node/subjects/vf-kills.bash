@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2012 # sysfs has no odd names
 # kill -9 of one of those who run a machine with a virtual function, or of all of them, at
 # random moments: each VF is afterwards what it was. In most rounds the machine's kernel
 # halts at once: all of the VF's life but the guest's, as of a machine created paused.
@@ -131,8 +131,7 @@ life_of() {
 
 # rounds IMAGE COUNT EXTRA: EXTRA seconds of its life are after QEMU's start
 rounds() {
-	local i
-	for i in $(seq "$2"); do round "$1" "$(awk -v s="$(cat /run/life)" -v e="$3" 'BEGIN { print s + e }')"; done
+	for _ in $(seq "$2"); do round "$1" "$(awk -v s="$(cat /run/life)" -v e="$3" 'BEGIN { print s + e }')"; done
 }
 
 step 60 "six virtual functions are there, and what they are is known" prepare
