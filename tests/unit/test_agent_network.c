@@ -206,6 +206,8 @@ static bool comes(unsigned int ms, const char *line)
 
 static void begin(const struct machine_network *all, size_t count, bool alone)
 {
+	networks_undo(&networks);
+	job_free(&job);
 	job = travel(all, count);
 	networks_begin(&networks, &job, etc, run_dir, alone);
 }
@@ -339,7 +341,6 @@ static void a_wait_has_an_end(void **state)
 	begin(&fixed, 1, false);
 	networks_look(&networks, networks.begun + 60000);
 	assert_string_equal(unfit(), "network lan: no address after 60 s: its NIC has no carrier");
-	networks_undo(&networks);
 	plug("nic1", OTHER_MAC);
 	begin(&asked, 1, false);
 	networks_look(&networks, networks.begun + 30000);
