@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -20,6 +22,8 @@
 #define KILLED_MS 200U /* for a child that a signal does reach */
 #define DESCRIPTORS 8192
 
+static bool bounded_within; /* this process is such a child */
+
 /* A child that never ends holds no lock of ours. */
 static _Noreturn void bounded_child(bounded_work *work, const void *context, pid_t parent)
 {
@@ -32,6 +36,7 @@ static _Noreturn void bounded_child(bounded_work *work, const void *context, pid
 		for (int fd = 0; fd < DESCRIPTORS; fd++)
 			(void)close(fd);
 	harden_reset_signals();
+	bounded_within = true;
 	rc = work(context);
 	_exit(rc < 0 && rc > -255 ? -rc : rc < 0 ? EIO : 0);
 }
@@ -54,10 +59,12 @@ static int bounded_wait(pid_t pid, int *status, unsigned int ms)
 
 int bounded_run(bounded_work *work, const void *context, unsigned int ms)
 {
-	pid_t parent = getpid();
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid;
 	int status = 0;
 
+	if (bounded_within)
+		return work(context);
+	pid = fork();
 	if (pid == 0)
 		bounded_child(work, context, parent);
 	if (pid < 0)
@@ -68,6 +75,33 @@ int bounded_run(bounded_work *work, const void *context, unsigned int ms)
 	if (!bounded_wait(pid, &status, KILLED_MS))
 		(void)cgroup_leave_child(pid);
 	return -ETIMEDOUT;
+}
+
+struct task {
+	bounded_call *work;
+	void *context;
+};
+
+static int do_task(const void *context)
+{
+	const struct task *task = context;
+
+	return task->work(task->context);
+}
+
+int bounded_do(bounded_call *work, void *context, size_t size, unsigned int ms)
+{
+	void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const struct task task = {work, shared};
+	int rc;
+
+	if (shared == MAP_FAILED)
+		return -errno;
+	memcpy(shared, context, size);
+	rc = bounded_run(do_task, &task, ms);
+	memcpy(context, shared, size);
+	(void)munmap(shared, size);
+	return rc;
 }
 
 struct line {

@@ -19,6 +19,16 @@ typedef int bounded_work(const void *context);
  */
 int bounded_run(bounded_work *work, const void *context, unsigned int ms);
 
+/* As bounded_work, of what it may change. */
+typedef int bounded_call(void *context);
+
+/**
+ * Do the work as bounded_run() does, with context[size], which it may change:
+ * what is bounded in it is done in the same child, within its ms. Returns as
+ * bounded_run(), or a negative errno.
+ */
+int bounded_do(bounded_call *work, void *context, size_t size, unsigned int ms);
+
 /** Read a small file as fs_read() does, within ms, into buffer[size]. Returns 0 or a negative errno. */
 int bounded_read(const char *path, char *buffer, size_t size, unsigned int ms);
 

@@ -22,7 +22,6 @@ const char *config_device_begin(struct config_device_list *list, struct ini_file
 	if (list->count == CONFIG_DEVICES)
 		return "too many devices";
 	(void)str_print(device->name, sizeof(device->name), "%s", name);
-	device->line = ini_file_line(file);
 	list->count++;
 	return NULL;
 }
@@ -95,18 +94,18 @@ static int check_one(const struct config_device_list *list, unsigned int section
 	const struct config_device *device = &list->sections[section];
 
 	if (!device->gres[0] || device->count == 0)
-		return failure_set(why, EXIT_NODE, "%s:%d: [device %s] has no %s", name, device->line, device->name,
+		return failure_set(why, EXIT_NODE, "%s: [device %s] has no %s", name, device->name,
 		                   device->gres[0] ? "devices" : "gres");
 	for (unsigned int i = 0; i < section; i++)
 		if (strcmp(list->sections[i].gres, device->gres) == 0)
-			return failure_set(why, EXIT_NODE, "%s:%d: [device %s]: GRES %s is [device %s]'s", name,
-			                   device->line, device->name, device->gres, list->sections[i].name);
+			return failure_set(why, EXIT_NODE, "%s: [device %s]: GRES %s is [device %s]'s", name,
+			                   device->name, device->gres, list->sections[i].name);
 	for (unsigned int i = 0; i < device->count; i++) {
 		const struct config_device *other = first_with(list, section, i);
 
 		if (other)
-			return failure_set(why, EXIT_NODE, "%s:%d: [device %s]: %s is given twice; also in [device %s]",
-			                   name, device->line, device->name, device->pci[i].name, other->name);
+			return failure_set(why, EXIT_NODE, "%s: [device %s]: %s is given twice; also in [device %s]",
+			                   name, device->name, device->pci[i].name, other->name);
 	}
 	return 0;
 }

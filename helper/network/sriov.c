@@ -15,6 +15,7 @@
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/str.h"
+#include "helper/bounded.h"
 #include "helper/clock.h"
 #include "helper/journal.h"
 #include "helper/network/network.h"
@@ -25,6 +26,7 @@
 
 #define JOURNAL "vf"
 #define LOCK_MS 5000U
+#define KERNEL_MS 30000U /* its drivers let go of a VF, take it, and set its attributes */
 #define ARGUMENT_MAX 64U
 
 /* A lease as the journal has it. */
@@ -103,15 +105,17 @@ static int fail_folder(const struct network_request *request, int rc, struct fai
 static int choose_and_take(const struct network_request *request, int folder, const struct vf_nodes *nodes,
                            const char *own, struct vf_lease *lease, struct failure *why)
 {
-	const char *mac = network_get(request, "mac");
+	const char *text = network_get(request, "mac");
+	uint8_t mac[VF_MAC_BYTES];
 	int lock, rc;
 
-	if (!mac || vf_link_parse_mac(mac, lease->mac) < 0)
+	if (!text || vf_link_parse_mac(text, mac) < 0)
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
 	lock = lease_lock(folder, "lock", LOCK_MS);
 	if (lock < 0)
 		return fail_folder(request, lock, why);
-	rc = vf_choose(folder, request->network, nodes, lease->mac, own, lease, why);
+	rc = vf_choose(folder, request->network, nodes, mac, own, lease, why);
+	memcpy(lease->mac, mac, sizeof(mac));
 	if (rc == 0)
 		rc = take(request, folder, lease, why);
 	close(lock);
@@ -227,88 +231,122 @@ static int wanted(const struct network_request *request, const struct vf_lease *
 	return 0;
 }
 
-/* Of the hardware: nothing has changed since the lease that would make it unfit. */
-static int look_again(const struct vf_lease *lease, struct vf_pf *pf, struct vf *vf, struct failure *why)
+/* What the hardware is to be, and is. */
+struct programming {
+	struct vf_lease lease;
+	struct vf_attributes attributes;
+	struct vf_pf pf;
+	struct vf vf;
+	unsigned int group;
+	bool touched;
+	struct failure why;
+};
+
+/* Nothing has changed since the lease that would make it unfit. */
+static int look_again(struct programming *is)
 {
 	static struct vf_addressed addressed;
 	char problem[VF_WHY_MAX] = "";
-	int rc = vf_pf_find(lease->vf.pf.name, pf, why);
+	int rc = vf_pf_find(is->lease.vf.pf.name, &is->pf, &is->why);
 
 	if (rc < 0)
 		return rc;
-	if (!vf_pf_is_up(pf))
-		return failure_set(why, EXIT_NODE, "the adapter %s is down", pf->netdev);
-	rc = vf_find(&lease->vf.pf, lease->vf.index, vf);
+	if (!vf_pf_is_up(&is->pf))
+		return failure_set(&is->why, EXIT_NODE, "the adapter %s is down", is->pf.netdev);
+	rc = vf_find(&is->lease.vf.pf, is->lease.vf.index, &is->vf);
 	if (rc < 0)
-		return failure_set(why, EXIT_NODE, "VF %u of %s has vanished", lease->vf.index, pf->netdev);
+		return failure_set(&is->why, EXIT_NODE, "VF %u of %s has vanished", is->lease.vf.index, is->pf.netdev);
 	rc = vf_link_addressed(&addressed);
 	if (rc < 0)
-		return failure_set(why, EXIT_NODE, "the host's addresses: %s", strerror(-rc));
-	if (!vf_is_free(vf, &addressed, problem))
-		return failure_set(why, EXIT_NODE, "VF %u of %s: %s", vf->index, pf->netdev, problem);
+		return failure_set(&is->why, EXIT_NODE, "the host's addresses: %s", strerror(-rc));
+	if (!vf_is_free(&is->vf, &addressed, problem))
+		return failure_set(&is->why, EXIT_NODE, "VF %u of %s: %s", is->vf.index, is->pf.netdev, problem);
 	return 0;
 }
 
 /* What the adapter says of it when it is the machine's. */
-static int verify(const struct vf_pf *pf, const struct vf *vf, const struct vf_attributes *attributes,
-                  struct failure *why)
+static int verify(struct programming *is)
 {
 	static struct vf_table table;
-	int rc = vf_link_read(pf->ifindex, &table);
+	unsigned int index = is->vf.index;
+	int rc = vf_link_read(is->pf.ifindex, &table);
 
 	if (rc < 0)
-		return failure_set(why, EXIT_NODE, "VF %u of %s: its attributes cannot be read: %s", vf->index,
-		                   pf->netdev, strerror(-rc));
-	if (!table.known[vf->index] || !vf_link_is(&table.vfs[vf->index], attributes))
-		return failure_set(why, EXIT_NODE, "VF %u of %s: binding it to " VFIO_DRIVER " changed its attributes",
-		                   vf->index, pf->netdev);
+		return failure_set(&is->why, EXIT_NODE, "VF %u of %s: its attributes cannot be read: %s", index,
+		                   is->pf.netdev, strerror(-rc));
+	if (!table.known[index] || !vf_link_is(&table.vfs[index], &is->attributes))
+		return failure_set(&is->why, EXIT_NODE,
+		                   "VF %u of %s: binding it to " VFIO_DRIVER " changed its attributes", index,
+		                   is->pf.netdev);
 	return 0;
 }
 
-/* The hardware, under the VF's lock: the lease says so first. */
-static int program(const struct network_request *request, int folder, struct vf_lease *lease, unsigned int *group,
-                   struct failure *why)
+/* In one child, since each costs time: what takes longest of it is the kernel's. */
+static int program(void *context)
 {
-	struct vf_attributes attributes = {0};
-	struct vf_pf pf = {0};
-	struct vf vf = {0};
-	int rc = look_again(lease, &pf, &vf, why);
+	struct programming *is = context;
+	int rc = look_again(is);
 
-	if (rc == 0 && wanted(request, lease, &attributes) < 0)
-		return failure_set(why, EXIT_NODE, "the job's record is broken");
 	if (rc < 0)
 		return rc;
-	lease->vf = vf;
-	rc = vf_lease_set_phase(folder, lease, LEASE_PROGRAMMING);
-	if (rc < 0)
-		return fail_folder(request, rc, why);
-	rc = vf_link_write(pf.ifindex, vf.index, &attributes, why);
+	is->touched = true;
+	rc = vf_link_write(is->pf.ifindex, is->vf.index, &is->attributes, &is->why);
 	if (rc == 0)
-		rc = vfio_bind(&vf.pci, group, why);
-	if (rc == 0)
-		rc = verify(&pf, &vf, &attributes, why);
-	if (rc == 0 && vf_lease_set_phase(folder, lease, LEASE_READY) < 0)
-		rc = fail_folder(request, -EIO, why);
+		rc = vfio_bind(&is->vf.pci, &is->group, &is->why);
+	return rc == 0 ? verify(is) : rc;
+}
+
+static int ask_kernel(struct programming *is, struct failure *why)
+{
+	int rc = bounded_do(program, is, sizeof(*is), KERNEL_MS);
+
+	if (rc < 0 && is->why.code)
+		*why = is->why;
+	else if (rc < 0)
+		(void)failure_set(why, EXIT_NODE, "VF %u of %s: %s", is->lease.vf.index, is->lease.vf.pf.name,
+		                  rc == -ETIMEDOUT ? "the kernel does not answer; the node may have to be rebooted"
+		                                   : strerror(-rc));
 	return rc;
+}
+
+/* The hardware, under the VF's lock: the lease says so first. */
+static int make_ready(const struct network_request *request, int folder, struct programming *is, struct failure *why)
+{
+	int rc;
+
+	if (wanted(request, &is->lease, &is->attributes) < 0)
+		return failure_set(why, EXIT_NODE, "the job's record is broken");
+	rc = vf_lease_set_phase(folder, &is->lease, LEASE_PROGRAMMING);
+	if (rc == 0 && ask_kernel(is, why) < 0) {
+		/* what the host has begun to use, or what has gone, is not put back */
+		if (!is->touched)
+			(void)vf_lease_set_phase(folder, &is->lease, LEASE_LEASED);
+		return -EIO;
+	}
+	is->lease.vf = is->vf;
+	if (rc == 0)
+		rc = vf_lease_set_phase(folder, &is->lease, LEASE_READY);
+	return rc < 0 ? fail_folder(request, rc, why) : 0;
 }
 
 static int hand_over(const struct network_request *request, int folder, struct kv *machine, struct failure *why)
 {
-	struct vf_lease lease = {0};
-	unsigned int group = 0;
-	int lock, rc = find_lease(request, folder, &lease, why);
+	static struct programming is;
+	int lock, rc;
 
+	is = (struct programming){0};
+	rc = find_lease(request, folder, &is.lease, why);
 	if (rc == 0)
-		rc = move(request, folder, &lease, why);
+		rc = move(request, folder, &is.lease, why);
 	if (rc < 0)
 		return rc;
-	lock = vf_lease_lock_vf(folder, &lease.vf.pf, lease.vf.index, LOCK_MS);
+	lock = vf_lease_lock_vf(folder, &is.lease.vf.pf, is.lease.vf.index, LOCK_MS);
 	if (lock < 0)
 		return fail_folder(request, lock, why);
-	rc = program(request, folder, &lease, &group, why);
+	rc = make_ready(request, folder, &is, why);
 	close(lock);
 	if (rc == 0 &&
-	    (network_put(request, machine, "pci", lease.vf.pci.name) < 0 || vfio_describe(machine, group) < 0))
+	    (network_put(request, machine, "pci", is.lease.vf.pci.name) < 0 || vfio_describe(machine, is.group) < 0))
 		rc = failure_set(why, EXIT_NODE, "network %s: too many VFIO groups", request->network->name);
 	return rc;
 }

@@ -7,16 +7,19 @@
 
 #include "common/exitcode.h"
 #include "common/str.h"
+#include "helper/bounded.h"
+
+#define SEARCH_MS 8000U
 
 /* A PF that the network names, and may be used. */
 struct candidate {
 	struct vf_pf pf;
 	unsigned int leased;
 	unsigned int place; /* in the network's list */
+	bool taken[VF_MAX];
 };
 
 struct search {
-	int folder;
 	const struct config_network *network;
 	const struct vf_nodes *nodes;
 	const uint8_t *mac;
@@ -26,6 +29,8 @@ struct search {
 	unsigned int leased, quarantined, elsewhere, vfs;
 	char refused[VF_WHY_MAX + 64]; /* the first PF or VF that cannot be used, and why; "" */
 	struct vf_addressed addressed;
+	struct vf_lease found;
+	struct failure why;
 };
 
 bool vf_mac_is_valid(const uint8_t *mac)
@@ -72,7 +77,6 @@ static void find_pfs(struct search *search)
 		}
 		for (unsigned int j = 0; j < search->pf_count; j++)
 			twice = twice || pci_is(&search->pfs[j].pf.pci, &candidate->pf.pci);
-		candidate->leased = 0;
 		candidate->place = i;
 		search->pf_count += !twice;
 	}
@@ -82,10 +86,10 @@ static int count_lease(void *context, const struct pci_address *pf, unsigned int
 {
 	struct search *search = context;
 
-	(void)index;
 	for (unsigned int i = 0; i < search->pf_count; i++) {
 		if (!pci_is(&search->pfs[i].pf.pci, pf))
 			continue;
+		search->pfs[i].taken[index] = true;
 		search->pfs[i].leased++;
 		if (!lease || lease->base.phase == LEASE_QUARANTINED)
 			search->quarantined++;
@@ -140,20 +144,19 @@ static int look(const struct search *search, const struct candidate *candidate, 
 }
 
 /* Whether the job can have the VF. */
-static bool is_fit(struct search *search, const struct candidate *candidate, unsigned int index, struct vf_lease *lease)
+static bool is_fit(struct search *search, const struct candidate *candidate, unsigned int index)
 {
 	char why[VF_WHY_MAX] = "", text[VF_WHY_MAX + 64];
-	struct vf vf = {0};
-	int rc = vf_find(&candidate->pf.pci, index, &vf);
+	struct vf_lease *lease = &search->found;
+	int rc = vf_find(&candidate->pf.pci, index, &lease->vf);
 
-	if (rc == 0 && vf_lease_load(search->folder, &vf.pf, index, lease) != -ENOENT)
+	if (candidate->taken[index])
 		return false;
-	if (rc == 0 && !vf_nodes_have(search->nodes, vf_numa_node(&vf))) {
+	if (rc == 0 && !vf_nodes_have(search->nodes, vf_numa_node(&lease->vf))) {
 		search->elsewhere++;
 		return false;
 	}
-	lease->vf = vf;
-	if (rc == 0 && vf_is_free(&vf, &search->addressed, why) && look(search, candidate, lease, why) == 0)
+	if (rc == 0 && vf_is_free(&lease->vf, &search->addressed, why) && look(search, candidate, lease, why) == 0)
 		return true;
 	if (rc < 0)
 		(void)str_print(why, sizeof(why), "sysfs does not know which PCI device it is: %s", strerror(-rc));
@@ -162,23 +165,28 @@ static bool is_fit(struct search *search, const struct candidate *candidate, uns
 	return false;
 }
 
-static int none_is_fit(const struct search *search, struct failure *why)
+static int none_is_fit(struct search *search)
 {
-	const char *separator = search->refused[0] ? "; " : "";
+	const char *name = search->network->name, *separator = search->refused[0] ? "; " : "";
 
 	if (search->pf_count > 0 && search->vfs == 0)
-		return failure_set(why, EXIT_NODE,
+		return failure_set(&search->why, EXIT_NODE,
 		                   "network %s: %s has no VFs: they are the administrator's to make (sriov_numvfs)",
-		                   search->network->name, search->pfs[0].pf.netdev);
-	(void)failure_set(why, EXIT_NODE,
+		                   name, search->pfs[0].pf.netdev);
+	(void)failure_set(&search->why, EXIT_NODE,
 	                  "network %s: no VF is free: jobs have %u, %u are quarantined, %u on other NUMA nodes%s%s",
-	                  search->network->name, search->leased, search->quarantined, search->elsewhere, separator,
-	                  search->refused);
+	                  name, search->leased, search->quarantined, search->elsewhere, separator, search->refused);
 	return search->elsewhere > 0 ? -ENOENT : -EIO;
 }
 
-static int search_all(struct search *search, struct vf_lease *lease, struct failure *why)
+/* All that asks the kernel. */
+static int search_all(void *context)
 {
+	struct search *search = context;
+	int rc = vf_link_addressed(&search->addressed);
+
+	if (rc < 0)
+		return rc;
 	for (unsigned int i = 0; i < search->pf_count; i++) {
 		const struct candidate *candidate = &search->pfs[i];
 		struct vf vf;
@@ -187,11 +195,11 @@ static int search_all(struct search *search, struct vf_lease *lease, struct fail
 			if (vf_find(&candidate->pf.pci, index, &vf) == -ENOENT)
 				break;
 			search->vfs++;
-			if (is_fit(search, candidate, index, lease))
+			if (is_fit(search, candidate, index))
 				return 0;
 		}
 	}
-	return none_is_fit(search, why);
+	return none_is_fit(search);
 }
 
 int vf_choose(int folder, const struct config_network *network, const struct vf_nodes *nodes, const uint8_t *mac,
@@ -200,7 +208,7 @@ int vf_choose(int folder, const struct config_network *network, const struct vf_
 	static struct search search;
 	int rc;
 
-	search = (struct search){.folder = folder, .network = network, .nodes = nodes, .mac = mac, .own = own};
+	search = (struct search){.network = network, .nodes = nodes, .mac = mac, .own = own};
 	if (!vf_mac_is_valid(mac))
 		return failure_set(why, EXIT_NODE, "network %s: its MAC address is none that a machine can have",
 		                   network->name);
@@ -209,10 +217,15 @@ int vf_choose(int folder, const struct config_network *network, const struct vf_
 	if (rc == -EEXIST)
 		return failure_set(why, EXIT_NODE, "network %s: another job's VF has the machine's MAC address",
 		                   network->name);
-	if (rc == 0)
-		rc = vf_link_addressed(&search.addressed);
-	if (rc < 0)
-		return failure_set(why, EXIT_NODE, "network %s: %s", network->name, strerror(-rc));
 	qsort(search.pfs, search.pf_count, sizeof(search.pfs[0]), compare);
-	return search_all(&search, lease, why);
+	if (rc == 0)
+		rc = bounded_do(search_all, &search, sizeof(search), SEARCH_MS);
+	if (rc == 0)
+		*lease = search.found;
+	else if (search.why.code)
+		*why = search.why;
+	else
+		(void)failure_set(why, EXIT_NODE, "network %s: which VF is free is not known: %s", network->name,
+		                  strerror(-rc));
+	return rc;
 }

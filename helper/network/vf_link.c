@@ -8,7 +8,6 @@
 #include <linux/if_link.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "common/exitcode.h"
@@ -167,33 +166,21 @@ static int table_get(struct rtnl *rtnl, int ifindex, struct vf_table *table)
 	return rtnl_ask(rtnl, read_table, table);
 }
 
-/* Do the work in a child, with a copy of context[size] that comes back. */
-static int in_child(bounded_work *work, void *context, size_t size, unsigned int ms)
-{
-	void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int rc;
-
-	if (shared == MAP_FAILED)
-		return -errno;
-	memcpy(shared, context, size);
-	rc = bounded_run(work, shared, ms);
-	memcpy(context, shared, size);
-	(void)munmap(shared, size);
-	return rc;
-}
-
 struct reading {
 	int ifindex;
 	struct vf_table table;
 };
 
-static int do_read(const void *context)
+static int do_read(void *context)
 {
-	struct reading *reading = (struct reading *)context;
+	struct reading *reading = context;
 	static struct rtnl rtnl;
 	int rc = rtnl_open(&rtnl);
 
-	return rc == 0 ? table_get(&rtnl, reading->ifindex, &reading->table) : rc;
+	if (rc == 0)
+		rc = table_get(&rtnl, reading->ifindex, &reading->table);
+	rtnl_close(&rtnl);
+	return rc;
 }
 
 int vf_link_read(int ifindex, struct vf_table *table)
@@ -202,7 +189,7 @@ int vf_link_read(int ifindex, struct vf_table *table)
 	int rc;
 
 	reading = (struct reading){.ifindex = ifindex};
-	rc = in_child(do_read, &reading, sizeof(reading), READ_MS);
+	rc = bounded_do(do_read, &reading, sizeof(reading), READ_MS);
 	*table = reading.table;
 	return rc;
 }
@@ -220,7 +207,7 @@ static int read_address(const struct nlmsghdr *message, void *context)
 	return 0;
 }
 
-static int do_addressed(const void *context)
+static int do_addressed(void *context)
 {
 	static struct rtnl rtnl;
 	struct ifaddrmsg *all;
@@ -230,13 +217,15 @@ static int do_addressed(const void *context)
 		return rc;
 	all = mnl_nlmsg_put_extra_header(rtnl_begin(&rtnl, RTM_GETADDR, NLM_F_DUMP), sizeof(*all));
 	all->ifa_family = AF_UNSPEC;
-	return rtnl_ask(&rtnl, read_address, (void *)context);
+	rc = rtnl_ask(&rtnl, read_address, context);
+	rtnl_close(&rtnl);
+	return rc;
 }
 
 int vf_link_addressed(struct vf_addressed *addressed)
 {
 	*addressed = (struct vf_addressed){0};
-	return in_child(do_addressed, addressed, sizeof(*addressed), READ_MS);
+	return bounded_do(do_addressed, addressed, sizeof(*addressed), READ_MS);
 }
 
 static bool same_setting(int is, int wanted)
@@ -390,9 +379,9 @@ static int set_all(struct rtnl *rtnl, struct writing *writing, const struct vf_a
 	return 0;
 }
 
-static int do_write(const void *context)
+static int do_write(void *context)
 {
-	struct writing *writing = (struct writing *)context;
+	struct writing *writing = context;
 	struct vf_attributes is = {0};
 	static struct rtnl rtnl;
 	int rc = rtnl_open(&rtnl);
@@ -408,6 +397,7 @@ static int do_write(const void *context)
 		if (!same_part((enum part)part, &is, &writing->wanted))
 			rc = failure_set(&writing->why, EXIT_NODE, "VF %u's %s reads back as another than was set",
 			                 writing->index, part_names[part]);
+	rtnl_close(&rtnl);
 	return rc;
 }
 
@@ -417,7 +407,7 @@ int vf_link_write(int ifindex, unsigned int index, const struct vf_attributes *w
 	int rc;
 
 	writing = (struct writing){.ifindex = ifindex, .index = index, .wanted = *wanted};
-	rc = index < VF_MAX ? in_child(do_write, &writing, sizeof(writing), WRITE_MS) : -ENODEV;
+	rc = index < VF_MAX ? bounded_do(do_write, &writing, sizeof(writing), WRITE_MS) : -ENODEV;
 	if (rc == 0)
 		return 0;
 	if (writing.why.code)

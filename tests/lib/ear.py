@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 # ear.py NETDEV: a line for each frame that comes in there: source, destination,
-# type, and of ARP the sender's address, of UDP its source port.
+# type, and of ARP and IPv4 the sender's address.
 import socket
 import sys
 
@@ -17,7 +17,6 @@ while True:
     rest = ""
     if protocol == 0x0806 and len(frame) >= 32:
         rest = " " + ".".join(str(byte) for byte in frame[28:32])
-    elif protocol == 0x0800 and len(frame) >= 42 and frame[23] == socket.IPPROTO_UDP:
-        start = 14 + 4 * (frame[14] & 15)
-        rest = " udp %d" % int.from_bytes(frame[start:start + 2], "big")
+    elif protocol == 0x0800 and len(frame) >= 34:
+        rest = " " + ".".join(str(byte) for byte in frame[26:30])
     print("%s %s 0x%04x%s" % (source, destination, protocol, rest))

@@ -210,7 +210,7 @@ static void act(const char *file, const char *text)
 	} else if (strcmp(is, driver) == 0) {
 		if (strcmp(is, "vfio-pci") == 0 && pci_group(&device, &group) == 0) {
 			(void)snprintf(path, sizeof(path), "dev/vfio/%u", group);
-			sysfs_drop(path);
+			(void)unlink(at(path));
 		}
 		(void)snprintf(path, sizeof(path), "sys/bus/pci/drivers/%s/%s", driver, device.name);
 		sysfs_drop(path);

@@ -211,10 +211,10 @@ static void sections_are_read(void **state)
 	        {"[device g]\ngres = gpu\ndevices = 0000:01:10.0 0000:01:10.2\n", "conf:3: devices: "},
 	        {"[device g]\ngres = gpu\ndevices = 0000:01:10.0, 0000:01:10.0\n", "0000:01:10.0 is given twice"},
 	        {"[device g]\ngres = gpu\ndevices = 0000:01:10.a\n", "conf:3: devices: "},
-	        {"[device g]\ngres = gpu\n", "conf:1: [device g] has no devices"},
-	        {"[device g]\ndevices = 0000:01:10.0\n", "conf:1: [device g] has no gres"},
+	        {"[device g]\ngres = gpu\n", "conf: [device g] has no devices"},
+	        {"[device g]\ndevices = 0000:01:10.0\n", "conf: [device g] has no gres"},
 	        {"[device g]\nusers = a\n", "conf:2: unknown key 'users'"},
-	        {"[device ../g]\n", "conf:1: '../g' is not a device's name"},
+	        {"[device ../g]\n", "'../g' is not a device's name"},
 	        {"[device g]\ngres = gpu\ndevices = 0000:01:10.0\n[device h]\ngres = gpu\ndevices = 0000:01:10.2\n",
 	         "GRES gpu is [device g]'s"},
 	        {"[device g]\ngres = gpu\ndevices = 0000:01:10.0\n[device h]\ngres = nic\ndevices = 0000:01:10.0\n",
@@ -370,20 +370,20 @@ static void what_no_machine_may_have_is_refused(void **state)
 	begin("A");
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		assert_int_equal(read_config(wrong[i].devices), 0);
-		assert_int_equal(make(), -EIO);
+		assert_true(make() < 0);
 		expect_why(wrong[i].says);
 	}
 	assert_int_equal(read_config("[device g]\ngres = gpu\ndevices = 0000:01:10.0\n"), 0);
 	sysfs_drop(VF0 "/reset");
-	assert_int_equal(make(), -EIO);
+	assert_true(make() < 0);
 	expect_why("cannot reset it");
 	sysfs_put(VF0 "/reset", "");
 	sysfs_put(VF0 "/class", "0x060400\n");
-	assert_int_equal(make(), -EIO);
+	assert_true(make() < 0);
 	expect_why("it is a bridge");
 	sysfs_remove();
 	sysfs_make("D");
-	assert_int_equal(make(), -EIO);
+	assert_true(make() < 0);
 	expect_why("0000:01:10.2");
 	expect_no_lease();
 }

@@ -178,7 +178,7 @@ static void a_netdev_leads_to_its_device(void **state)
 	assert_true(pci_is(&found, &vf1));
 	assert_int_equal(pci_of_netdev("enp9s0", &found), -ENOENT);
 	assert_int_equal(pci_of_netdev("../net/enp1s0", &found), -ENOENT);
-	sysfs_put("sys/class/net/lo/address", "00:00:00:00:00:00\n");
+	sysfs_put("sys/devices/virtual/net/lo/address", "00:00:00:00:00:00\n");
 	assert_int_equal(pci_of_netdev("lo", &found), -EINVAL);
 }
 

@@ -596,6 +596,24 @@ static void what_no_record_knows_is_given_back(void **state)
 	expect_free(&lease);
 }
 
+/* Whatever the leases of others say, the machine's MAC is its own. */
+static void a_second_job_has_another_vf(void **state)
+{
+	struct record record = {.id = {.node = "cn1", .job = 8}, .dirfd = -1, .lock = -1};
+	struct network_request request = {.network = &network, .record = &record};
+	struct vf_lease lease;
+
+	(void)state;
+	begin("A");
+	(void)a_machines();
+	record.dirfd = vf_adapter.records;
+	assert_int_equal(kv_set(&record.kv, "network.0.mac", "02:00:00:00:10:02"), 0);
+	assert_int_equal(network_sriov.lease(&request, &why), 0);
+	assert_int_equal(vf_lease_load(folder, &pf, 1, &lease), 0);
+	assert_memory_equal(lease.mac, other_mac, VF_MAC_BYTES);
+	kv_free(&record.kv);
+}
+
 /* The whole life, as prepare, start and destroy have it. */
 static void a_job_has_a_vf(void **state)
 {
@@ -688,6 +706,7 @@ int main(void)
 	        cmocka_unit_test_teardown(a_write_that_blocks_ends_in_quarantine, end),
 	        cmocka_unit_test_teardown(until_slurm_knows_the_release_fails, end),
 	        cmocka_unit_test_teardown(what_no_record_knows_is_given_back, end),
+	        cmocka_unit_test_teardown(a_second_job_has_another_vf, end),
 	        cmocka_unit_test_teardown(a_job_has_a_vf, end),
 	        cmocka_unit_test_teardown(strict_is_strict, end),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: monitor/domain.o monitor/domain_network.o monitor/machine_network.o monitor/machine.o */
+/* links: monitor/domain.o monitor/domain_network.o monitor/domain_passt.o monitor/machine_network.o monitor/machine.o */
 /* links: common/kv.o common/str.o common/mounts.o */
 /* links: monitor/domain_cpus.o monitor/domain_memory.o monitor/xml.o */
 /* links: monitor/domain_device.o monitor/machine_device.o */

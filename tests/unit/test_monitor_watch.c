@@ -2,6 +2,7 @@
 /* links: monitor/disk.o */
 /* links: monitor/space.o monitor/watch.o monitor/packet.o monitor/counters.o common/str.o */
 /* links: monitor/pause.o monitor/driver.o monitor/domain.o monitor/domain_network.o monitor/namespace.o */
+/* links: monitor/domain_passt.o monitor/network.o */
 /* links: monitor/domain_cpus.o monitor/domain_memory.o monitor/xml.o */
 /* links: monitor/domain_device.o monitor/machine_device.o monitor/vfio.o common/kv.o */
 /* libs: -lvirt -lxml2 */

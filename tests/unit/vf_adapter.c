@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "common/exitcode.h"
@@ -15,7 +16,7 @@
 #include "helper/network/vf_lease.h"
 #include "helper/state.h"
 
-struct vf_adapter vf_adapter;
+struct adapter *vf_adapter_shared;
 
 /* helper/network/network.c lists them all */
 const struct network_ops network_none = {.type = "none"}, network_user = {.type = "user"},
@@ -34,7 +35,10 @@ int vf_adapter_begin(void)
 {
 	static const uint8_t pf_mac[] = {0x52, 0x54, 0, 0xaa, 0, 1};
 
-	vf_adapter = (struct vf_adapter){.table = {.count = 4}, .record = -ENOENT};
+	if (!vf_adapter_shared)
+		vf_adapter_shared =
+		        mmap(NULL, sizeof(vf_adapter), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	vf_adapter = (struct adapter){.table = {.count = 4}, .record = -ENOENT};
 	memcpy(vf_adapter.table.pf_mac, pf_mac, sizeof(pf_mac));
 	for (unsigned int i = 0; i < 4; i++) {
 		vf_adapter.table.known[i] = true;

@@ -9,7 +9,7 @@
 
 #include "helper/network/vf_link.h"
 
-struct vf_adapter {
+struct adapter {
 	struct vf_table table;
 	int fail;                   /* of each write of attributes */
 	void (*before_write)(void); /* once */
@@ -21,7 +21,9 @@ struct vf_adapter {
 	char drained_for[512];
 };
 
-extern struct vf_adapter vf_adapter;
+/* Shared with children. */
+extern struct adapter *vf_adapter_shared;
+#define vf_adapter (*vf_adapter_shared)
 
 /* As new; returns the folder of leases, a new one. */
 int vf_adapter_begin(void);

@@ -89,6 +89,7 @@ killed() {
 		wait_until 60 vm_cgroup_is_there
 		sleep "$((i / 3)).$((RANDOM % 10))"
 		echo 1 >"$(vm_cgroup)/cgroup.kill"
+		scancel "$job"
 		wait_until 60 job_has_ended "$job"
 		wait_until 40 no_leftovers || { leftovers; return 1; }
 		echo "$i: $(volumes)"

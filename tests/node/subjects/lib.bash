@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # What the subjects share. They run as root in the emulated node.
 
-export LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin LVM_SUPPRESS_FD_WARNINGS=1
 step_log=/run/step.log
 set -m
 
@@ -130,7 +130,7 @@ leftovers() {
 	find /var/lib/wnodes/jobs /run/wnodes -mindepth 2 2>/dev/null || true
 	find /var/lib/wnodes/overlays -mindepth 1 2>/dev/null || true
 	find /sys/fs/cgroup -type d -path '*/job_*/vm' 2>/dev/null
-	find /var/lib/wnodes/vf /var/lib/wnodes/images/use -type f ! -name '*lock' 2>/dev/null || true
+	find /var/lib/wnodes/vf /var/lib/wnodes/device /var/lib/wnodes/images/use -type f ! -name '*lock' 2>/dev/null || true
 	find /sys/class/net -name 'wn*'
 	[ ! -e /dev/vg0 ] || lvs --noheadings --options lv_name vg0 | grep -F wnodes- | grep -vF wnodes-base-
 	awk '$5 ~ "^/(run|var/lib)/wnodes/" { print "mount: " $5 }' /proc/self/mountinfo
@@ -147,6 +147,7 @@ put_product() {
 	chmod 0444 /srv/images/tiny/*
 	image_states >/root/image.states
 	sha256sum /srv/images/tiny/* >/root/image.sha256
+	sync
 }
 
 image_states() { find /srv/images -type f -printf '%p %u %g %m %s %T@ %C@\n' | sort; }

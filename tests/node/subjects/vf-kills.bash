@@ -53,7 +53,8 @@ prepare() {
 # programs NAME…: the processes that execute one of these
 programs() {
 	local name
-	for name; do find /proc/[0-9]*/exe -maxdepth 0 -lname "*/$name" -printf '%h\n' 2>/dev/null; done | cut -d/ -f3
+	# what ends while find looks is no error of ours
+	for name; do find /proc/[0-9]*/exe -maxdepth 0 -lname "*/$name" -printf '%h\n' 2>/dev/null || true; done | cut -d/ -f3
 }
 
 victims() {
@@ -119,7 +120,7 @@ round() {
 life_of() {
 	local begun=$EPOCHREALTIME job
 	job=$(submit --vm="$1" --vm-network=vf --wrap 'sleep 60')
-	wait_until 60 victims qemu
+	wait_until 60 eval 'victims qemu | grep .'
 	echo "QEMU is there after $(seconds_since "$begun") s"
 	awk -v s="$(seconds_since "$begun")" 'BEGIN { printf "%.1f\n", s + 1 }' >/run/life
 	readlink -f /sys/class/net/pf*/device/virtfn*/driver | grep /vfio-pci
