@@ -16,6 +16,7 @@
 
 #define TRY_MS 5000
 #define SAID_MAX 4096U /* bytes */
+#define DIGITS "0123456789"
 
 static int fail(char *problem, const char *program, const char *what)
 {
@@ -98,6 +99,32 @@ static int try_passt(const char *program, uid_t uid, gid_t gid, char *problem)
 	return rc == 0 ? 0 : fail(problem, program, last_line(said));
 }
 
+bool passt_is_recent(const char *text)
+{
+	const char *line = strncmp(text, "passt ", 6) == 0 ? text : strstr(text, "\npasst ");
+	size_t length = line ? strcspn(line + 1, "\n") + 1 : 0;
+
+	/* passt 0.0~git20250503.587980c-2, passt 0^20240806.gee36266-1.el9, passt 2024_08_21.1d6142f */
+	for (size_t i = 1; i + 4 < length; i++) {
+		const char *year = &line[i];
+
+		if (strspn(year, DIGITS) >= 4 && !strchr(DIGITS, year[-1]) &&
+		    (year[4] == '_' || strspn(year, DIGITS) == 8))
+			return strncmp(year, "2024", 4) >= 0;
+	}
+	return false;
+}
+
+static int try_version(const char *program, uid_t uid, gid_t gid, char *problem)
+{
+	char *const argv[] = {"passt", "--version", NULL};
+	struct child child = {.program = program, .argv = argv, .uid = uid, .gid = gid, .file_max = 1};
+	char said[SAID_MAX] = "";
+
+	(void)run(&child, said);
+	return passt_is_recent(said) ? 0 : fail(problem, program, "it does not say that it is of 2024 or later");
+}
+
 bool passt_has_netdev(const char *text, const char *name)
 {
 	size_t length = strlen(name);
@@ -123,10 +150,12 @@ static int try_netdev(const struct config *config, uid_t uid, gid_t gid, const c
 	return passt_has_netdev(said, name) ? 0 : fail(problem, config->emulator, lack);
 }
 
-int passt_try(const struct config *config, uid_t uid, gid_t gid, char *problem)
+int passt_try(const struct config *config, uid_t uid, gid_t gid, bool recent, char *problem)
 {
 	int rc = try_passt(config->passt, uid, gid, problem);
 
+	if (rc == 0 && recent)
+		rc = try_version(config->passt, uid, gid, problem);
 	return rc < 0 ? rc : try_netdev(config, uid, gid, "stream", "it has no netdev stream (QEMU 7.2)", problem);
 }
 

@@ -16,11 +16,14 @@
 static const char *user_choose(const struct config *config, const struct config_network *network, uid_t uid, gid_t gid,
                                struct failure *why)
 {
+	bool insists = strcmp(network->backend, "passt") == 0;
 	char problem[PASST_PROBLEM];
 
-	if (strcmp(network->backend, "slirp") == 0 || passt_try(config, uid, gid, problem) == 0)
-		return strcmp(network->backend, "slirp") == 0 ? "slirp" : "passt";
-	if (strcmp(network->backend, "passt") != 0)
+	if (strcmp(network->backend, "slirp") == 0)
+		return "slirp";
+	if (passt_try(config, uid, gid, !insists, problem) == 0)
+		return "passt";
+	if (!insists)
 		return "slirp";
 	(void)failure_set(why, EXIT_NODE, "wnodes.conf says backend = passt, but %s", problem);
 	return NULL;

@@ -131,6 +131,9 @@ static void memory_by_cpu(void **state)
 	config.memory_per_cpu = 512 << 20;
 	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
 	assert_int_equal(mib, 2048 - 256 - 4 * 4 - 16);
+	memory.passts = 2;
+	assert_int_equal(policy_memory(&config, &image, &memory, &mib, &why), 0);
+	assert_int_equal(mib, 2048 - 256 - 4 * 4 - 16 - 2 * 40);
 }
 
 static void too_little_memory(void **state)

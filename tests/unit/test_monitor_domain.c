@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: monitor/domain.o monitor/domain_network.o monitor/domain_passt.o monitor/machine_network.o monitor/machine.o */
+/* links: monitor/domain.o monitor/domain_network.o monitor/machine_network.o monitor/machine.o */
 /* links: common/kv.o common/str.o common/mounts.o */
 /* links: monitor/domain_cpus.o monitor/domain_memory.o monitor/xml.o */
-/* links: monitor/domain_device.o monitor/machine_device.o */
+/* links: monitor/domain_device.o monitor/machine_device.o monitor/domain_passt.o */
 /* libs: -lxml2 */
 /* links: common/mac.o common/sha256.o */
 #include <setjmp.h>
@@ -418,6 +418,36 @@ static void each_network_has_a_nic_in_a_slot_of_its_own(void **state)
 	done(&parsed);
 }
 
+/* In QEMU's words, in the slot that libvirt's would have */
+static void a_passt_has_a_nic_in_qemus_words(void **state)
+{
+	struct machine machine = plain;
+	struct parsed parsed;
+
+	(void)state;
+	machine.networks[1] = machine.networks[0];
+	machine.networks[0].passt = true;
+	machine.networks[0].mac = "02:00:00:00:00:07";
+	machine.network_count = 2;
+	machine.passt = "/usr/bin/passt";
+	parsed = parse(&machine);
+	expect(&parsed, "count(/domain/devices/interface)", "1");
+	expect(&parsed, "count(/domain/devices/*/address[@bus='0'][@slot='3'])", "0");
+	expect(&parsed, "count(/domain/*[local-name()='commandline']/*[local-name()='arg'])", "4");
+	expect(&parsed, "string(/domain/*[local-name()='commandline']/*[2]/@value)",
+	       "stream,id=passt0,server=off,addr.type=unix,addr.path=" ROOT "/passt/0");
+	expect(&parsed, "string(/domain/*[local-name()='commandline']/*[4]/@value)",
+	       "virtio-net-pci-non-transitional,id=nic0,netdev=passt0,mac=02:00:00:00:00:07,bus=pcie.0,addr=0x3,"
+	       "romfile=");
+	done(&parsed);
+	machine.machine = "pc";
+	machine.transitional = true;
+	parsed = parse(&machine);
+	expect(&parsed, "string(/domain/*[local-name()='commandline']/*[4]/@value)",
+	       "virtio-net-pci-transitional,id=nic0,netdev=passt0,mac=02:00:00:00:00:07,bus=pci.0,addr=0x3,romfile=");
+	done(&parsed);
+}
+
 static void host_directories_have_a_device_each(void **state)
 {
 	struct machine machine = plain;
@@ -480,6 +510,7 @@ int main(void)
 	        cmocka_unit_test(texts_are_escaped),
 	        cmocka_unit_test(without_a_network_there_is_no_interface),
 	        cmocka_unit_test(each_network_has_a_nic_in_a_slot_of_its_own),
+	        cmocka_unit_test(a_passt_has_a_nic_in_qemus_words),
 	        cmocka_unit_test(host_directories_have_a_device_each),
 	        cmocka_unit_test(pci_devices_have_a_port_each),
 	};

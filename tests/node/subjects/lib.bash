@@ -126,7 +126,7 @@ add_image() {
 leftovers() {
 	# what ends while find looks is no error of ours
 	find /proc/[0-9]*/exe -maxdepth 0 \( -lname '/usr/libexec/wnodes/*' -o -lname '*qemu-system*' \
-		-o -lname '*virtiofsd*' \) -printf 'process %p: %l\n' 2>/dev/null || true
+		-o -lname '*virtiofsd*' -o -lname '*/passt*' \) -printf 'process %p: %l\n' 2>/dev/null || true
 	find /var/lib/wnodes/jobs /run/wnodes -mindepth 2 2>/dev/null || true
 	find /var/lib/wnodes/overlays -mindepth 1 2>/dev/null || true
 	find /sys/fs/cgroup -type d -path '*/job_*/vm' 2>/dev/null
