@@ -224,8 +224,17 @@ static void stop_looking(struct networks *networks)
 	networks->due = 0;
 }
 
+bool networks_hold(const struct networks *networks)
+{
+	for (size_t i = 0; networks->job && i < networks->job->network_count; i++)
+		if (networks->job->networks[i].wait > 0 && !networks->nics[i].up)
+			return true;
+	return false;
+}
+
 void networks_look(struct networks *networks, uint64_t now)
 {
+	uint64_t kept_until = networks->begun + KEEP_MS;
 	bool pending = false, missing = false, keep = false;
 
 	if (!networks->job || networks->news < 0)
@@ -243,9 +252,13 @@ void networks_look(struct networks *networks, uint64_t now)
 	}
 	if (missing)
 		load_drivers(networks, now);
-	networks->due = pending ? now + LOOK_MS : networks->begun + KEEP_MS;
-	if (!pending && (!keep || now >= networks->begun + KEEP_MS))
+	networks->due = 0;
+	if (!pending && (!keep || now >= kept_until))
 		stop_looking(networks);
+	else if (!pending)
+		networks->due = kept_until;
+	else if (now < kept_until || networks_hold(networks))
+		networks->due = now + LOOK_MS;
 }
 
 void networks_begin(struct networks *networks, const struct job *job, const char *etc, const char *run, bool alone)
@@ -268,14 +281,6 @@ void networks_begin(struct networks *networks, const struct job *job, const char
 int networks_fd(const struct networks *networks)
 {
 	return networks->job ? networks->news : -1;
-}
-
-bool networks_hold(const struct networks *networks)
-{
-	for (size_t i = 0; networks->job && i < networks->job->network_count; i++)
-		if (networks->job->networks[i].wait > 0 && !networks->nics[i].up)
-			return true;
-	return false;
 }
 
 void networks_reaped(struct networks *networks, pid_t pid, int status)

@@ -18,7 +18,7 @@
 #include "guest/log.h"
 
 #define LOOK_SECONDS 2U
-#define UNMANAGED_SECONDS 10U /* after basic.target, when a network's manager begins; or of a guest without systemd */
+#define UNMANAGED_SECONDS 10U /* after the boot, in which managers of networks begin; or of a guest without systemd */
 #define PATIENCE_SECONDS 600U /* a guest that has not booted by then */
 #define SYSTEMCTL_SECONDS 10U
 #define TEXT_MAX 4096U
@@ -106,7 +106,7 @@ static bool has_systemd(const struct network_files *files)
 /* Whether what systemd starts by itself has had its turn. */
 static bool has_booted(const struct network_files *files)
 {
-	static const char *const argv[] = {"systemctl", "-q", "is-active", "basic.target", NULL};
+	static const char *const argv[] = {"systemctl", "-q", "is-active", "default.target", NULL};
 
 	return !has_systemd(files) || execute_run(argv, SYSTEMCTL_SECONDS) == 0;
 }

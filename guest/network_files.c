@@ -146,9 +146,11 @@ static bool is_resolveds(const char *path)
 static void tell_resolved(const struct network_files *files, const struct job *job)
 {
 	char text[TEXT_MAX] = "[Resolve]\nDNS=";
+	int rc = append_servers(text, sizeof(text), job, "", ' ');
 
-	if (append_servers(text, sizeof(text) - 1, job, "", ' ') == 0)
-		(void)put(files->run, RESOLVED_FILE, strcat(text, "\n"));
+	append(text, sizeof(text), &rc, "\n");
+	if (rc == 0)
+		(void)put(files->run, RESOLVED_FILE, text);
 }
 
 void network_files_resolver(struct network_files *files, const struct job *job)

@@ -168,7 +168,7 @@ static int ask(struct request *request, take_fn take, void *context)
 {
 	const struct sockaddr_netlink kernel = {.family = AF_NETLINK};
 	static uint8_t answer[ANSWER_MAX];
-	struct sockaddr_netlink from;
+	struct sockaddr_netlink from = {0};
 	socklen_t size;
 	ssize_t length;
 	int fd = open_socket(0, 0), rc = 1;

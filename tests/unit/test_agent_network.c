@@ -206,6 +206,8 @@ static bool comes(unsigned int ms, const char *line)
 
 static void begin(const struct machine_network *all, size_t count, bool alone)
 {
+	networks_undo(&networks);
+	job_free(&job);
 	job = travel(all, count);
 	networks_begin(&networks, &job, etc, run_dir, alone);
 }
@@ -325,6 +327,27 @@ static void a_nic_may_come_late(void **state)
 	assert_false(networks_hold(&networks));
 }
 
+static void nobody_looks_for_ever(void **state)
+{
+	struct machine_network patient = fixed;
+
+	(void)state;
+	patient.wait = 0;
+	plug("nic0", MAC);
+	begin(&patient, 1, false);
+	assert_int_not_equal(networks.due, 0);
+	/* its carrier may still come, and the kernel will say so */
+	networks_look(&networks, networks.begun + MINUTES);
+	assert_int_equal(networks.due, 0);
+	assert_true(networks_fd(&networks) >= 0);
+	assert_false(networks.nics[0].up);
+	sh("ip link set nic0-host up");
+	assert_true(comes(5000, "ip link show dev nic0 | grep -q 'state UP'"));
+	networks_look(&networks, networks.begun + MINUTES);
+	assert_true(networks.nics[0].up);
+	assert_int_equal(networks_fd(&networks), -1);
+}
+
 static void a_wait_has_an_end(void **state)
 {
 	(void)state;
@@ -339,7 +362,6 @@ static void a_wait_has_an_end(void **state)
 	begin(&fixed, 1, false);
 	networks_look(&networks, networks.begun + 60000);
 	assert_string_equal(unfit(), "network lan: no address after 60 s: its NIC has no carrier");
-	networks_undo(&networks);
 	plug("nic1", OTHER_MAC);
 	begin(&asked, 1, false);
 	networks_look(&networks, networks.begun + 30000);
@@ -625,6 +647,7 @@ int main(void)
 	        IN_A_GUEST(neighbours_are_told_of_the_address),
 	        IN_A_GUEST(ipv6_is_set_as_well),
 	        IN_A_GUEST(a_nic_may_come_late),
+	        IN_A_GUEST(nobody_looks_for_ever),
 	        IN_A_GUEST(a_wait_has_an_end),
 	        IN_A_GUEST(what_the_kernel_refuses_is_said),
 	        IN_A_GUEST(what_is_taken_away_is_set_again),
