@@ -156,7 +156,7 @@ quarantined() {
 	wait_until 30 is_drained
 	sinfo -h -N -n cn1 -o %E | tee /run/reason
 	grep -F "PCI device $card0 cannot be restored" /run/reason
-	equals 75 "$(status_of wnodes check >/run/said 2>&1)"
+	equals 75 "$(status_of wnodes check 2>/run/said)"
 	grep -F "PCI device $card0 is quarantined" /run/said
 	modprobe nvme
 	wnodes sweep
