@@ -17,7 +17,7 @@
 int thin_base_lock(int (*wait)(void *context), void *context)
 {
 	int lock = fs_open_lock(WNODES_STATEDIR, LOCK);
-	int rc = lock;
+	int rc;
 
 	if (lock < 0)
 		return lock;
