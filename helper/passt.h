@@ -21,8 +21,8 @@ int passt_try(const struct config *config, uid_t uid, gid_t gid, bool recent, ch
 
 /**
  * Whether text is what a passt of 2024 or later answers to --version. That of
- * 2023-03-09, Debian 12's, was seen to repeat bytes of a TCP stream that the
- * guest had closed in its direction.
+ * 2023-03-09, Debian 12's, was seen to repeat bytes of a TCP stream without
+ * end.
  */
 bool passt_is_recent(const char *text);
 
