@@ -43,8 +43,8 @@ fails()
 	fails 64 "memory" --mem=300 --vm=tiny cat /proc/sys/kernel/random/boot_id
 }
 
-@test "bad and not yet available options: 64 before anything is submitted" {
-	for option in --vm=../x --vm-disk=row --vm-network=x --vm-mount=x --vm-console=x --vm-boot-timeout=5; do
+@test "bad options: 64 before anything is submitted" {
+	for option in --vm=../x --vm-disk=row --vm-network=none,user --vm-mount=x --vm-console=x --vm-boot-timeout=5; do
 		extra=(--vm=tiny)
 		[[ $option != --vm=* && $option != --vm-boot* && $option != --vm-cons* ]] || extra=()
 		fails 64 "${option%%=*}" "${extra[@]}" "$option" true
