@@ -136,8 +136,7 @@ static _Noreturn void owner_fail_driver(struct owner *owner, const char *what)
 
 	(void)str_print(problem, sizeof(problem), "%s", driver_error());
 	owner_open_log(owner);
-	virtiofs_log(owner);
-	passt_log(owner);
+	servers_log(owner);
 	if (counters_rose(owner->counters))
 		owner_end(owner, EXIT_MACHINE, "%s", watch_death(owner));
 	owner_fail(owner, what, problem);
@@ -365,7 +364,7 @@ _Noreturn void owner_run(const struct machine *machine, const struct counters *c
 	owner_prepare(&owner, &capabilities);
 	owner.domain = owner_create(&owner);
 	capabilities_close(&capabilities);
-	virtiofs_hide(&owner);
+	servers_hide(&owner);
 	disk_hide(&own);
 	vfio_hide(&own);
 	owner_hand_over(&owner);
@@ -378,9 +377,7 @@ _Noreturn void owner_run(const struct machine *machine, const struct counters *c
 	if (virDomainResume(owner.domain) < 0)
 		owner_fail_driver(&owner, "libvirt cannot start the guest");
 	(void)packet_send(reaper, "state booting");
-	rc = virtiofs_watch(&owner);
-	if (rc == 0)
-		rc = passt_watch(&owner);
+	rc = servers_watch(&owner);
 	if (rc == 0)
 		rc = watch_run(&owner);
 	owner_fail(&owner, "libvirt's event loop", strerror(-rc));

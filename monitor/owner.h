@@ -13,6 +13,7 @@
 
 #include "monitor/counters.h"
 #include "monitor/machine.h"
+#include "monitor/server.h"
 #include "monitor/shares.h"
 
 #define OWNER_RELAY_SECONDS 5U /* that the relay has to end its clients */
@@ -27,11 +28,10 @@ struct owner {
 	int log;                 /* QEMU's log, opened as root; -1: none */
 	off_t log_start;         /* bytes of it that were there before the guest started */
 	const struct counters *counters;
-	struct shares shares;        /* the host directories that were found */
-	int virtiofs[MOUNTS_MAX];    /* what their virtiofsds say; each ends with its process */
-	unsigned int virtiofs_ended; /* the one that did */
-	struct passt *passt;         /* passt.h; NULL: the machine needs none */
-	bool running;                /* the guest has been started */
+	struct shares shares; /* the host directories that were found */
+	struct servers servers;
+	struct passt *passt; /* passt.h; NULL: the machine needs none */
+	bool running;        /* the guest has been started */
 	bool ready;
 	virDomainPtr domain;
 	int freezer;               /* tells whether the job is suspended; -1: unknown */

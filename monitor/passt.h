@@ -4,8 +4,7 @@
  * started by the owner as the job's user, in the machine's cgroup. Each takes
  * the connection that QEMU makes to a socket of ours, enters namespaces of its
  * own with an empty root directory, gives itself a filter of system calls, and
- * opens sockets on the host for what the guest sends. It dies with QEMU, and
- * the machine with it.
+ * opens sockets on the host for what the guest sends.
  */
 #ifndef WNODES_MONITOR_PASST_H
 #define WNODES_MONITOR_PASST_H
@@ -20,11 +19,5 @@ int passt_open(struct owner *owner, char *why);
  * errno with the step in why[NAMESPACE_WHY_MAX].
  */
 int passt_start(struct owner *owner, char *why);
-
-/** To the site's log with what they have said. */
-void passt_log(struct owner *owner);
-
-/** Watch them in libvirt's event loop: the end of one is the machine's. Returns 0 or -EIO. */
-int passt_watch(struct owner *owner);
 
 #endif
