@@ -10,15 +10,13 @@ setup_file()
 {
 	export BATS_TEST_TIMEOUT=180
 	make_folder
-	wnodes=$(cluster_folder)/etc/wnodes
-	cp "$wnodes/wnodes.conf" "$folder/wnodes.conf"
-	export wnodes
+	keep_conf
 	wait_until 30 is_idle
 }
 
 teardown()
 {
-	cp "$folder/wnodes.conf" "$wnodes/wnodes.conf"
+	restore_conf
 	as_user scancel -u "$test_user"
 	wait_for_nothing
 }

@@ -10,8 +10,7 @@ setup_file()
 {
 	export BATS_TEST_TIMEOUT=180
 	make_folder
-	wnodes=$(cluster_folder)/etc/wnodes
-	cp "$wnodes/wnodes.conf" "$folder/wnodes.conf"
+	keep_conf
 	disks=$(mktemp -d /var/tmp/wnodes-disks.XXXXXX)
 	chmod 0755 "$disks"
 	truncate -s 3G "$disks/image"
@@ -22,7 +21,7 @@ setup_file()
 	sync -f "$disks/mnt"
 	free=$(free_blocks)
 	make_base
-	export wnodes disks free base digest
+	export disks free base digest
 	site
 	submit_all > "$folder/jobs"
 }
@@ -56,7 +55,7 @@ teardown()
 
 teardown_file()
 {
-	cp "$folder/wnodes.conf" "$wnodes/wnodes.conf"
+	restore_conf
 	as_user scancel -u "$test_user"
 	wait_until 30 no_leftovers || true
 	rm -f "$wnodes/images.d/disk.conf"

@@ -10,12 +10,11 @@ setup_file()
 	make_folder
 	mkdir "$folder/shared"
 	chown "$test_user" "$folder/shared"
-	wnodes=$(cluster_folder)/etc/wnodes
-	cp "$wnodes/wnodes.conf" "$folder/wnodes.conf"
+	keep_conf
 	cat $hugepages/nr_hugepages > "$folder/nr_hugepages" || true
 	memory=1200
 	job=$(machine --vm=tiny -c2 --mem=$memory --vm-mount="$folder/shared:/mnt/shared")
-	export wnodes job memory
+	export job memory
 	in_job true
 	qemu=$(machine_pid qemu-system)
 	vm=$(vm_cgroup memory)
@@ -24,7 +23,7 @@ setup_file()
 
 teardown_file()
 {
-	cp "$folder/wnodes.conf" "$wnodes/wnodes.conf"
+	restore_conf
 	rm -f "$wnodes/images.d/tiny-virtio.conf"
 	cat "$folder/nr_hugepages" > $hugepages/nr_hugepages || true
 	as_user scancel -u "$test_user"

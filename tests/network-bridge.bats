@@ -10,10 +10,9 @@ setup_file()
 {
 	export BATS_TEST_TIMEOUT=180
 	make_folder
-	wnodes=$(cluster_folder)/etc/wnodes
-	cp "$wnodes/wnodes.conf" "$folder/wnodes.conf"
+	keep_conf
 	tag=t${WNODES_CLUSTER_PREFIX:-n}
-	export wnodes tag
+	export tag
 	wait_until 30 is_idle
 	make_lan
 	site '[network lan]' 'type = bridge' "bridge = ${tag}br" \
@@ -31,7 +30,7 @@ setup_file()
 
 teardown_file()
 {
-	cp "$folder/wnodes.conf" "$wnodes/wnodes.conf"
+	restore_conf
 	as_user scancel -u "$test_user"
 	for name in dnsmasq http ear host; do
 		[ ! -s "$folder/$name.pid" ] || kill "$(cat "$folder/$name.pid")" || true

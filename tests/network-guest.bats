@@ -10,10 +10,9 @@ setup_file()
 {
 	export BATS_TEST_TIMEOUT=180
 	make_folder
-	wnodes=$(cluster_folder)/etc/wnodes
-	cp "$wnodes/wnodes.conf" "$folder/wnodes.conf"
+	keep_conf
 	bridge=wnt$$ net=10.$((100 + RANDOM % 100)).$((RANDOM % 256))
-	export wnodes bridge net
+	export bridge net
 	ip link add "$bridge-a" type bridge
 	ip link add "$bridge-b" type bridge
 	ip addr add "$net.1/24" dev "$bridge-a"
@@ -47,7 +46,7 @@ setup_file()
 
 teardown_file()
 {
-	cp "$folder/wnodes.conf" "$wnodes/wnodes.conf"
+	restore_conf
 	as_user scancel -u "$test_user"
 	wait_for_nothing
 	kill "$(cat "$folder/udhcpd.pid")" "$(cat "$folder/httpd.pid")"

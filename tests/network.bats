@@ -9,9 +9,7 @@ setup_file()
 {
 	export BATS_TEST_TIMEOUT=180
 	make_folder
-	wnodes=$(cluster_folder)/etc/wnodes
-	cp "$wnodes/wnodes.conf" "$folder/wnodes.conf"
-	export wnodes
+	keep_conf
 	wait_until 30 is_idle
 	# a machine that the first tests share; what it submits writes to its folder
 	site '[network second]' 'type = user' '[policy]' 'network = none'
@@ -22,7 +20,7 @@ setup_file()
 
 teardown()
 {
-	cp "$folder/wnodes.conf" "$wnodes/wnodes.conf"
+	restore_conf
 }
 
 teardown_file()

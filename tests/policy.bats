@@ -9,19 +9,18 @@ setup_file()
 {
 	export BATS_TEST_TIMEOUT=180
 	make_folder
-	wnodes=$(cluster_folder)/etc/wnodes
-	cp "$wnodes/wnodes.conf" "$folder/wnodes.conf"
+	keep_conf
 	# slurmctld never takes back the CPUs of a job that completes while partitions change
 	wait_until 30 is_idle
 	as_root scontrol create partitionname=virtual nodes="$node" state=up oversubscribe=force:8
 	disk=$("$common_top/tests/images/build" "$(cluster_folder)/usr/libexec/wnodes/wnodes-agent" tiny-disk)
 	boot=$(cat /proc/sys/kernel/random/boot_id)
-	export wnodes disk boot
+	export disk boot
 }
 
 teardown()
 {
-	cp "$folder/wnodes.conf" "$wnodes/wnodes.conf"
+	restore_conf
 	rm -f "$wnodes"/images.d/policy*.conf
 	wait_for_nothing
 	wait_until 20 is_idle

@@ -59,6 +59,20 @@ unserve()
 	rm -f "$folder/$1.pid" "$folder/$1.port"
 }
 
+# keep_conf: of the cluster's configuration, $wnodes, wnodes.conf as it is
+keep_conf()
+{
+	wnodes=$(cluster_folder)/etc/wnodes
+	export wnodes
+	cp "$wnodes/wnodes.conf" "${folder:?}/wnodes.conf"
+}
+
+# restore_conf: wnodes.conf as it was kept
+restore_conf()
+{
+	cp "${folder:?}/wnodes.conf" "${wnodes:?}/wnodes.conf"
+}
+
 # submit SBATCH-ARGUMENTS…: prints the job's id; its output is dropped unless named
 submit()
 {
