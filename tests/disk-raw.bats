@@ -162,7 +162,8 @@ is_past_disk()
 	wait_for_nothing
 	second=$(submit --vm=tiny --vm-disk=raw,prealloc=falloc --wrap 'sleep 100')
 	wait_until 20 disk_file "$second"
-	pid=$(job=$second machine_pid "convert")
+	# it is made before qemu-img runs
+	wait_until 20 eval 'pid=$(job=$second machine_pid "convert")'
 	helper=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status")
 	kill -9 "$helper"
 	# its copy dies with it
