@@ -8,7 +8,7 @@ bats_require_minimum_version 1.5.0
 
 setup_file()
 {
-	export BATS_TEST_TIMEOUT=180
+	export BATS_TEST_TIMEOUT=300
 	make_folder
 	keep_conf
 	bridge=wnt$$ net=10.$((100 + RANDOM % 100)).$((RANDOM % 256))
@@ -28,10 +28,12 @@ setup_file()
 		dns = $net.1
 		mtu = 1400
 		wait = yes
+		# a distribution that is emulated asks late
 		[network asked]
 		type = bridge
 		bridge = $bridge-a
 		wait = yes
+		wait_timeout = 150
 		[network nobody]
 		type = bridge
 		bridge = $bridge-b
