@@ -51,7 +51,7 @@ static int become(const struct owner *owner, unsigned int number, int listener, 
 	                read_only ? "--readonly" : NULL,
 	                NULL};
 	char *program = realpath(machine->virtiofsd, NULL);
-	int rc = program ? server_take_files(listener, log) : -errno;
+	int rc = program ? server_take_files(listener, log) : -ENOENT;
 
 	(void)str_print(part, sizeof(part), NAMESPACE_MOUNT "/%u", number);
 	(void)namespace_path(path, part);
