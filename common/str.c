@@ -99,3 +99,16 @@ int str_print(char *buffer, size_t size, const char *format, ...)
 	buffer[0] = 0;
 	return -ENAMETOOLONG;
 }
+
+void str_append(char *buffer, size_t size, int *rc, const char *format, ...)
+{
+	size_t used = strlen(buffer);
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(buffer + used, size - used, format, arguments);
+	va_end(arguments);
+	if (length < 0 || (size_t)length >= size - used)
+		*rc = -ENAMETOOLONG;
+}

@@ -37,4 +37,10 @@ bool str_is_path(const char *text);
  */
 int str_print(char *buffer, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/**
+ * Print behind what buffer[size] holds. Where it does not fit, as much of it
+ * as does, and *rc is -ENAMETOOLONG; else *rc stays as it is.
+ */
+void str_append(char *buffer, size_t size, int *rc, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
 #endif

@@ -15,4 +15,7 @@ int etc_read(const char *path, char **text);
  */
 int etc_write(const char *path, const char *text);
 
+/** Write text into path in place: it may be a link, or mounted over. Returns 0 or a negative errno. */
+int etc_overwrite(const char *path, const char *text);
+
 #endif

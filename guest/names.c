@@ -49,21 +49,6 @@ int names_hosts(const char *old, const char *hostname, char **text)
 	return 0;
 }
 
-/* In place: a file that is mounted over cannot be replaced. */
-static int overwrite(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	int rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		rc = -EIO;
-	if (close(fd) < 0 && rc == 0)
-		rc = -errno;
-	return rc;
-}
-
 /* Have path hold text; nothing is written where it does. */
 static void put(const char *path, const char *text)
 {
@@ -73,7 +58,7 @@ static void put(const char *path, const char *text)
 	if (rc < 0 || strcmp(old, text) != 0) {
 		rc = etc_write(path, text);
 		if (rc < 0)
-			rc = overwrite(path, text);
+			rc = etc_overwrite(path, text);
 	}
 	if (rc < 0)
 		agent_log("%s cannot be written: %s", path, strerror(-rc));

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,22 +27,6 @@ static const char *address_text(const struct rtnetlink_address *address, char te
 	return inet_ntop(address->family, address->bytes, text, INET6_ADDRSTRLEN);
 }
 
-/* Append to text[size]; what does not fit makes *rc an error. */
-static void append(char *text, size_t size, int *rc, const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-static void append(char *text, size_t size, int *rc, const char *format, ...)
-{
-	size_t used = strlen(text);
-	va_list arguments;
-	int length;
-
-	va_start(arguments, format);
-	length = vsnprintf(text + used, size - used, format, arguments);
-	va_end(arguments);
-	if (length < 0 || (size_t)length >= size - used)
-		*rc = -ENAMETOOLONG;
-}
-
 /* The job's servers, each behind the word and followed by the byte. */
 static int append_servers(char *text, size_t size, const struct job *job, const char *word, char behind)
 {
@@ -52,7 +35,8 @@ static int append_servers(char *text, size_t size, const struct job *job, const 
 
 	for (size_t i = 0; i < job->network_count; i++)
 		for (unsigned int k = 0; k < job->networks[i].dns_count; k++)
-			append(text, size, &rc, "%s%s%c", word, address_text(&job->networks[i].dns[k], server), behind);
+			str_append(text, size, &rc, "%s%s%c", word, address_text(&job->networks[i].dns[k], server),
+			           behind);
 	return rc;
 }
 
@@ -67,7 +51,7 @@ char *network_files_resolv(const char *old, const struct job *job)
 		size_t length = strcspn(old, "\n");
 
 		if (strncmp(old, word, sizeof(word) - 1) != 0)
-			append(text, size, &rc, "%.*s\n", (int)length, old);
+			str_append(text, size, &rc, "%.*s\n", (int)length, old);
 		old += length + (old[length] == '\n');
 	}
 	return text;
@@ -107,20 +91,6 @@ static void take_away(const char *base, const char *name)
 		agent_log("%s cannot be removed: %s", path, strerror(errno));
 }
 
-/* In place: it may be a link, or mounted over. */
-static int overwrite(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	int rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		rc = -EIO;
-	close(fd);
-	return rc;
-}
-
 /* A link stays one, but where it points nowhere. */
 static int put_resolv(const char *path, const char *text)
 {
@@ -128,10 +98,10 @@ static int put_resolv(const char *path, const char *text)
 	int rc = -ENOENT;
 
 	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
-		rc = overwrite(path, text);
+		rc = etc_overwrite(path, text);
 	if (rc < 0)
 		rc = etc_write(path, text);
-	return rc < 0 ? overwrite(path, text) : rc;
+	return rc < 0 ? etc_overwrite(path, text) : rc;
 }
 
 static bool is_resolveds(const char *path)
@@ -148,7 +118,7 @@ static void tell_resolved(const struct network_files *files, const struct job *j
 	char text[TEXT_MAX] = "[Resolve]\nDNS=";
 	int rc = append_servers(text, sizeof(text), job, "", ' ');
 
-	append(text, sizeof(text), &rc, "\n");
+	str_append(text, sizeof(text), &rc, "\n");
 	if (rc == 0)
 		(void)put(files->run, RESOLVED_FILE, text);
 }
@@ -202,19 +172,19 @@ int network_files_networkd(const struct job_network *network, uint32_t metric, c
 	int rc = 0;
 
 	text[0] = 0;
-	append(text, size, &rc, "[Match]\nMACAddress=%02x:%02x:%02x:%02x:%02x:%02x\n\n", mac[0], mac[1], mac[2], mac[3],
-	       mac[4], mac[5]);
+	str_append(text, size, &rc, "[Match]\nMACAddress=%02x:%02x:%02x:%02x:%02x:%02x\n\n", mac[0], mac[1], mac[2],
+	           mac[3], mac[4], mac[5]);
 	if (network->mtu)
-		append(text, size, &rc, "[Link]\nMTUBytes=%u\n\n", network->mtu);
-	append(text, size, &rc, "[Network]\nDHCP=%s\n", network->dhcp ? "yes" : "no");
+		str_append(text, size, &rc, "[Link]\nMTUBytes=%u\n\n", network->mtu);
+	str_append(text, size, &rc, "[Network]\nDHCP=%s\n", network->dhcp ? "yes" : "no");
 	for (unsigned int i = 0; i < network->address_count; i++)
-		append(text, size, &rc, "Address=%s/%u\n", address_text(&network->addresses[i], address),
-		       network->addresses[i].prefix);
+		str_append(text, size, &rc, "Address=%s/%u\n", address_text(&network->addresses[i], address),
+		           network->addresses[i].prefix);
 	for (unsigned int i = 0; i < network->dns_count; i++)
-		append(text, size, &rc, "DNS=%s\n", address_text(&network->dns[i], address));
+		str_append(text, size, &rc, "DNS=%s\n", address_text(&network->dns[i], address));
 	for (unsigned int i = 0; i < network->gateway_count; i++)
-		append(text, size, &rc, "\n[Route]\nGateway=%s\nGatewayOnLink=yes\nMetric=%u\n",
-		       address_text(&network->gateways[i], address), metric);
+		str_append(text, size, &rc, "\n[Route]\nGateway=%s\nGatewayOnLink=yes\nMetric=%u\n",
+		           address_text(&network->gateways[i], address), metric);
 	return rc;
 }
 

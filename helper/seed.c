@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -39,23 +38,6 @@ struct seed_work {
 	struct iso9660_file files[COUNT];
 };
 
-/* Append to text[size], unless *rc says that there was no room already. */
-static void seed_append(char *text, size_t size, int *rc, const char *format, ...)
-        __attribute__((format(printf, 4, 5)));
-
-static void seed_append(char *text, size_t size, int *rc, const char *format, ...)
-{
-	size_t used = strlen(text);
-	va_list arguments;
-	int length;
-
-	va_start(arguments, format);
-	length = vsnprintf(text + used, size - used, format, arguments);
-	va_end(arguments);
-	if (length < 0 || (size_t)length >= size - used)
-		*rc = -ENAMETOOLONG;
-}
-
 static const char *seed_get(const struct kv *machine, unsigned int index, const char *name)
 {
 	const char *value;
@@ -76,25 +58,25 @@ static int seed_put_nic(const struct kv *machine, unsigned int index, char *text
 
 	if (!mac || !dhcp)
 		return -EINVAL;
-	seed_append(text, size, &rc,
-	            "  eth%u:\n"
-	            "    match: {macaddress: \"%s\"}\n"
-	            "    set-name: eth%u\n"
-	            "    dhcp4: %s\n"
-	            "    optional: true\n",
-	            index, mac, index, strcmp(dhcp, "yes") == 0 ? "true" : "false");
+	str_append(text, size, &rc,
+	           "  eth%u:\n"
+	           "    match: {macaddress: \"%s\"}\n"
+	           "    set-name: eth%u\n"
+	           "    dhcp4: %s\n"
+	           "    optional: true\n",
+	           index, mac, index, strcmp(dhcp, "yes") == 0 ? "true" : "false");
 	if (address)
-		seed_append(text, size, &rc, "    addresses: [\"%s\"]\n", address);
+		str_append(text, size, &rc, "    addresses: [\"%s\"]\n", address);
 	if (gateway)
-		seed_append(text, size, &rc, "    gateway4: \"%s\"\n", gateway);
+		str_append(text, size, &rc, "    gateway4: \"%s\"\n", gateway);
 	if (mtu)
-		seed_append(text, size, &rc, "    mtu: %s\n", mtu);
+		str_append(text, size, &rc, "    mtu: %s\n", mtu);
 	if (dns)
-		seed_append(text, size, &rc, "    nameservers:\n      addresses:\n");
+		str_append(text, size, &rc, "    nameservers:\n      addresses:\n");
 	while (dns && *dns) {
 		size_t length = strcspn(dns, " ");
 
-		seed_append(text, size, &rc, "        - \"%.*s\"\n", (int)length, dns);
+		str_append(text, size, &rc, "        - \"%.*s\"\n", (int)length, dns);
 		dns += length + strspn(dns + length, " ");
 	}
 	return rc;
