@@ -10,11 +10,16 @@ scratch=/run/scratch
 # The file system is made anew, so that the second run's files lie where the
 # first's did; without a discard, which would give back what the disk has got.
 mkdir -p $scratch
-/usr/bin/mke2fs -q -F -t "$fs" -E nodiscard,lazy_itable_init=0,lazy_journal_init=1 -J size=8 -N 256 "$device"
-mount -t "$fs" -o noatime "$device" $scratch
-trap 'umount $scratch' EXIT
+cat >/run/fresh <<EOF
+set -e
+! mountpoint -q $scratch || umount $scratch
+/usr/bin/mke2fs -q -F -t $fs -E nodiscard,lazy_itable_init=0,lazy_journal_init=1 -J size=8 -N 256 $device
+mount -t $fs -o noatime $device $scratch
 sync
 echo 3 >/proc/sys/vm/drop_caches
+EOF
+sh /run/fresh
+trap 'umount $scratch' EXIT
 
 # in hundredths of a second
 uptime() {
@@ -24,8 +29,9 @@ uptime() {
 
 case $what in
 fio)
-	printf "%s" "$jobs" >/run/jobs
-	LD_PRELOAD=/usr/lib/fio-naps.so fio --output-format=json /run/jobs
+	cd /run
+	printf "%s" "$jobs" >jobs
+	LD_PRELOAD=/usr/lib/fio-naps.so fio --output-format=json jobs
 	;;
 sqlite)
 	begin=$(uptime)

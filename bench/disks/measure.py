@@ -148,33 +148,32 @@ class Measurement:
         """The order moves on with each round: nobody is always behind the same one."""
         order = [None] + list(machines)
         order = order[turn % len(order):] + order[:turn % len(order)]
-        for run in ("first", "second"):
-            for row in order:
-                self.storage.settle(folder)
-                self.measure(group, folder, machines, row, "fio", run, turn)
+        for row in order:
+            self.storage.settle(folder)
+            self.measure(group, folder, machines, row, "fio", turn)
         for row in order:
             if group.sqlite and (row is None or row in group.sqlite):
                 self.storage.settle(folder)
-                self.measure(group, folder, machines, row, "sqlite", "second", turn)
+                self.measure(group, folder, machines, row, "sqlite", turn)
         self.say("  round %d of %d" % (turn + 1, self.rounds))
 
-    def measure(self, group, folder, machines, row, what, run, turn):
+    def measure(self, group, folder, machines, row, what, turn):
         if row is not None and row not in machines:
             return
         try:
             text = self.on_host(group, folder, what, turn) if row is None else \
                 self.in_machine(group, machines[row], row, what, turn)
-            values = {("SQLite build-up", 0): int(text) / 100} if what == "sqlite" else fio.results(text)
+            values = {("second", "SQLite build-up", 0): int(text) / 100} if what == "sqlite" else fio.results(text)
         except (Failed, ValueError) as why:
             if row is None:
                 raise
             self.give_up(group, row, machines, why)
             return
-        for (pattern, kib), value in values.items():
+        for (run, pattern, kib), value in values.items():
             self.results.add(group.place, row.name if row else HOST, run, pattern, kib, (self.batches, turn), value)
 
     def in_machine(self, group, job, row, what, turn):
-        jobs = fio.jobs(group.kib, self.file_mib(group), fio.in_folder("/run/scratch"))
+        jobs = fio.jobs(group.kib, self.file_mib(group), fio.in_folder("/run/scratch"), between="sh /run/fresh")
         head = "what=%s fs=%s area=%d jobs=%s sql=%s\n" % (what, row.guest_fs, turn + 1, shlex.quote(jobs),
                                                            shlex.quote(build_up()))
         return self.cluster.step(job, head + self.script, STEP_SECONDS)

@@ -73,11 +73,12 @@ def matrix(place, cache, io):
 
 
 def everything():
-    """In the folder by each way of I/O, on the other file systems by the usual one."""
+    """Each mode and preallocation by the usual way of I/O, then the default's by the other ways."""
     yield from selected()
     for cache in CACHES:
-        yield from (matrix("folder", cache, io) for io in ios(cache))
-        yield from (matrix(place, cache, ios(cache)[0]) for place in ("xfs", "btrfs"))
+        yield from (matrix(place, cache, ios(cache)[0]) for place in ("folder", "xfs", "btrfs"))
+    raw = Row("raw")
+    yield Group("folder", (raw, *(Row("overlay", cache=cache, io=io) for cache in CACHES for io in ios(cache))), raw, (64,))
 
 
 def defaults():
