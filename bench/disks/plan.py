@@ -45,6 +45,11 @@ class Group:
     figure: bool = False  # it is what is plotted
 
 
+def mode(row):
+    """What its disk is, with whatever cache."""
+    return (row.mode or "overlay") + (" prealloc=" + row.prealloc if row.prealloc else "")
+
+
 def selected():
     """The paper's solutions and ours, in the folder; then the default on each file system."""
     raw = Row("raw")

@@ -5,9 +5,10 @@ import statistics
 
 from common import report
 
-from . import fio
+from . import fio, plan
 from .measure import HOST
 
+MACHINES_MIN = 5  # emulated machines differ by a fifth for all their lives, whatever they do: fewer say nothing of a mode
 COLUMNS = ("place", "solution", "guest_fs", "mode", "prealloc", "cache", "io", "iothread", "cluster_size", "extended_l2",
            "run", "pattern", "record_kib", "unit", *report.SPREAD, "ratio_to_raw", "ratio_to_host", "values")
 
@@ -51,12 +52,23 @@ def print_ratios(results, say):
     say("ratios to raw in the guest: geometric means over record sizes of the rounds' medians")
     say("  %-58s %17s %17s" % ("", "writes", "reads"))
     say("  %-58s %8s %8s %8s %8s" % ("", "first", "second", "first", "second"))
-    reads = tuple(name for name, _ in fio.PATTERNS if name not in fio.WRITES)
-    for place, name in results.rows:
-        ratios = [mean_ratio(results, place, name, run, patterns)
-                  for patterns in (fio.WRITES, reads) for run in ("first", "second")]
+    modes = {}
+    for (place, name), row in results.rows.items():
+        ratios = four_ratios(results, place, name)
         if any(ratios):
             say("  %-58s %s" % ("%s: %s" % (place, name), " ".join(map(show, ratios))))
+        if all(ratios) and results.references[place, name] != name and row.guest_fs == "ext4":
+            modes.setdefault(plan.mode(row), []).append(ratios)
+    for mode, machines in modes.items():
+        if len(machines) >= MACHINES_MIN:
+            say("  %-58s %s" % ("median of %d machines: %s" % (len(machines), mode),
+                                " ".join(map(show, map(statistics.median, zip(*machines))))))
+
+
+def four_ratios(results, place, name):
+    """Writes on the first and second run, reads on the first and second."""
+    reads = tuple(name for name, _ in fio.PATTERNS if name not in fio.WRITES)
+    return [mean_ratio(results, place, name, run, patterns) for patterns in (fio.WRITES, reads) for run in fio.RUNS]
 
 
 def print_others(results, say):
