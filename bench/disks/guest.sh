@@ -30,8 +30,8 @@ uptime() {
 case $what in
 fio)
 	cd /run
-	printf "%s" "$jobs" >jobs
-	LD_PRELOAD=/usr/lib/fio-naps.so fio --output-format=json jobs
+	printf "%s" "$jobs" >/run/jobs
+	LD_PRELOAD=/usr/lib/fio-naps.so fio --output-format=json /run/jobs
 	;;
 sqlite)
 	begin=$(uptime)
