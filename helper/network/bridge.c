@@ -209,9 +209,13 @@ static int bridge_check(const struct config *config, const struct config_network
 {
 	struct rtnl_link bridge = {0};
 	struct rtnl rtnl;
-	int rc = rtnl_open(&rtnl);
+	int rc;
 
 	(void)config;
+	/* its line is wrong, which has been said */
+	if (!network->bridge[0])
+		return 0;
+	rc = rtnl_open(&rtnl);
 	if (rc < 0)
 		return failure_set(why, EXIT_NODE, "rtnetlink: %s", strerror(-rc));
 	rc = bridge_find(&rtnl, network, some_vlan(network), &bridge, why);

@@ -132,6 +132,7 @@ static void sections_are_checked(void **state)
 	        {"[network fast]\ntype = tun\n", "F:2: type: 'tun' is not sriov, bridge, macvtap, user or none"},
 	        {"[network fast]\n", "F: [network fast] has no type"},
 	        {"[network a/b]\n", "F:1: 'a/b' is not a network's name"},
+	        {"[network]\n", "F:1: unknown section [network]: a network's is [network NAME]"},
 	        {"[network none]\ntype = user\n", "F:2: the network called none can only be of type none"},
 	        {"[network f]\ntype = sriov\n", "F:2: [network f] of type sriov needs pf"},
 	        {"[network f]\nmtu = 1500\ntype = bridge\n", "F:3: [network f] of type bridge needs bridge"},

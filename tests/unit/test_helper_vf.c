@@ -737,6 +737,7 @@ static void an_adapter_is_checked(void **state)
 	expect_why("the adapter enp1s0 has no VFs (sriov_numvfs)");
 	(void)end(state);
 	begin("D");
+	sysfs_put("sys/class/net/enp1s0/flags", "0x1003\n");
 	assert_int_equal(network_sriov.check(NULL, &network, &why), -EIO);
 	expect_why("the adapter enp1s0: PCI device 0000:01:10.0: its IOMMU group");
 	(void)strcpy(network.pfs[0], "ens1");
