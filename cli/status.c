@@ -84,7 +84,20 @@ static const char *get_network(const struct kv *block, unsigned int number, cons
 	return kv_get(block, key);
 }
 
-/* network lan (bridge): 02:00:00:00:10:01, 10.1.2.10/24, VLAN 12 */
+/* The record has PF INDEX. */
+static void print_vf(const char *vf)
+{
+	const char *index = vf ? strchr(vf, ' ') : NULL;
+
+	if (index)
+		printf(", VF %s of %.*s", index + 1, (int)(index - vf), vf);
+}
+
+/*
+ * network lan (bridge): 02:00:00:00:10:01, 10.1.2.10/24, VLAN 12
+ * network fast (sriov): 02:00:00:00:10:02, VF 3 of 0000:41:00.0
+ * network user (user): 02:00:00:00:10:03, by slirp
+ */
 static void print_networks(const struct kv *block)
 {
 	const char *name;
@@ -92,10 +105,14 @@ static void print_networks(const struct kv *block)
 	for (unsigned int i = 0; (name = get_network(block, i, "name")); i++) {
 		const char *type = get_network(block, i, "type"), *mac = get_network(block, i, "mac");
 		const char *address = get_network(block, i, "address"), *vlan = get_network(block, i, "vlan");
+		const char *backend = get_network(block, i, "backend");
 		bool has_vlan = vlan && strcmp(vlan, "0") != 0;
 
-		printf("  network %s (%s)%s%s%s%s%s%s\n", name, type ? type : "-", mac ? ": " : "", mac ? mac : "",
-		       address ? ", " : "", address ? address : "", has_vlan ? ", VLAN " : "", has_vlan ? vlan : "");
+		printf("  network %s (%s)%s%s%s%s%s%s%s%s", name, type ? type : "-", mac ? ": " : "", mac ? mac : "",
+		       address ? ", " : "", address ? address : "", has_vlan ? ", VLAN " : "", has_vlan ? vlan : "",
+		       backend ? ", by " : "", backend ? backend : "");
+		print_vf(get_network(block, i, "vf"));
+		printf("\n");
 	}
 }
 

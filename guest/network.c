@@ -185,14 +185,20 @@ static bool is_pending(const struct networks *networks, const struct nic *nic)
 static void give_up(struct networks *networks, const struct nic *nic)
 {
 	const struct job_network *network = wanted(networks, nic);
+	struct rtnetlink_state state = {0};
+	struct rtnetlink_link link;
 	const char *why = "";
 
-	if (nic->since == 0 && nic->no_client)
-		why = ": the guest has no DHCP client (udhcpc, dhclient, dhcpcd or systemd-networkd)";
-	else if (nic->made && is_static(network))
-		why = ": its NIC has no carrier";
-	else if (!nic->made)
+	if (!nic->made)
 		why = ": the guest has no driver for its NIC, or the driver is not loaded";
+	else if (nic->since == 0 && nic->no_client)
+		why = ": the guest has no DHCP client (udhcpc, dhclient, dhcpcd or systemd-networkd)";
+	else if (rtnetlink_find(network->mac, &link) == 0 && !link.is_up)
+		why = ": nothing in the guest has set its NIC up";
+	else if (rtnetlink_look(network->mac, &state) == 0 && !state.carrier)
+		why = ": its NIC has no carrier";
+	else if (network->dhcp && !state.address)
+		why = ": no DHCP server has given it one";
 	(void)unfit_set(&networks->unfit, EXIT_NODE, "network %s: no address after %u s%s", network->name,
 	                network->wait, why);
 }

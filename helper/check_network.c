@@ -1,11 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* check: whether this node has what its networks take. */
 #include <string.h>
+#include <unistd.h>
 
 #include "common/paths.h"
 #include "common/str.h"
 #include "helper/check.h"
 #include "helper/network/network.h"
+
+/* Of several adapters each by itself: one that is wrong hides no other. */
+static void check_host(struct check *check, const struct network_ops *ops, const struct config_network *network,
+                       const char *where)
+{
+	static struct config_network one;
+	unsigned int count = network->pf_count > 1 ? network->pf_count : 1;
+
+	one = *network;
+	for (unsigned int i = 0; i < count; i++) {
+		struct failure why = {0};
+
+		if (network->pf_count > 1) {
+			memcpy(one.pfs[0], network->pfs[i], sizeof(one.pfs[0]));
+			one.pf_count = 1;
+		}
+		if (ops->check(check->config, &one, &why) < 0)
+			check_problem(check, "%s: %s", where, why.message);
+	}
+}
 
 static void check_network(struct check *check, const struct config_network *network)
 {
@@ -24,12 +45,24 @@ static void check_network(struct check *check, const struct config_network *netw
 			check_problem(check, "%s", why.message);
 		return;
 	}
-	if (ops && ops->check && ops->check(check->config, network, &why) < 0)
-		check_problem(check, "%s: %s", where, why.message);
+	if (ops && ops->check)
+		check_host(check, ops, network, where);
+}
+
+/* What jobs get that say nothing of networks, where wnodes.conf has no section of it. */
+static void check_default(struct check *check, const char *name)
+{
+	const struct config_network *network = config_network(check->config, name);
+
+	/* without QEMU, which has been said, nothing can be known of it */
+	if (network && !network->lines[0] && access(check->config->emulator, X_OK) == 0)
+		check_network(check, network);
 }
 
 void check_networks(struct check *check)
 {
 	for (unsigned int i = 0; i < check->config->network_count; i++)
 		check_network(check, &check->config->networks[i]);
+	for (unsigned int i = 0; i < check->config->network.count; i++)
+		check_default(check, check->config->network.names[i]);
 }

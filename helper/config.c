@@ -322,7 +322,8 @@ static const char *config_take_section(void *context, struct ini_file *file, con
 	    strcmp(section, "machine") == 0)
 		return NULL;
 	if (strncmp(section, "network ", 8) != 0)
-		return ini_file_error(file, "unknown section [%s]", section);
+		return ini_file_error(file, "unknown section [%s]%s", section,
+		                      strncasecmp(section, "network", 7) == 0 ? ": a network's is [network NAME]" : "");
 	if (config->network_count == CONFIG_NETWORKS)
 		return "too many networks";
 	error = config_network_begin(network, file, section + 8);

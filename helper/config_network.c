@@ -10,6 +10,7 @@
 #include "common/network_option.h"
 #include "common/str.h"
 #include "helper/list.h"
+#include "helper/pci.h"
 
 #define VLAN_MAX 4094U
 #define MTU_MIN 576U
@@ -261,23 +262,6 @@ static bool is_netdev(const char *name)
 	       name[strspn(name, letters)] == 0;
 }
 
-/* DDDD:BB:SS.F */
-static bool is_pci_address(const char *text)
-{
-	static const char form[] = "xxxx:xx:xx.f";
-	size_t i = 0;
-
-	for (; form[i]; i++) {
-		bool fits = form[i] == 'x'   ? text[i] && strchr("0123456789abcdef", text[i])
-		            : form[i] == 'f' ? text[i] >= '0' && text[i] <= '7'
-		                             : text[i] == form[i];
-
-		if (!fits)
-			return false;
-	}
-	return text[i] == 0;
-}
-
 static const char *take_netdev(const struct key *key, struct ini_file *file, struct config_network *network,
                                void *field, const char *value)
 {
@@ -291,12 +275,15 @@ static const char *take_netdev(const struct key *key, struct ini_file *file, str
 static const char *take_pfs(const struct key *key, struct ini_file *file, struct config_network *network, void *field,
                             const char *value)
 {
+	struct pci_address pci;
 	char entry[IFNAMSIZ];
 
 	(void)field;
 	for (const char *at = value; at;) {
 		at = next_entry(at, entry, sizeof(entry));
-		if (!is_netdev(entry) && !is_pci_address(entry))
+		if (pci_parse(entry, &pci) == 0)
+			(void)str_print(entry, sizeof(entry), "%s", pci.name);
+		else if (!is_netdev(entry))
 			return ini_file_error(file,
 			                      "%s is a list of network devices or PCI addresses, as ens1f0, "
 			                      "0000:41:00.0",
@@ -470,18 +457,27 @@ static int check_pairs(const struct config_network *network, const char *name, s
 	return 0;
 }
 
-static int check_gateway(const struct config_network *network, const char *name, struct failure *why)
+/* Whether a machine may get it. */
+static bool is_of_pool(const struct config_network *network, uint32_t address)
+{
+	return address >= network->address_first && address <= network->address_last;
+}
+
+/* What serves the machines is none of them. */
+static int check_servers(const struct config_network *network, const char *name, struct failure *why)
 {
 	uint32_t mask = network->prefix ? ~(UINT32_MAX >> network->prefix) : 0;
 
-	if (!network->gateway)
-		return 0;
-	if ((network->gateway & mask) != (network->address_first & mask))
+	if (network->gateway && (network->gateway & mask) != (network->address_first & mask))
 		return failure_set(why, EXIT_NODE, "%s:%d: [network %s]: the gateway is not in the addresses' network",
 		                   name, line_of(network, "gateway"), network->name);
-	if (network->gateway >= network->address_first && network->gateway <= network->address_last)
+	if (network->gateway && is_of_pool(network, network->gateway))
 		return failure_set(why, EXIT_NODE, "%s:%d: [network %s]: the gateway is one of the addresses", name,
 		                   line_of(network, "gateway"), network->name);
+	for (unsigned int i = 0; i < network->dns_count; i++)
+		if (is_of_pool(network, network->dns[i]))
+			return failure_set(why, EXIT_NODE, "%s:%d: [network %s]: a name server is one of the addresses",
+			                   name, line_of(network, "dns"), network->name);
 	return 0;
 }
 
@@ -494,5 +490,5 @@ int config_network_check(const struct config_network *network, const char *name,
 	rc = check_type(network, name, why);
 	if (rc == 0)
 		rc = check_pairs(network, name, why);
-	return rc == 0 ? check_gateway(network, name, why) : rc;
+	return rc == 0 ? check_servers(network, name, why) : rc;
 }

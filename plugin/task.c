@@ -42,19 +42,26 @@ static void __attribute__((noreturn, format(printf, 3, 4))) refuse(spank_t spank
 	_exit(code);
 }
 
+/* What tasks may know of the job's machine, for the caller to kv_free(); false: nothing can be read. */
+static bool load_state(const struct job *job, struct kv *state)
+{
+	int folder = open(job->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = folder < 0 ? -1 : kv_load(state, folder, "state");
+
+	if (folder >= 0)
+		close(folder);
+	return rc == 0;
+}
+
 /* The image that the job's machine was booted from, from malloc; NULL where its state does not tell. */
 static char *image_of(const struct job *job)
 {
 	struct kv state = {0};
 	char *image = NULL;
-	int folder = open(job->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (folder < 0)
-		return NULL;
-	if (kv_load(&state, folder, "state") == 0 && kv_get(&state, "image"))
+	if (load_state(job, &state) && kv_get(&state, "image"))
 		image = strdup(kv_get(&state, "image"));
 	kv_free(&state);
-	close(folder);
 	return image;
 }
 
@@ -81,6 +88,35 @@ static bool is_given_machine(spank_t spank)
 	return !options_given()->image &&
 	       spank_getenv(spank, "SLURM_JOB_PARTITION", partition, sizeof(partition)) == ESPANK_SUCCESS &&
 	       site_has_partition(partition);
+}
+
+/* What a step says of its job's machine besides the image. In a heterogeneous job it may be another part's. */
+static void check_step_wishes(spank_t spank, const struct job *job)
+{
+	const struct options *options = options_given();
+	const struct {
+		const char *name, *wish, *key;
+	} wishes[] = {{"network", options->network, "vm_network"},
+	              {"disk", options->disk, "vm_disk"},
+	              {"mount", options->mount, "vm_mount"},
+	              {"boot-timeout", options->boot_timeout, "vm_boot_timeout"}};
+	struct kv state = {0};
+	const char *is;
+	char parts[16];
+
+	if (spank_getenv(spank, "SLURM_HET_SIZE", parts, sizeof(parts)) == ESPANK_SUCCESS || !load_state(job, &state))
+		return;
+	/* of a machine that has failed wnodes-run says why */
+	is = kv_get(&state, "state");
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		const char *jobs = kv_get(&state, wishes[i].key);
+
+		if (is && strcmp(is, "failed") != 0 && wishes[i].wish && (!jobs || strcmp(jobs, wishes[i].wish) != 0))
+			refuse(spank, EXIT_USAGE,
+			       "this step asks for --vm-%s=%.128s, its job %s%.128s: a step has its job's machine",
+			       wishes[i].name, wishes[i].wish, jobs ? "for " : "did not", jobs ? jobs : "");
+	}
+	kv_free(&state);
 }
 
 /* What a step may say of the machine: nothing, or what its job said. */
@@ -156,6 +192,8 @@ int task_init(spank_t spank)
 	has_machine = job_has_machine(&job);
 	batch = is_batch(spank);
 	check_step_options(spank, &job, has_machine, batch);
+	if (has_machine)
+		check_step_wishes(spank, &job);
 	if (!has_machine && digest_is_elsewhere(spank, &job, other))
 		refuse(spank, EXIT_NODE,
 		       "node %s has a virtual machine for job %u, node %s has none: wnodes.conf of the nodes must "

@@ -97,14 +97,17 @@ fails()
 	fails 70 "protocol|restarted" --vm=tiny-endless sh -c 'sleep 100'
 }
 
-@test "a step that asks for a machine in a job that has none, or for another image: 64" {
+@test "a step that asks for a machine in a job that has none, or for another image, network or disk: 64" {
 	run as_user salloc bash -c 'srun --vm=tiny cat /proc/sys/kernel/random/boot_id'
 	echo "$output"
 	[[ "$output" == *"wnodes: job"*"no virtual machine"* ]]
 	[[ "$output" != *"$(cat /proc/sys/kernel/random/boot_id)"* ]]
-	run as_user salloc --vm=tiny bash -c 'srun --vm=noagent true; echo "code $?"'
+	run as_user salloc --vm=tiny --vm-network=none bash -c 'srun --vm=noagent true; echo "code $?"
+		srun --vm-network=user true; echo "network $?"; srun --vm-disk=raw true; echo "disk $?"; srun --vm-network=none true; echo "same $?"'
 	echo "$output"
-	[[ "$output" == *"code 64"* ]]
+	[[ "$output" == *"code 64"*"network 64"*"disk 64"*"same 0"* ]]
+	[[ "$output" == *"wnodes: this step asks for --vm-network=user, its job for none: a step has its job's machine"* ]]
+	[[ "$output" == *"wnodes: this step asks for --vm-disk=raw, its job did not: a step has its job's machine"* ]]
 }
 
 @test "root's own job: 77" {

@@ -25,6 +25,8 @@ setup_file()
 		'[network gone]' 'type = bridge' "bridge = ${tag}none" \
 		'[network nobridge]' 'type = bridge' "bridge = ${tag}m" \
 		'[network vlan]' 'type = bridge' "bridge = ${tag}br" 'vlan = 7' \
+		'[network account]' 'type = bridge' "bridge = ${tag}br" 'account_vlans = chem:7' \
+		'[network loop]' 'type = macvtap' 'device = lo' \
 		'[network large]' 'type = bridge' "bridge = ${tag}br" 'mtu = 9000'
 }
 
@@ -284,7 +286,8 @@ clients()
 	refused 75 "network large: bridge ${tag}br has an MTU of 1500: mtu = 9000 does not fit" large
 	as_root wnodes check > "$folder/check" || true
 	cat "$folder/check"
-	for text in "gone.*No such device" "nobridge.*no bridge" "vlan.*does not filter VLANs" "large.*does not fit"; do
+	for text in "gone.*No such device" "nobridge.*no bridge" "vlan.*does not filter VLANs" "account.*does not filter VLANs" \
+		"loop.*lo is no Ethernet device" "large.*does not fit"; do
 		grep -q "$text" "$folder/check"
 	done
 	refute grep -qE "\[network (lan|open|mine|tap|passt|slirp|alone)\]" "$folder/check"
@@ -297,5 +300,12 @@ clients()
 		grep -q "network passt\].*backend = passt, but $passt:" "$folder/check"
 	done
 	as_user srun --vm=tiny true
+	# what jobs get that say nothing, though no section is of it
+	printf '#!/bin/sh\n' > "$wnodes/qemu"
+	chmod 0755 "$wnodes/qemu"
+	sed "s,^\[site\],&\npasst = /none\nemulator = $wnodes/qemu," "$folder/with" > "$wnodes/wnodes.conf"
+	as_root wnodes check > "$folder/check" || true
+	grep -qx "\[network user\]: neither passt nor slirp: $wnodes/qemu: it is built without slirp" "$folder/check"
+	rm "$wnodes/qemu"
 	cp "$folder/with" "$wnodes/wnodes.conf"
 }

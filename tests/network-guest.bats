@@ -104,7 +104,7 @@ seen='ip -4 -o addr show scope global | sed "s/^[0-9]*: //; s/ brd.*//"; ip rout
 	echo "$stderr"
 	[ -z "$output" ]
 	[ "$(grep -c '^wnodes:' <<< "$stderr")" -eq 1 ]
-	grep -q '^wnodes: .*network nobody: no address after 3 s' <<< "$stderr"
+	grep -q '^wnodes: .*network nobody: no address after 3 s: no DHCP server has given it one$' <<< "$stderr"
 	wait_until 30 is_idle
 }
 

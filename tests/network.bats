@@ -77,7 +77,7 @@ has_network()
 	as_root wnodes status "$job" > "$folder/status"
 	cat "$folder/status"
 	[ "$(sed -n 's/^  network \([a-z]*\) (user): .*/\1/p' "$folder/status" | xargs)" = "user second user" ]
-	[ "$(sed -n 's/^  network .*: \([0-9a-f:]*\)$/\1/p' "$folder/status")" = "$(guest_macs)" ]
+	[ "$(sed -n 's/^  network .*: \([0-9a-f:]*\), by [a-z]*$/\1/p' "$folder/status")" = "$(guest_macs)" ]
 	[ "$(guest_macs | sort -u | grep -c '^.[26ae]:')" -eq 3 ]
 	as_user wnodes status --json > "$folder/json"
 	[ "$(python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["networks"])' < "$folder/json")" = 3 ]
@@ -96,7 +96,7 @@ has_network()
 	for id in "${ids[@]:0:2}"; do wait_job "$id"; done
 	cat slurm-*.out
 	[ "$(job_field "${ids[0]}" ExitCode) $(job_field "${ids[1]}" ExitCode)" = "77:0 64:0" ]
-	grep -qx 'wnodes: --vm-network: network second is only for the users nobody-else' "slurm-${ids[0]}.out"
+	grep -qx 'wnodes: --vm-network: network second is only for the users nobody-else; you may use user, none' "slurm-${ids[0]}.out"
 	grep -q '^wnodes: --vm-network: there is no network fast here' "slurm-${ids[1]}.out"
 }
 
@@ -124,7 +124,7 @@ has_network()
 	refused 77 "network other is only for the partitions other; the job's partition is main" --vm=tiny --vm-network=other
 	refused 77 "network vlans has no VLAN for the account bio, nor for a group of user $test_user" -A bio --vm=tiny --vm-network=vlans
 	site '[network user]' 'type = user' 'groups = no-such-group'
-	refused 77 "network user is only for the groups no-such-group" --vm=tiny
+	refused 77 "network user is only for the groups no-such-group; you may use none" --vm=tiny
 	refused 64 "you may use none$" --vm=tiny --vm-network=fast
 }
 
@@ -146,9 +146,9 @@ has_network()
 
 @test "MACs and addresses of a pool are of one machine at a time; the record and wnodes status have them" {
 	site '[network lan]' 'type = bridge' 'bridge = none-such' 'mac_pool = 02:00:00:00:10:07-02:00:00:00:10:07' \
-		'addresses = 10.9.8.7-10.9.8.7/24' 'vlan = 12'
+		'addresses = 10.9.8.7-10.9.8.7/24' 'vlan = 9' 'account_vlans = bio:11, chem:12' "group_vlans = $(id -gn "$test_user"):10"
 	# its machine cannot be started, and its record is there all the same
-	as_user salloc --kill-command=TERM --vm=tiny --vm-network=lan sh -c 'echo "$SLURM_JOB_ID"; exec sleep 60' > "$folder/id" 2> /dev/null 3>&- &
+	as_user salloc --kill-command=TERM -A chem --vm=tiny --vm-network=lan sh -c 'echo "$SLURM_JOB_ID"; exec sleep 60' > "$folder/id" 2> /dev/null 3>&- &
 	salloc=$!
 	wait_until 20 test -s "$folder/id"
 	wait_until 20 has_network "$(cat "$folder/id")"

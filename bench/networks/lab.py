@@ -53,7 +53,7 @@ class Lab:
         ip("link", "set", self.bridge, "up")
         self.veth(self.device, "macvtap", MACVTAP + ".1")
         self.server = subprocess.Popen(["ip", "netns", "exec", self.namespace, TREE + "/bench/network", "serve"],
-                                       stdin=subprocess.DEVNULL)
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     def check_macvtap(self):
         name = self.device[:-1] + "t"

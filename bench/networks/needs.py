@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the benchmark needs: found before a machine is started, each with what to do."""
+import json
 import os
 import pwd
 import re
@@ -44,11 +45,53 @@ def peer(network):
             network.name, network.peer, tools.PORT + tools.PORTS, error.strerror or error)]
 
 
+def types():
+    """Of the networks that wnodes.conf has, and of those that are there without."""
+    found, name = {"user": "user", "none": "none"}, None
+    with open(CONF) as file:
+        for line in file:
+            heading = re.match(r"\[(network )?([^]]*)\]", line)
+            said = re.match(r"type\s*=\s*(\w+)", line)
+            if heading:
+                name = heading.group(2) if heading.group(1) else None
+            elif said and name:
+                found[name] = said.group(1)
+    return found
+
+
+def sections(networks):
+    """Networks that no job could name, or that have no NIC."""
+    try:
+        known = types()
+    except OSError as error:
+        return ["%s: %s" % (CONF, error.strerror)]
+    unknown = ["%s: %s has no [network %s]" % (network.name, CONF, network.name) for network in networks if network.name not in known]
+    return unknown + ["%s is of type none: there is nothing to measure" % network.name
+                      for network in networks if known.get(network.name) == "none"]
+
+
+def image(name):
+    """Whether the node's catalogue has it."""
+    try:
+        done = subprocess.run(["wnodes", "images", "--json"], capture_output=True, text=True, timeout=CHECK_SECONDS, check=True)
+        names = [row["name"] for row in json.loads(done.stdout)]
+    except (subprocess.SubprocessError, ValueError) as error:
+        return ["wnodes images: %s" % (getattr(error, "stderr", None) or error)]
+    return [] if name in names else ["-i %s: the catalogue has no such image (wnodes images)" % name]
+
+
+def serve():
+    """What is wrong with a peer."""
+    return programs(("iperf3", "setpriv")) or round_trips()
+
+
 def site(options):
     """What is wrong with the site's node as the options have it, a line each."""
-    wrong = programs(("iperf3", "sbatch", "srun", "wnodes", "runuser", "setpriv")) + round_trips() + user(options.user)
+    wrong = programs(("iperf3", "sbatch", "srun", "wnodes", "runuser", "setpriv")) or round_trips()
+    wrong += user(options.user)
     if wrong:
         return wrong
+    wrong += sections(options.networks) + image(options.image)
     for network in options.networks:
         if not network.peer:
             wrong.append("%s: where is its peer? -n %s@ADDRESS, or -p ADDRESS" % (network.name, network.name))
@@ -60,7 +103,7 @@ def site(options):
 def usable(slurm, networks):
     """Of these the ones with which `wnodes check` finds nothing wrong; and the others as name, why."""
     done = subprocess.run(slurm.argv("wnodes", "check"), capture_output=True, text=True, timeout=CHECK_SECONDS, check=False)
-    wrong = dict(re.findall(r"(?m)^\[network (\S+)\] (.*)$", done.stdout))
+    wrong = dict(re.findall(r"(?m)^\[network (\S+)\]: (.*)$", done.stdout))
     return [network for network in networks if network.name not in wrong], \
         [(network.name, wrong[network.name]) for network in networks if network.name in wrong]
 

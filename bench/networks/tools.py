@@ -86,10 +86,10 @@ def microseconds(text):
     return float(text.split()[1])
 
 
-def serve(vms):
+def serve():
     """Children that answer on all ports, until we end."""
     die = ["setpriv", "--pdeathsig", "KILL"]
     servers = [subprocess.Popen(die + ["iperf3", "-4", "-s", "-p", str(PORT + number), "--rcv-timeout", "10000"],
-                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) for number in range(vms)]
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) for number in range(PORTS)]
     servers.append(subprocess.Popen(die + [ROUND_TRIPS, "serve", str(PORT + PORTS)], stdin=subprocess.DEVNULL))
     return servers

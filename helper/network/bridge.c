@@ -193,17 +193,32 @@ static int bridge_make(const struct network_request *request, struct kv *machine
 	return netdev_make(request, machine, bridge_make_port, why);
 }
 
-static int bridge_check(const struct config *config, const struct config_network *network, struct failure *why)
+/* One that a machine may be in; 0: there is none. */
+static uint16_t some_vlan(const struct config_network *network)
 {
 	uint16_t vlan = network->vlan == CONFIG_VLAN_UNSAID ? 0 : network->vlan;
+
+	for (unsigned int i = 0; vlan == 0 && i < network->account_vlan_count; i++)
+		vlan = network->account_vlans[i].vlan;
+	for (unsigned int i = 0; vlan == 0 && i < network->group_vlan_count; i++)
+		vlan = network->group_vlans[i].vlan;
+	return vlan;
+}
+
+static int bridge_check(const struct config *config, const struct config_network *network, struct failure *why)
+{
 	struct rtnl_link bridge = {0};
 	struct rtnl rtnl;
-	int rc = rtnl_open(&rtnl);
+	int rc;
 
 	(void)config;
+	/* its line is wrong, which has been said */
+	if (!network->bridge[0])
+		return 0;
+	rc = rtnl_open(&rtnl);
 	if (rc < 0)
 		return failure_set(why, EXIT_NODE, "rtnetlink: %s", strerror(-rc));
-	rc = bridge_find(&rtnl, network, vlan, &bridge, why);
+	rc = bridge_find(&rtnl, network, some_vlan(network), &bridge, why);
 	rtnl_close(&rtnl);
 	if (rc == 0 && access(TUN, F_OK) < 0)
 		rc = failure_set(why, EXIT_NODE, TUN ": %s (modprobe tun)", strerror(errno));

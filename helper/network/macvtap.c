@@ -37,6 +37,9 @@ static int device_find(struct rtnl *rtnl, const struct config_network *network, 
 
 	if (rc < 0)
 		return rtnl_failed(rtnl, rc, network->device, why);
+	if (device->mac == 0)
+		return failure_set(why, EXIT_NODE, "device %s is no Ethernet device, which a macvtap needs",
+		                   network->device);
 	if (!(device->flags & IFF_UP))
 		return failure_set(why, EXIT_NODE, "device %s is down (ip link set %s up)", network->device,
 		                   network->device);
@@ -113,6 +116,8 @@ static int macvtap_make_netdev(struct rtnl *rtnl, const struct network_request *
 		                   "device %s is taken: mode = passthru is for one machine at a time, and for none "
 		                   "beside machines in another mode",
 		                   network->device);
+	if (rc == -EOPNOTSUPP)
+		return failure_set(why, EXIT_NODE, "this kernel has no macvtap (modprobe macvtap)");
 	if (rc < 0)
 		return rtnl_failed(rtnl, rc, "a macvtap cannot be made", why);
 	rc = macvtap_finish(rtnl, name, &wish);
@@ -128,9 +133,13 @@ static int macvtap_check(const struct config *config, const struct config_networ
 {
 	struct rtnl_link device = {0};
 	struct rtnl rtnl;
-	int rc = rtnl_open(&rtnl);
+	int rc;
 
 	(void)config;
+	/* its line is wrong, which has been said */
+	if (!network->device[0])
+		return 0;
+	rc = rtnl_open(&rtnl);
 	if (rc < 0)
 		return failure_set(why, EXIT_NODE, "rtnetlink: %s", strerror(-rc));
 	rc = device_find(&rtnl, network, &device, why);

@@ -65,12 +65,22 @@ static int choose(const struct network_request *request, const struct policy_job
 	return rc == 0 ? kv_setf(&request->record->kv, "networks", "%u", request->index + 1) : rc;
 }
 
+/* What is wrong with a name, and which ones are right. */
+static int refuse(const struct config *config, const struct policy_job *job, int code, const char *problem,
+                  struct failure *why)
+{
+	char names[256];
+
+	allowed(config, job, names, sizeof(names));
+	return failure_set(why, code, "%.300s; you may use %s", problem, names[0] ? names : "none");
+}
+
 int networks_choose(const struct config *config, const char *text, const struct policy_job *job, struct record *record,
                     struct failure *why)
 {
 	struct network_option option = config->network;
 	struct network_request request = {.config = config, .record = record};
-	char problem[128], names[256];
+	char problem[128];
 	int rc = 0;
 
 	if (text && network_option_parse(&option, text, problem, sizeof(problem)) < 0)
@@ -80,11 +90,16 @@ int networks_choose(const struct config *config, const char *text, const struct 
 
 		request.network = config_network(config, name);
 		if (!request.network) {
-			allowed(config, job, names, sizeof(names));
-			return failure_set(why, EXIT_USAGE, "--vm-network: there is no network %s here; you may use %s",
-			                   name, names[0] ? names : "none");
+			(void)str_print(problem, sizeof(problem), "--vm-network: there is no network %s here", name);
+			return refuse(config, job, EXIT_USAGE, problem, why);
 		}
 		rc = choose(&request, job, option.count == 1, why);
+	}
+	/* of a job that named none, too: it has to name another one */
+	if (rc < 0 && why->code == EXIT_DENIED) {
+		const struct failure denied = *why;
+
+		return refuse(config, job, EXIT_DENIED, denied.message, why);
 	}
 	return rc < 0 && !why->code ? failure_set(why, EXIT_NODE, "the job's networks: %s", strerror(-rc)) : rc;
 }

@@ -383,26 +383,42 @@ static int sriov_remove(const char *argument, bool old_boot)
 	return rc;
 }
 
-static int sriov_check(const struct config *config, const struct config_network *network, struct failure *why)
+/* The adapter, and whether one of its VFs could be a machine's: others may be the host's own. */
+static int check_pf(const char *name, struct failure *why)
 {
-	(void)config;
-	for (unsigned int i = 0; i < network->pf_count; i++) {
-		struct vf_pf pf;
-		struct vf vf;
-		unsigned int group;
-		int rc = vf_pf_find(network->pfs[i], &pf, why);
+	struct failure first = {0};
+	unsigned int index, group;
+	struct vf_pf pf;
+	struct vf vf;
+	int rc = vf_pf_find(name, &pf, why);
+
+	if (rc < 0)
+		return rc;
+	if (!vf_pf_is_up(&pf))
+		return failure_set(why, EXIT_NODE, "the adapter %s is down (ip link set %s up)", name, pf.netdev);
+	for (index = 0; (rc = vf_find(&pf.pci, index, &vf)) == 0 || rc == -ESTALE; index++) {
+		struct failure found = {0};
 
 		if (rc < 0)
-			return rc;
-		if (!vf_pf_is_up(&pf))
-			return failure_set(why, EXIT_NODE, "the adapter %s is down", network->pfs[i]);
-		if (vf_find(&pf.pci, 0, &vf) < 0)
-			return failure_set(why, EXIT_NODE, "the adapter %s has no VFs (sriov_numvfs)", network->pfs[i]);
-		rc = vfio_check(&vf.pci, &group, why);
-		if (rc < 0)
-			return rc;
+			(void)failure_set(&found, EXIT_NODE, "sysfs does not know which PCI device VF %u is", index);
+		else if (vfio_check(&vf.pci, &group, &found) == 0)
+			return 0;
+		if (index == 0)
+			first = found;
 	}
-	return 0;
+	if (index == 0)
+		return failure_set(why, EXIT_NODE, "the adapter %s has no VFs (sriov_numvfs)", name);
+	return failure_set(why, EXIT_NODE, "the adapter %s: %.400s", name, first.message);
+}
+
+static int sriov_check(const struct config *config, const struct config_network *network, struct failure *why)
+{
+	int rc = 0;
+
+	(void)config;
+	for (unsigned int i = 0; rc == 0 && i < network->pf_count; i++)
+		rc = check_pf(network->pfs[i], why);
+	return rc;
 }
 
 const struct network_ops network_sriov = {.type = "sriov",

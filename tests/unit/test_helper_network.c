@@ -2,11 +2,12 @@
 /* links: helper/config_device.o helper/pci_address.o */
 /* links: helper/config.o helper/config_disk.o helper/config_machine.o helper/config_network.o */
 /* links: helper/config_partition.o helper/network/network.o helper/network/networks.o helper/network/claim.o */
-/* links: helper/policy.o helper/limits.o helper/record.o helper/fs.o helper/list.o helper/failure.o */
+/* links: helper/policy.o helper/limits.o helper/record.o helper/lease.o helper/fs.o helper/list.o helper/failure.o */
 /* links: helper/ini_file.o common/command_names.o common/disk_option.o common/kv.o common/mac.o common/mounts.o */
 /* links: common/sha256.o common/network_option.o common/str.o */
 /* libs: -linih */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,12 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "common/exitcode.h"
 #include "common/mac.h"
 #include "helper/config.h"
+#include "helper/lease.h"
 #include "helper/network/claim.h"
 #include "helper/network/network.h"
 #include "helper/network/networks.h"
@@ -34,6 +37,8 @@ const struct network_ops network_user = {.type = "user"};
 const struct network_ops network_bridge = {.type = "bridge"};
 const struct network_ops network_macvtap = {.type = "macvtap"};
 const struct network_ops network_sriov = {.type = "sriov"};
+extern const struct lease_kind vf_lease_kind;
+const struct lease_kind vf_lease_kind = {.folder = "vf"};
 
 /* What reading text as wnodes.conf says; "" is no error. */
 static const char *config_says(const char *text)
@@ -55,7 +60,7 @@ static void all_keys_are_read(void **state)
 	(void)state;
 	assert_string_equal(config_says("[policy]\nnetwork = fast, lan\n"
 	                                "[network fast]\ntype = sriov\nusers = alice\ngroups = physics, cms\n"
-	                                "accounts = a\npartitions = p\npf = ens1f0, 0000:41:00.0\nvlan = 7\n"
+	                                "accounts = a\npartitions = p\npf = ens1f0, 0000:C1:00.0\nvlan = 7\n"
 	                                "account_vlans = physics:100, chem:0\ngroup_vlans = cms:300\nspoofchk = off\n"
 	                                "trust = on\nmax_tx_rate = 1000\nnuma = strict\n"
 	                                "mac_pool = 02:00:00:00:10:00 - 02:00:00:00:10:fF\n"
@@ -69,7 +74,7 @@ static void all_keys_are_read(void **state)
 	assert_string_equal(n->type, "sriov");
 	assert_string_equal(n->groups, "physics, cms");
 	assert_int_equal(n->pf_count, 2);
-	assert_string_equal(n->pfs[1], "0000:41:00.0");
+	assert_string_equal(n->pfs[1], "0000:c1:00.0");
 	assert_int_equal(n->vlan, 7);
 	assert_int_equal(n->account_vlan_count, 2);
 	assert_string_equal(n->account_vlans[1].name, "chem");
@@ -127,6 +132,7 @@ static void sections_are_checked(void **state)
 	        {"[network fast]\ntype = tun\n", "F:2: type: 'tun' is not sriov, bridge, macvtap, user or none"},
 	        {"[network fast]\n", "F: [network fast] has no type"},
 	        {"[network a/b]\n", "F:1: 'a/b' is not a network's name"},
+	        {"[network]\n", "F:1: unknown section [network]: a network's is [network NAME]"},
 	        {"[network none]\ntype = user\n", "F:2: the network called none can only be of type none"},
 	        {"[network f]\ntype = sriov\n", "F:2: [network f] of type sriov needs pf"},
 	        {"[network f]\nmtu = 1500\ntype = bridge\n", "F:3: [network f] of type bridge needs bridge"},
@@ -149,6 +155,8 @@ static void sections_are_checked(void **state)
 	         "F:4: [network f]: the gateway is not in the addresses' network"},
 	        {"[network f]\ntype = bridge\nbridge = b\ngateway = 10.0.0.2\naddresses = 10.0.0.1-10.0.0.2/24\n",
 	         "F:4: [network f]: the gateway is one of the addresses"},
+	        {"[network f]\ntype = bridge\nbridge = b\naddresses = 10.0.0.1-10.0.0.2/24\ndns = 1.1.1.1, 10.0.0.2\n",
+	         "F:5: [network f]: a name server is one of the addresses"},
 	};
 
 	(void)state;
@@ -176,6 +184,7 @@ static void values_are_checked(void **state)
 	        {"bridge = abcdefghijklmnop", "bridge: 'abcdefghijklmnop' is not"},
 	        {"device = -x", "device: '-x' is not"},
 	        {"pf = ens1, ens1", "pf: ens1 is given twice"},
+	        {"pf = 0000:c1:00.0, 0000:C1:00.0", "pf: 0000:c1:00.0 is given twice"},
 	        {"pf = ens1,", "pf is a list of network devices or PCI addresses"},
 	        {"pf = 0000:41:00.8", "pf is a list"},
 	        {"pf = 41:00.0", "pf is a list"},
@@ -308,6 +317,8 @@ static void a_job_gets_the_networks_that_it_names(void **state)
 	                    "--vm-network: there is no network fast here; you may use lan, quiet, user, none");
 	assert_int_equal(choose("lan,far"), -EACCES);
 	assert_int_equal(why.code, EXIT_DENIED);
+	assert_string_equal(why.message, "--vm-network: network far is only for the users bob; you may use lan, quiet, "
+	                                 "user, none");
 	kv_free(&record.kv);
 }
 
@@ -361,6 +372,37 @@ static void claims_are_not_given_twice(void **state)
 	claim_free(&addresses);
 }
 
+/* A VF in quarantine has its MAC when no record has it any more. */
+static void a_leases_mac_is_in_use(void **state)
+{
+	struct lease lease = {.name = "0000:41:00.0.3", .token = "0123456789abcdef0123456789abcdef", .boot = "b"};
+	struct claim_used macs = {0};
+	char path[] = "/tmp/wnodes-claim-XXXXXX";
+	int folder;
+	struct kv own = {0};
+	uint64_t number = 0;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)strcpy(lease.owner.node, "cn1");
+	lease.owner.job = 7;
+	lease.phase = LEASE_QUARANTINED;
+	assert_int_equal(claim_add_leases(&macs, folder), 0);
+	assert_int_equal(macs.count, 0);
+	assert_int_equal(kv_set(&own, "mac", "02:00:00:00:10:07"), 0);
+	assert_int_equal(lease_save(folder, &lease, &own, false), 0);
+	assert_int_equal(claim_add_leases(&macs, folder), 0);
+	assert_int_equal(claim_find(&macs, UINT64_C(0x020000001007), UINT64_C(0x020000001007), 0, &number), -ENOSPC);
+	assert_int_equal(claim_find(&macs, UINT64_C(0x020000001007), UINT64_C(0x020000001008), 0, &number), 0);
+	assert_true(number == UINT64_C(0x020000001008));
+	assert_int_equal(lease_remove(folder, lease.name), 0);
+	close(folder);
+	assert_int_equal(rmdir(path), 0);
+	claim_free(&macs);
+	kv_free(&own);
+}
+
 static void the_description_says_what_the_guest_is_to_know(void **state)
 {
 	struct network_request request = {.record = &record};
@@ -395,6 +437,7 @@ int main(void)
 	        cmocka_unit_test(a_job_gets_the_networks_that_it_names),
 	        cmocka_unit_test(a_network_that_has_gone_ends_the_job),
 	        cmocka_unit_test(claims_are_not_given_twice),
+	        cmocka_unit_test(a_leases_mac_is_in_use),
 	        cmocka_unit_test(the_description_says_what_the_guest_is_to_know),
 	};
 

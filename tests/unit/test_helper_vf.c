@@ -619,12 +619,13 @@ static void a_job_has_a_vf(void **state)
 {
 	struct record record = {.id = {.node = "cn1", .job = 7}, .dirfd = -1, .lock = -1};
 	struct network_request request = {.network = &network, .record = &record};
-	struct vf_attributes was, wanted = {{0x02, 0, 0, 0, 0x10, 1}, 100, 0x8100, 0, 1, 0, 0, 0, 0};
+	struct vf_attributes was, wanted = {{0x02, 0, 0, 0, 0x10, 1}, 100, 0x8100, 0, 1, 0, 0, 250, 0};
 	struct kv machine = {0};
 	char line[80];
 
 	(void)state;
 	begin("A");
+	network.max_tx_rate = 250;
 	was = vf_adapter.table.vfs[0];
 	vf_adapter.table.vfs[0].spoofchk = was.spoofchk = 0;
 	vf_adapter.table.vfs[0].trust = was.trust = 1;
@@ -673,10 +674,74 @@ static void strict_is_strict(void **state)
 	assert_int_equal(network_sriov.make(&request, &machine, &why), -EIO);
 	expect_why("on the NUMA nodes of the job's CPUs");
 	network.numa = NETWORK_NUMA_PREFER;
+	network.spoofchk = false;
+	network.trust = true;
 	assert_int_equal(network_sriov.make(&request, &machine, &why), 0);
+	assert_int_equal(vf_adapter.table.vfs[0].spoofchk, 0);
+	assert_int_equal(vf_adapter.table.vfs[0].trust, 1);
 	assert_string_equal(kv_get(&machine, "network.0.pci"), "0000:81:10.0");
 	kv_free(&machine);
 	kv_free(&record.kv);
+}
+
+/* Between the prolog and the start. */
+static void what_has_changed_since_the_lease_is_seen(void **state)
+{
+	struct record record = {.id = {.node = "cn1", .job = 7}, .dirfd = -1, .lock = -1};
+	struct network_request request = {.network = &network, .record = &record};
+	struct kv machine = {0};
+
+	(void)state;
+	begin("A");
+	sysfs_start_kernel();
+	record.dirfd = vf_adapter.records;
+	assert_int_equal(kv_set(&record.kv, "network.0.mac", "02:00:00:00:10:01"), 0);
+	assert_int_equal(network_sriov.lease(&request, &why), 0);
+	sysfs_put(PF "/net/enp1s0/flags", "0x1002\n");
+	assert_int_equal(network_sriov.make(&request, &machine, &why), -EIO);
+	expect_why("the adapter enp1s0 is down");
+	sysfs_put(PF "/net/enp1s0/flags", "0x1003\n");
+	sysfs_put(VF0 "/net/enp1s0v0/flags", "0x1003\n");
+	assert_int_equal(network_sriov.make(&request, &machine, &why), -EIO);
+	expect_why("VF 0 of enp1s0: the host uses it: its netdev enp1s0v0 is up");
+	assert_int_equal(vf_adapter.writes, 0);
+	expect_driver("igbvf");
+	/* nothing was done to it, so it can still be had */
+	sysfs_put(VF0 "/net/enp1s0v0/flags", "0x1002\n");
+	assert_int_equal(network_sriov.make(&request, &machine, &why), 0);
+	expect_driver("vfio-pci");
+	kv_free(&machine);
+	kv_free(&record.kv);
+}
+
+/* What `wnodes check` says. */
+static void an_adapter_is_checked(void **state)
+{
+	(void)state;
+	begin("A");
+	assert_int_equal(network_sriov.check(NULL, &network, &why), 0);
+	/* the host may keep a VF to itself */
+	sysfs_put(VF0 "/driver_override", "uio_pci_generic\n");
+	assert_int_equal(network_sriov.check(NULL, &network, &why), 0);
+	sysfs_put(PF "/net/enp1s0/flags", "0x1002\n");
+	assert_int_equal(network_sriov.check(NULL, &network, &why), -EIO);
+	expect_why("the adapter enp1s0 is down (ip link set enp1s0 up)");
+	sysfs_put(PF "/net/enp1s0/flags", "0x1003\n");
+	for (unsigned int i = 0; i < 4; i++) {
+		char link[96];
+
+		(void)snprintf(link, sizeof(link), PF "/virtfn%u", i);
+		sysfs_drop(link);
+	}
+	assert_int_equal(network_sriov.check(NULL, &network, &why), -EIO);
+	expect_why("the adapter enp1s0 has no VFs (sriov_numvfs)");
+	(void)end(state);
+	begin("D");
+	sysfs_put("sys/class/net/enp1s0/flags", "0x1003\n");
+	assert_int_equal(network_sriov.check(NULL, &network, &why), -EIO);
+	expect_why("the adapter enp1s0: PCI device 0000:01:10.0: its IOMMU group");
+	(void)strcpy(network.pfs[0], "ens1");
+	assert_int_equal(network_sriov.check(NULL, &network, &why), 0);
 }
 
 int main(void)
@@ -709,6 +774,8 @@ int main(void)
 	        cmocka_unit_test_teardown(a_second_job_has_another_vf, end),
 	        cmocka_unit_test_teardown(a_job_has_a_vf, end),
 	        cmocka_unit_test_teardown(strict_is_strict, end),
+	        cmocka_unit_test_teardown(what_has_changed_since_the_lease_is_seen, end),
+	        cmocka_unit_test_teardown(an_adapter_is_checked, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,6 +102,7 @@ reaches() {
 
 spans() {
 	as alice wnodes status "$(job)" | tee /run/status
+	grep "^  network fast (sriov): 02:00:00:00:10:1[0-9a-f], VF 0 of $(basename "$(readlink -f /sys/class/net/pf0/device)")$" /run/status
 	grep 'virtual functions handed over' /run/status
 	grep 'that, [0-9]* ms were spent on virtual functions' /run/status
 }
@@ -148,8 +149,16 @@ full() {
 	diff /run/vf.before <(states)
 }
 
+# said PATTERN: by wnodes check
+said() {
+	wnodes check >/run/check.log || true
+	cat /run/check.log
+	grep "$1" /run/check.log
+}
+
 down() {
 	ip link set pf0 down
+	said '^\[network fast\]: the adapter pf0 is down'
 	fails_with 'the adapter pf0 is down' --vm-network=fast
 	ip link set pf0 up
 }
@@ -167,7 +176,10 @@ used() {
 	states | tee /run/vf.before
 }
 
-no_acs() { fails_with 'its IOMMU group .* has other devices in it' --vm-network=shared; }
+no_acs() {
+	fails_with 'its IOMMU group .* has other devices in it' --vm-network=shared
+	said '^\[network shared\]: the adapter pf2: .* its IOMMU group .* has other devices in it'
+}
 
 # The NUMA node of the adapter whose VF the machine has.
 node_of_vf() {
@@ -202,8 +214,7 @@ quarantine() {
 	wait_until 60 drained_for 'VF 0 of .* cannot be restored'
 	wait_until 30 grep -x phase=quarantined /var/lib/wnodes/vf/*
 	grep '^reason=' /var/lib/wnodes/vf/*
-	wnodes check >/run/check.log || true
-	grep 'VF 0 of .* is quarantined' /run/check.log
+	said 'VF 0 of .* is quarantined'
 	wnodes status | grep -A 1 "^$(job) .* quarantined " | grep igbvf
 }
 
