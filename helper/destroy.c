@@ -98,7 +98,7 @@ static int destroy_undo(void *context, const char *kind, const char *argument)
 	else if (network)
 		rc = network->remove(argument, *old_boot);
 	else if (strcmp(kind, DEVICE_JOURNAL) == 0)
-		rc = devices_remove(argument);
+		rc = devices_remove(argument, *old_boot);
 	else if (strcmp(kind, "seed") == 0)
 		rc = seed_remove(argument);
 	else if (strcmp(kind, "run") == 0)

@@ -15,6 +15,7 @@
 #include "common/network_option.h"
 #include "common/str.h"
 #include "helper/limits.h"
+#include "helper/network/vf_lease.h"
 
 #define MACHINE_ID "/etc/machine-id"
 #define ID_SIZE 33U
@@ -101,7 +102,12 @@ int claim_find(const struct claim_used *used, uint64_t first, uint64_t last, uin
 	return -ENOSPC;
 }
 
-/* What all records have but this one. */
+static int add_mac(void *context, uint64_t mac)
+{
+	return used_add(context, mac);
+}
+
+/* What all records have but this one, and VFs that did not come back. */
 static int claim_collect(const struct record *record, struct claim_used *macs, struct claim_used *addresses)
 {
 	const struct record_id *own = &record->id;
@@ -120,7 +126,7 @@ static int claim_collect(const struct record *record, struct claim_used *macs, s
 		record_close(&other);
 	}
 	free(ids);
-	return rc;
+	return rc == 0 ? vf_lease_macs(add_mac, macs) : rc;
 }
 
 /* Nothing where there is none: the node's name tells nodes of a cluster apart, too. */

@@ -2,7 +2,7 @@
 /*
  * MACs and addresses, each of one machine on this host at a time. What is in
  * use is what records say (network.I.mac and network.I.address), so a claim
- * goes with its record.
+ * goes with its record; and the MAC of a VF in quarantine, which may still send.
  */
 #ifndef WNODES_HELPER_NETWORK_CLAIM_H
 #define WNODES_HELPER_NETWORK_CLAIM_H

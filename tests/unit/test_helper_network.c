@@ -5,8 +5,9 @@
 /* links: helper/policy.o helper/limits.o helper/record.o helper/fs.o helper/list.o helper/failure.o */
 /* links: helper/ini_file.o common/command_names.o common/disk_option.o common/kv.o common/mac.o common/mounts.o */
 /* links: common/sha256.o common/network_option.o common/str.o */
-/* libs: -linih */
+/* libs: -linih -Wl,--wrap=limits_lock,--wrap=record_list,--wrap=record_save */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,9 +21,11 @@
 #include "common/exitcode.h"
 #include "common/mac.h"
 #include "helper/config.h"
+#include "helper/limits.h"
 #include "helper/network/claim.h"
 #include "helper/network/network.h"
 #include "helper/network/networks.h"
+#include "helper/network/vf_lease.h"
 #include "helper/policy.h"
 
 static struct config config;
@@ -333,6 +336,53 @@ static void a_network_that_has_gone_ends_the_job(void **state)
 	kv_free(&machine);
 }
 
+/* Nor are other jobs' records. */
+int __wrap_limits_lock(struct failure *failure);
+int __wrap_record_list(const char *node, uint32_t job, struct record_id **ids, size_t *count);
+int __wrap_record_save(struct record *saved);
+
+int __wrap_limits_lock(struct failure *failure)
+{
+	(void)failure;
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+int __wrap_record_list(const char *node, uint32_t job, struct record_id **ids, size_t *count)
+{
+	(void)node;
+	(void)job;
+	*ids = NULL;
+	*count = 0;
+	return 0;
+}
+
+int __wrap_record_save(struct record *saved)
+{
+	(void)saved;
+	return 0;
+}
+
+/* But one VF did not come back from its job, whose record has gone. */
+int vf_lease_macs(int (*call)(void *context, uint64_t mac), void *context)
+{
+	return call(context, UINT64_C(0x020000001008));
+}
+
+static void the_mac_of_a_vf_in_quarantine_is_nobodys(void **state)
+{
+	struct record own = {.id = {.node = "cn1", .job = 8}, .dirfd = -1, .lock = -1};
+
+	(void)state;
+	assert_string_equal(config_says("[network fast]\ntype = sriov\npf = ens1\n"
+	                                "mac_pool = 02:00:00:00:10:00-02:00:00:00:10:0f\n"),
+	                    "");
+	assert_int_equal(kv_set(&own.kv, "networks", "1"), 0);
+	assert_int_equal(kv_set(&own.kv, "network.0.name", "fast"), 0);
+	assert_int_equal(claim_networks(&config, &own, &why), 0);
+	assert_string_equal(kv_get(&own.kv, "network.0.mac"), "02:00:00:00:10:09");
+	kv_free(&own.kv);
+}
+
 static void claims_are_not_given_twice(void **state)
 {
 	struct claim_used macs = {0}, addresses = {0};
@@ -394,6 +444,7 @@ int main(void)
 	        cmocka_unit_test(the_account_the_group_or_the_network_says_the_vlan),
 	        cmocka_unit_test(a_job_gets_the_networks_that_it_names),
 	        cmocka_unit_test(a_network_that_has_gone_ends_the_job),
+	        cmocka_unit_test(the_mac_of_a_vf_in_quarantine_is_nobodys),
 	        cmocka_unit_test(claims_are_not_given_twice),
 	        cmocka_unit_test(the_description_says_what_the_guest_is_to_know),
 	};
