@@ -123,7 +123,8 @@ static void life_and_death(const char *hierarchy, const char *name)
 	assert_int_equal(set.count, 1);
 	/* the top of the tree is spared at first */
 	assert_int_equal(cgroup_kill(&set, true), 2);
-	usleep(50000);
+	for (unsigned int i = 0; i < 500 && cgroup_kill(&set, true) != 1; i++)
+		usleep(10000);
 	assert_int_equal(waitpid(child, &status, WNOHANG), 0);
 	assert_int_equal(cgroup_kill(&set, true), 1);
 	(void)cgroup_kill(&set, false);
