@@ -62,7 +62,8 @@ void cgroup_set_free(struct cgroup_set *set);
 /**
  * Send SIGKILL once to every process of the set; with spare_reaper not to
  * root's process at the top of the tree, which reaps the others. Returns the
- * number of processes that were there.
+ * number of processes that were there, one for each folder at least that still
+ * has one in it which is listed no more.
  */
 size_t cgroup_kill(const struct cgroup_set *set, bool spare_reaper);
 

@@ -103,12 +103,28 @@ static void pids_kill(const struct pids *before, const struct cgroup_set *set, b
 	}
 }
 
+/*
+ * cgroup.procs of cgroup v2 has no process whose first thread has gone and whose
+ * others are on their way, though the last of these has yet to give up its
+ * memory and files: seconds for a large machine with a VFIO device.
+ */
+static bool is_populated(const char *folder)
+{
+	char path[PATH_MAX], text[256];
+
+	return str_print(path, sizeof(path), "%s/cgroup.events", folder) == 0 &&
+	       fs_read(AT_FDCWD, path, text, sizeof(text)) > 0 && strstr(text, "populated 1\n");
+}
+
 size_t cgroup_kill(const struct cgroup_set *set, bool spare_reaper)
 {
 	static struct pids pids;
+	size_t populated = 0;
 
 	pids_read(&pids, set);
 	if (pids.count > 0)
 		pids_kill(&pids, set, spare_reaper);
-	return pids.count;
+	for (size_t i = 0; pids.count == 0 && i < set->count; i++)
+		populated += is_populated(set->paths[i]);
+	return pids.count + populated;
 }

@@ -13,7 +13,8 @@ static void check_device_of(struct check *check, const struct config_device *sec
 	struct failure why = {0};
 	unsigned int group;
 
-	if (address->name[0] && device_check(address, &group, &why) < 0)
+	if (address->name[0] &&
+	    (device_check(address, &group, &why) < 0 || device_check_networks(check->config, address, &why) < 0))
 		check_problem(check, "[device %s]: %s", section->name, why.message);
 }
 

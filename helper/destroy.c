@@ -21,7 +21,6 @@
 #include "helper/state.h"
 #include "helper/verbs.h"
 
-#define KILL_MS 10000U /* for all of a machine's processes to go */
 #define RECONCILE_MS 5000U
 #define SPARE_MS 1000U /* for its reaper to go by itself once it is alone */
 
@@ -62,9 +61,9 @@ static int destroy_collect(void *context, const char *kind, const char *argument
  * Kill what is in the job's cgroups until nothing is, and then hold the
  * record's lock: a start under way holds it before it enters the cgroup, the
  * reaper for its life. What it journals meanwhile joins set. record may be
- * NULL. Returns 0 or -EBUSY.
+ * NULL. Returns 0, or -EBUSY after ms.
  */
-static int destroy_kill(struct record *record, struct cgroup_set *set)
+static int destroy_kill(struct record *record, struct cgroup_set *set, unsigned int ms)
 {
 	uint64_t begin = clock_steady();
 
@@ -81,7 +80,7 @@ static int destroy_kill(struct record *record, struct cgroup_set *set)
 		/* no record in the folder, or a broken one: who comes for the lock gives up by itself */
 		if (running == 0 && rc != -EBUSY)
 			return 0;
-		if (passed >= KILL_MS)
+		if (passed >= ms)
 			return -EBUSY;
 		clock_nap(5);
 	}
@@ -99,7 +98,7 @@ static int destroy_undo(void *context, const char *kind, const char *argument)
 	else if (network)
 		rc = network->remove(argument, *old_boot);
 	else if (strcmp(kind, DEVICE_JOURNAL) == 0)
-		rc = devices_remove(argument);
+		rc = devices_remove(argument, *old_boot);
 	else if (strcmp(kind, "seed") == 0)
 		rc = seed_remove(argument);
 	else if (strcmp(kind, "run") == 0)
@@ -113,7 +112,7 @@ static int destroy_undo(void *context, const char *kind, const char *argument)
 	return rc;
 }
 
-static int destroy_record(const struct record_id *id, bool report, struct failure *why)
+static int destroy_record(const struct record_id *id, bool report, unsigned int ms, struct failure *why)
 {
 	struct cgroup_set set = {0};
 	struct record record;
@@ -128,7 +127,7 @@ static int destroy_record(const struct record_id *id, bool report, struct failur
 	if (report && !old)
 		destroy_report(&record);
 	(void)record_cancel(&record);
-	rc = old ? 0 : destroy_kill(&record, &set);
+	rc = old ? 0 : destroy_kill(&record, &set, ms);
 	if (rc < 0) {
 		rc = failure_set(why, EXIT_NODE, "job %" PRIu32 ": its machine's processes do not end", id->job);
 		goto out;
@@ -148,6 +147,7 @@ out:
 struct stray {
 	const char *node;
 	uint32_t job;
+	unsigned int ms;
 };
 
 /* A cgroup that is marked as this job's, and no journal names any more. */
@@ -162,7 +162,7 @@ static int destroy_stray(void *context, const char *name, const char *path, cons
 		return 0;
 	rc = cgroup_set_add(&set, path);
 	if (rc == 0)
-		rc = destroy_kill(NULL, &set);
+		rc = destroy_kill(NULL, &set, stray->ms);
 	if (rc == 0)
 		rc = str_print(argument, sizeof(argument), "%s %s", name, path);
 	if (rc == 0)
@@ -171,9 +171,9 @@ static int destroy_stray(void *context, const char *name, const char *path, cons
 	return rc;
 }
 
-int destroy_job(const char *node, uint32_t job, bool report, struct failure *why)
+int destroy_job(const char *node, uint32_t job, bool report, unsigned int ms, struct failure *why)
 {
-	struct stray stray = {node, job};
+	struct stray stray = {node, job, ms};
 	struct record_id id = {.job = job};
 	struct record_id *ids = NULL;
 	char run[PATH_MAX];
@@ -184,7 +184,7 @@ int destroy_job(const char *node, uint32_t job, bool report, struct failure *why
 	if (rc < 0)
 		return failure_set(why, EXIT_NODE, "the records of jobs cannot be read: %s", strerror(-rc));
 	for (size_t i = count; i-- > 0;) {
-		rc = destroy_record(&ids[i], report, why);
+		rc = destroy_record(&ids[i], report, ms, why);
 		if (first == 0)
 			first = rc;
 	}
@@ -209,7 +209,7 @@ int verb_destroy(const struct caller *caller, const struct args *args, struct fa
 
 	(void)caller;
 	if (args_u64(args, ARG_JOB, 1, RECORD_JOB_MAX, &job, why) < 0 ||
-	    destroy_job(args->value[ARG_NODE], (uint32_t)job, true, why) < 0)
+	    destroy_job(args->value[ARG_NODE], (uint32_t)job, true, DESTROY_KILL_MS, why) < 0)
 		return why->code;
 	(void)leases_reconcile(false, RECONCILE_MS);
 	return 0;

@@ -30,6 +30,7 @@
 #include "helper/state.h"
 
 #define USE_TRIES 5
+#define DISK_SECONDS 120U /* where its making has said nothing */
 
 /* libvirt's cache of capabilities, which all the node's machines share. */
 static int launch_cache(struct failure *why)
@@ -94,6 +95,25 @@ static const struct disk_ops *launch_disk(const struct kv *record, struct disk_r
 	return mode && request->prealloc && (rc == 0 || rc == -ENOENT) ? disk_find(mode) : NULL;
 }
 
+/*
+ * Who waits for the machine is told how long it may take. QEMU touches all
+ * memory of one with a VFIO device, or whose memory is taken beforehand, before
+ * it answers: a second more for each GiB, as the monitor has it.
+ */
+static void launch_say_timeout(const struct record *record, const struct kv *machine)
+{
+	uint64_t mib = 0, seconds = DISK_SECONDS;
+	struct kv state = {0};
+
+	if ((!kv_get(machine, "vfio") && !kv_get(machine, "memory_prealloc")) ||
+	    kv_get_u64(&record->kv, "memory_mib", 0, UINT64_C(1) << 40, &mib) < 0)
+		return;
+	if (state_load(&record->id, &state) == 0)
+		(void)kv_get_u64(&state, "timeout", 1, UINT32_MAX, &seconds);
+	kv_free(&state);
+	(void)state_progress(record, "disk", NULL, seconds + (mib >> 10));
+}
+
 static int launch_make(struct record *record, struct kv *machine, struct failure *why)
 {
 	static struct config config;
@@ -132,6 +152,8 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 		rc = networks_make(&config, record, machine, why);
 	if (rc == 0)
 		rc = devices_make(&config, record, machine, why);
+	if (rc == 0)
+		launch_say_timeout(record, machine);
 	return rc == 0 ? seed_make(&request, machine, why) : rc;
 }
 

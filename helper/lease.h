@@ -107,6 +107,14 @@ bool lease_is_old(const struct lease *lease);
 int lease_release(const struct lease_kind *kind, const char *name, const char *token, bool retry, struct failure *why);
 
 /**
+ * Remove a lease of a job of another boot where its file is torn: a power cut
+ * tears what is not yet on disk, and what is torn is of that boot, whose
+ * hardware's state is void. One that can be read is left to lease_release().
+ * Returns 0, also where there is none, or a negative errno.
+ */
+int lease_drop_torn(const struct lease_kind *kind, const char *name);
+
+/**
  * Hold all leases against boot and records: one of another boot ends, as the
  * hardware's state has; one whose job knows nothing of it any more is given
  * back. Says what it does in the log. Begins nothing after ms. Returns 0 or a

@@ -65,9 +65,8 @@ static int put_back(struct release *release, struct failure *why)
 	int rc = 0;
 
 	if (lease->phase != LEASE_LEASED) {
-		rc = lease_set_phase(release->folder, lease, &release->own, LEASE_RELEASING);
-		if (rc < 0)
-			return fail(release, why, "cannot be written", rc);
+		/* for people: a full disk keeps no hardware */
+		(void)lease_set_phase(release->folder, lease, &release->own, LEASE_RELEASING);
 		rc = release->kind->restore(lease, &release->own, &found);
 	}
 	if (rc == -ENODEV)
@@ -113,6 +112,26 @@ int lease_release(const struct lease_kind *kind, const char *name, const char *t
 	if (release.folder >= 0)
 		close(release.folder);
 	return rc;
+}
+
+int lease_drop_torn(const struct lease_kind *kind, const char *name)
+{
+	int folder = lease_folder(kind, false);
+	int lock = folder < 0 ? folder : lease_lock_one(folder, name, LOCK_MS);
+	char title[LEASE_TITLE_SIZE];
+	struct lease lease;
+	int rc = lock < 0 ? lock : lease_load(folder, name, &lease, NULL);
+
+	if (rc == -EINVAL) {
+		kind->title(name, title);
+		log_info("the lease of %s did not outlive the last boot: it is nobody's", title);
+		rc = lease_remove(folder, name);
+	}
+	if (lock >= 0)
+		close(lock);
+	if (folder >= 0)
+		close(folder);
+	return rc == -ENOENT ? 0 : rc;
 }
 
 struct search {

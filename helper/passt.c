@@ -14,7 +14,7 @@
 #include "helper/child.h"
 #include "helper/fs.h"
 
-#define TRY_MS 5000
+#define TRY_MS 5000    /* for all that one try runs: its user may stop what runs as him */
 #define SAID_MAX 4096U /* bytes */
 #define DIGITS "0123456789"
 
@@ -24,12 +24,12 @@ static int fail(char *problem, const char *program, const char *what)
 	return -EIO;
 }
 
-/* What comes from fd before it ends or TRY_MS have gone, into said[SAID_MAX]. */
-static void listen_to(int fd, char *said)
+/* What comes from fd before it ends or the time has come, into said[SAID_MAX]. */
+static void listen_to(int fd, char *said, uint64_t end)
 {
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
-	uint64_t end = clock_steady() + TRY_MS, now;
 	size_t used = 0;
+	uint64_t now;
 	ssize_t n = 1;
 
 	while (n > 0 && used < SAID_MAX - 1 && (now = clock_steady()) < end && poll(&wait, 1, (int)(end - now)) > 0) {
@@ -39,14 +39,20 @@ static void listen_to(int fd, char *said)
 	said[used] = 0;
 }
 
-/* Run the child, of a root's program; what it says on both streams is in said[SAID_MAX]. Its wait status, or -errno. */
-static int run(struct child *child, char *said)
+/*
+ * Run the child, of a root's program, until the time has come; what it says on
+ * both streams is in said[SAID_MAX]. It is in no job's cgroup, so that nobody
+ * shall make another program of it. Its wait status, or -errno.
+ */
+static int run(struct child *child, char *said, uint64_t end)
 {
 	int fd = fs_open_file(child->program, NULL);
+	uint64_t now;
 	int ends[2];
 	pid_t pid;
 
 	said[0] = 0;
+	child->hidden = true;
 	if (fd < 0)
 		return fd;
 	close(fd);
@@ -56,9 +62,10 @@ static int run(struct child *child, char *said)
 	pid = child_start(child);
 	close(ends[1]);
 	if (pid > 0)
-		listen_to(ends[0], said);
+		listen_to(ends[0], said, end);
 	close(ends[0]);
-	return pid < 0 ? (int)pid : child_wait(pid, TRY_MS);
+	now = clock_steady();
+	return pid < 0 ? (int)pid : child_wait(pid, now < end ? (unsigned int)(end - now) : 0);
 }
 
 static const char *untrusted(int rc)
@@ -79,7 +86,7 @@ static const char *last_line(char *said)
 }
 
 /* As the monitor starts it, but with a socket whose other end is closed. */
-static int try_passt(const char *program, uid_t uid, gid_t gid, char *problem)
+static int try_passt(const char *program, uid_t uid, gid_t gid, uint64_t end, char *problem)
 {
 	char fd[16], said[SAID_MAX];
 	char *const argv[] = {"passt", "--foreground", "--quiet", "--tcp-ports", "none", "--udp-ports",
@@ -92,7 +99,7 @@ static int try_passt(const char *program, uid_t uid, gid_t gid, char *problem)
 	(void)str_print(fd, sizeof(fd), "%d", ends[1]);
 	child.fds = &ends[1];
 	close(ends[0]);
-	rc = run(&child, said);
+	rc = run(&child, said, end);
 	close(ends[1]);
 	if (rc < 0)
 		return fail(problem, program, untrusted(rc));
@@ -115,13 +122,13 @@ bool passt_is_recent(const char *text)
 	return false;
 }
 
-static int try_version(const char *program, uid_t uid, gid_t gid, char *problem)
+static int try_version(const char *program, uid_t uid, gid_t gid, uint64_t end, char *problem)
 {
 	char *const argv[] = {"passt", "--version", NULL};
 	struct child child = {.program = program, .argv = argv, .uid = uid, .gid = gid, .file_max = 1};
 	char said[SAID_MAX] = "";
 
-	(void)run(&child, said);
+	(void)run(&child, said, end);
 	return passt_is_recent(said) ? 0 : fail(problem, program, "it does not say that it is of 2024 or later");
 }
 
@@ -137,13 +144,13 @@ bool passt_has_netdev(const char *text, const char *name)
 	return false;
 }
 
-static int try_netdev(const struct config *config, uid_t uid, gid_t gid, const char *name, const char *lack,
-                      char *problem)
+static int try_netdev(const struct config *config, uid_t uid, gid_t gid, uint64_t end, const char *name,
+                      const char *lack, char *problem)
 {
 	char *const argv[] = {"qemu", "-nodefaults", "-display", "none", "-netdev", "help", NULL};
 	struct child child = {.program = config->emulator, .argv = argv, .uid = uid, .gid = gid, .file_max = 1};
 	char said[SAID_MAX];
-	int rc = run(&child, said);
+	int rc = run(&child, said, end);
 
 	if (rc < 0)
 		return fail(problem, config->emulator, untrusted(rc));
@@ -152,14 +159,15 @@ static int try_netdev(const struct config *config, uid_t uid, gid_t gid, const c
 
 int passt_try(const struct config *config, uid_t uid, gid_t gid, bool recent, char *problem)
 {
-	int rc = try_passt(config->passt, uid, gid, problem);
+	uint64_t end = clock_steady() + TRY_MS;
+	int rc = try_passt(config->passt, uid, gid, end, problem);
 
 	if (rc == 0 && recent)
-		rc = try_version(config->passt, uid, gid, problem);
-	return rc < 0 ? rc : try_netdev(config, uid, gid, "stream", "it has no netdev stream (QEMU 7.2)", problem);
+		rc = try_version(config->passt, uid, gid, end, problem);
+	return rc < 0 ? rc : try_netdev(config, uid, gid, end, "stream", "it has no netdev stream (QEMU 7.2)", problem);
 }
 
 int passt_try_slirp(const struct config *config, uid_t uid, gid_t gid, char *problem)
 {
-	return try_netdev(config, uid, gid, "user", "it is built without slirp", problem);
+	return try_netdev(config, uid, gid, clock_steady() + TRY_MS, "user", "it is built without slirp", problem);
 }

@@ -29,6 +29,7 @@
 #include "helper/virtiofsd.h"
 
 #define RECONCILE_MS 2000U
+#define KILL_MS 10000U /* for an earlier life of the job to go */
 
 struct wish {
 	struct record_id id;
@@ -248,7 +249,7 @@ int verb_prepare(const struct caller *caller, const struct args *args, struct fa
 	if (prepare_parse(args, &wish, why) < 0)
 		return why->code ? why->code : EXIT_USAGE;
 	/* a requeued job's earlier life, or what a crash left of it */
-	rc = destroy_job(wish.id.node, wish.id.job, false, why);
+	rc = destroy_job(wish.id.node, wish.id.job, false, KILL_MS, why);
 	if (rc == 0 && !choose_is_wanted(args))
 		return 0;
 	if (rc == 0)

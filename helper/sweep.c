@@ -73,7 +73,7 @@ static void sweep_destroy(struct sweep *sweep, const char *node, uint32_t job)
 {
 	struct failure why = {0};
 
-	if (destroy_job(node, job, false, &why) < 0) {
+	if (destroy_job(node, job, false, DESTROY_KILL_MS, &why) < 0) {
 		log_error("%s", why.message);
 		sweep->failure = why;
 	} else {

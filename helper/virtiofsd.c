@@ -46,7 +46,9 @@ static bool is_usable(const char *program, uid_t uid, gid_t gid, const char **pr
 {
 	char text[ANSWER_MAX];
 	char *const argv[] = {(char *)program, "--version", NULL};
-	struct child child = {.program = program, .argv = argv, .uid = uid, .gid = gid, .err = -1, .file_max = 1};
+	/* hidden: it is in no job's cgroup, so that nobody shall make another program of it */
+	struct child child = {
+	        .program = program, .argv = argv, .uid = uid, .gid = gid, .hidden = true, .err = -1, .file_max = 1};
 	int ends[2], fd = fs_open_file(program, NULL);
 	pid_t pid;
 

@@ -493,6 +493,13 @@ int machine_load(struct machine *machine, const char *path, char *why)
 	return machine_check(machine, why);
 }
 
+unsigned int machine_step_seconds(const struct machine *machine)
+{
+	bool touched = machine->devices.group_count > 0 || machine->memory_prealloc;
+
+	return MACHINE_STEP_SECONDS + (touched ? (unsigned int)(machine->memory_mib >> 10) : 0U);
+}
+
 void machine_free(struct machine *machine)
 {
 	free(machine->group_ids);

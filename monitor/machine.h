@@ -22,6 +22,7 @@
 #define MACHINE_CMDLINE_MAX 2047U /* bytes; what Linux on x86_64 takes */
 
 #define MACHINE_CELLS_MAX 64U
+#define MACHINE_STEP_SECONDS 120U
 
 /* vCPUs, which follow each other, and memory of the guest on a NUMA node of the host. */
 struct machine_cell {
@@ -87,6 +88,13 @@ int machine_load(struct machine *machine, const char *path, char *why);
 
 /** The same from machine->kv, which the caller has filled. */
 int machine_check(struct machine *machine, char *why);
+
+/**
+ * Seconds from one step of its making to the next, at most. QEMU touches all
+ * memory of a machine with a VFIO device, or one whose memory is taken
+ * beforehand, before it answers: one more for each GiB, as libvirt has it, too.
+ */
+unsigned int machine_step_seconds(const struct machine *machine);
 
 void machine_free(struct machine *machine);
 

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -22,7 +23,6 @@
 #include "monitor/packet.h"
 #include "monitor/state.h"
 
-#define REAPER_PHASE_MS 120000 /* from one packet of the owner's to the next, until the guest runs */
 #define REAPER_END_MS ((int)OWNER_RELAY_SECONDS * 1000 + 2000) /* from the owner's "end" to its exit */
 #define REAPER_KILL_SECONDS 10U
 #define REAPER_LOG_LINES 32U
@@ -48,6 +48,12 @@ static int64_t now_ms(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* From one packet of the owner's to the next, until the guest runs. */
+static int64_t next_step(const struct reaper *reaper)
+{
+	return now_ms() + (int64_t)machine_step_seconds(reaper->machine) * 1000;
 }
 
 static void reaper_saved(const struct reaper *reaper, int rc)
@@ -105,7 +111,7 @@ static bool reaper_first(struct reaper *reaper, char letter)
 static void reaper_packet(struct reaper *reaper, const struct packet *packet)
 {
 	if (!reaper->running)
-		reaper->deadline = now_ms() + REAPER_PHASE_MS;
+		reaper->deadline = next_step(reaper);
 	switch (packet->kind) {
 	case PACKET_TIME:
 		/* libvirt, created, hello differ in their first letter, as do booting and ready */
@@ -195,6 +201,15 @@ static int reaper_timeout(const struct reaper *reaper)
 	return left < 0 ? 0 : (int)left;
 }
 
+static void reaper_late(struct reaper *reaper)
+{
+	char message[96];
+
+	(void)snprintf(message, sizeof(message), "libvirt did not make the machine within %u s",
+	               machine_step_seconds(reaper->machine));
+	reaper_failed(reaper, EXIT_NODE, message);
+}
+
 static void reaper_loop(struct reaper *reaper)
 {
 	struct pollfd fds[2] = {{reaper->signals, POLLIN, 0}, {reaper->owner_socket, POLLIN, 0}};
@@ -216,7 +231,7 @@ static void reaper_loop(struct reaper *reaper)
 		if (rc > 0 && fds[0].revents && !reaper_signal(reaper))
 			return;
 		if (reaper->deadline && now_ms() >= reaper->deadline) {
-			reaper_failed(reaper, EXIT_NODE, "libvirt did not make the machine within 120 s");
+			reaper_late(reaper);
 			return;
 		}
 	}
@@ -262,7 +277,7 @@ static int reaper_fork(struct reaper *reaper, int lock)
 		return -EAGAIN;
 	}
 	reaper->owner_socket = pair[0];
-	reaper->deadline = now_ms() + REAPER_PHASE_MS;
+	reaper->deadline = next_step(reaper);
 	return 0;
 }
 

@@ -158,14 +158,15 @@ heard()
 	grep -qE "$1" "$folder/frames"
 }
 
-# misbehave JOB NIC NET: with addresses 10.NET.0.x, as another MAC, and to 01:80:c2:00:00:00, which 802.1D keeps for
-# spanning tree
+# misbehave JOB NIC NET: with addresses 10.NET.0.x, as another MAC, to 01:80:c2:00:00:00, which 802.1D keeps for
+# spanning tree, and to a DHCP client's port, as an answer of a server's
 misbehave()
 {
 	job=$1 in_job su -c "ip link set $2 up; ip addr add 10.$3.0.9/24 dev $2
 		arp -i $2 -s 10.$3.0.1 $(ip -n "${tag}peer" -o link show eth0 | sed 's|.*link/ether ||; s| .*||')
 		arp -i $2 -s 10.$3.0.2 01:80:c2:00:00:00
-		for to in 10.$3.0.1 10.$3.0.2; do timeout 1 tftp -g -r x \$to 2> /dev/null; done
+		arp -i $2 -s 10.$3.0.3 02:00:00:00:00:68
+		for to in 10.$3.0.1 10.$3.0.2 '10.$3.0.3 68'; do timeout 1 tftp -g -r x \$to 2> /dev/null; done
 		mac=\$(cat /sys/class/net/$2/address); end=\${mac#*:*:*:}
 		ip link set $2 address 02:ba:d0:\$end; arping -c 1 -w 1 -s 10.$3.0.9 -I $2 10.77.0.1 > /dev/null
 		ip link set $2 address \$mac; ip addr del 10.$3.0.9/24 dev $2; echo \$mac"
@@ -180,13 +181,14 @@ misbehave()
 	wait "${pids[@]}"
 	# where the site trusts guests all of it arrives
 	mac=$(cat "$folder/open")
-	for frame in "^$mac .* 0x0800 10.80.0.9$" "^$mac 01:80:c2:00:00:00 " "^02:ba:d0:${mac#*:*:*:} .* 10.80.0.9$"; do
+	for frame in "^$mac .* 0x0800 10.80.0.9$" "^$mac 01:80:c2:00:00:00 " "^02:ba:d0:${mac#*:*:*:} .* 10.80.0.9$" \
+		"^$mac 02:00:00:00:00:68 "; do
 		wait_until 10 heard "$frame"
 	done
 	for nic in eth0 eth1; do
 		mac=$(cat "$folder/$nic")
 		wait_until 10 heard "^$mac .* 0x0800 10.8[12].0.9$"
-		for frame in "^$mac 01:80:c2:00:00:00 " "^02:ba:d0:${mac#*:*:*:} "; do
+		for frame in "^$mac 01:80:c2:00:00:00 " "^02:ba:d0:${mac#*:*:*:} " "^$mac 02:00:00:00:00:68 "; do
 			refute heard "$frame"
 		done
 	done

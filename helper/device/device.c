@@ -92,6 +92,26 @@ int device_check(const struct pci_address *address, unsigned int *group, struct 
 	return 0;
 }
 
+/* A VF that a network hands out is leased by that, which knows nothing of leases here. */
+int device_check_networks(const struct config *config, const struct pci_address *address, struct failure *why)
+{
+	struct pci_address pf, other;
+	unsigned int index;
+
+	if (pci_pf(address, &pf, &index) < 0)
+		return 0;
+	for (unsigned int i = 0; i < config->network_count; i++)
+		for (unsigned int j = 0; j < config->networks[i].pf_count; j++) {
+			const char *name = config->networks[i].pfs[j];
+
+			if ((pci_parse(name, &other) == 0 || pci_of_netdev(name, &other) == 0) && pci_is(&other, &pf))
+				return failure_set(why, EXIT_NODE,
+				                   "PCI device %s: it is VF %u of %s, which [network %s] hands out",
+				                   address->name, index, name, config->networks[i].name);
+		}
+	return 0;
+}
+
 /* Nobody has it; or who does is said. */
 static int check_lease(int folder, const struct pci_address *address, struct failure *why)
 {
@@ -142,6 +162,8 @@ static int take_device(const struct make *make, int folder, const struct pci_add
 
 	if (rc == 0)
 		rc = device_check(address, group, why);
+	if (rc == 0)
+		rc = device_check_networks(make->config, address, why);
 	if (rc == 0 && device_is_used(address, &claims, used))
 		rc = failure_set(why, EXIT_NODE, "PCI device %s: the host uses it: %s", address->name, used);
 	if (rc == 0)
@@ -201,7 +223,7 @@ int devices_make(const struct config *config, struct record *record, struct kv *
 	return rc;
 }
 
-int devices_remove(const char *argument)
+int devices_remove(const char *argument, bool old_boot)
 {
 	char address[sizeof(((struct pci_address *)0)->name)], token[LEASE_TOKEN_SIZE], end = 0;
 	struct pci_address parsed;
@@ -211,7 +233,9 @@ int devices_remove(const char *argument)
 	if (sscanf(argument, "%12s %32[0-9a-f]%c", address, token, &end) != 2 || pci_parse(address, &parsed) < 0 ||
 	    strlen(token) != LEASE_TOKEN_SIZE - 1)
 		return -EINVAL;
-	rc = lease_release(&device_lease_kind, parsed.name, token, false, &why);
+	rc = old_boot ? lease_drop_torn(&device_lease_kind, parsed.name) : 0;
+	if (rc == 0)
+		rc = lease_release(&device_lease_kind, parsed.name, token, false, &why);
 	if (rc < 0 && why.code)
 		log_error("%s", why.message);
 	return rc;

@@ -30,8 +30,8 @@ extern const struct lease_kind device_lease_kind;
  */
 int devices_make(const struct config *config, struct record *record, struct kv *machine, struct failure *why);
 
-/** Undo the journal's line with this argument. Returns 0 or a negative errno. */
-int devices_remove(const char *argument);
+/** Undo the journal's line with this argument, of a job of another boot (old_boot) or this. 0 or a negative errno. */
+int devices_remove(const char *argument, bool old_boot);
 
 /**
  * Whether a machine could have the device: it is there, behind an IOMMU, alone
@@ -39,6 +39,9 @@ int devices_remove(const char *argument);
  * group. Touches nothing. Returns 0 or a negative errno with why (EXIT_NODE).
  */
 int device_check(const struct pci_address *address, unsigned int *group, struct failure *why);
+
+/** Whether no network of wnodes.conf leases the device as a VF of its own. Returns 0, or -EIO with why (EXIT_NODE). */
+int device_check_networks(const struct config *config, const struct pci_address *address, struct failure *why);
 
 /* Block devices of the host that are kept from being mounted while their PCI device changes hands. */
 struct device_claims {

@@ -102,34 +102,13 @@ int claim_find(const struct claim_used *used, uint64_t first, uint64_t last, uin
 	return -ENOSPC;
 }
 
-static int add_lease(void *context, const char *name, const struct lease *lease, const struct kv *own)
+static int add_mac(void *context, uint64_t mac)
 {
-	const char *mac = own ? kv_get(own, "mac") : NULL;
-	uint64_t number;
-
-	(void)name;
-	(void)lease;
-	return mac && mac_parse(mac, &number) == 0 ? used_add(context, number) : 0;
+	return used_add(context, mac);
 }
 
-int claim_add_leases(struct claim_used *macs, int folder)
-{
-	return lease_each(folder, add_lease, macs);
-}
-
-/* A VF in quarantine outlives the record of its job. */
-static int collect_leases(struct claim_used *macs)
-{
-	int folder = lease_folder(&vf_lease_kind, false);
-	int rc = folder < 0 ? folder : claim_add_leases(macs, folder);
-
-	if (folder >= 0)
-		close(folder);
-	return rc == -ENOENT ? 0 : rc;
-}
-
-/* What all records have but this one. */
-static int collect_records(const struct record *record, struct claim_used *macs, struct claim_used *addresses)
+/* What all records have but this one, and VFs that did not come back. */
+static int claim_collect(const struct record *record, struct claim_used *macs, struct claim_used *addresses)
 {
 	const struct record_id *own = &record->id;
 	struct record_id *ids = NULL;
@@ -147,7 +126,7 @@ static int collect_records(const struct record *record, struct claim_used *macs,
 		record_close(&other);
 	}
 	free(ids);
-	return rc;
+	return rc == 0 ? vf_lease_macs(add_mac, macs) : rc;
 }
 
 /* Nothing where there is none: the node's name tells nodes of a cluster apart, too. */
@@ -244,9 +223,7 @@ int claim_networks(const struct config *config, struct record *record, struct fa
 	lock = limits_lock(why);
 	if (lock < 0)
 		return lock;
-	rc = collect_records(record, &claim.macs, &claim.addresses);
-	if (rc == 0)
-		rc = collect_leases(&claim.macs);
+	rc = claim_collect(record, &claim.macs, &claim.addresses);
 	if (rc == 0)
 		rc = claim_all(config, &claim, why);
 	if (rc == 0)

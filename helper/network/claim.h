@@ -2,7 +2,7 @@
 /*
  * MACs and addresses, each of one machine on this host at a time. What is in
  * use is what records say (network.I.mac and network.I.address), so a claim
- * goes with its record; a MAC also is where a virtual function's lease has it.
+ * goes with its record; and the MAC of a VF in quarantine, which may still send.
  */
 #ifndef WNODES_HELPER_NETWORK_CLAIM_H
 #define WNODES_HELPER_NETWORK_CLAIM_H
@@ -27,9 +27,6 @@ struct claim_used {
 
 /** Add the MACs and addresses that a record's kv has. Returns 0 or -ENOMEM. */
 int claim_add(struct claim_used *macs, struct claim_used *addresses, const struct kv *kv);
-
-/** Add the MACs that leases of a folder have. Returns 0 or a negative errno. */
-int claim_add_leases(struct claim_used *macs, int folder);
 
 /** The first of [first, last] that is not in use, beginning at seed's place and going round; -ENOSPC: all are. */
 int claim_find(const struct claim_used *used, uint64_t first, uint64_t last, uint64_t seed, uint64_t *number);

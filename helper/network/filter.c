@@ -8,11 +8,17 @@
 #include <netinet/in.h>
 
 #define PREFERENCE 1U
-#define ETHERNET 14U /* bytes of a frame before its packet */
+#define ETHERNET 14U  /* bytes of a frame before its packet */
+#define IPV6 40U      /* bytes of its header */
+#define IPV6_OTHER 8U /* and of one behind it: a fragment's, or options */
+#define ICMP_REDIRECT 5U
 #define ND_ROUTER_ADVERTISEMENT 134U
 #define ND_REDIRECT 137U
 #define DHCP_SERVER 67U
+#define DHCP_CLIENT 68U
+#define DHCPV6_CLIENT 546U
 #define DHCPV6_SERVER 547U
+#define CISCO 0x01000c00U /* groups of one maker's switches: CDP, VTP, DTP, UDLD, spanning tree of each VLAN */
 
 /* Jumps in a program under construction go to its end, where the frame passes or is dropped; or to the next step. */
 enum { NEXT = 0, PASS = 254, DROP = 255 };
@@ -43,17 +49,21 @@ static void equal(struct program *program, uint32_t k, unsigned int yes, unsigne
 	add(program, BPF_JMP | BPF_JEQ | BPF_K, k, yes, no);
 }
 
-/* A condition whose steps add_steps writes: where it does not hold, all of them are left out. */
+/* A condition whose steps are written next: where it does not hold, all of them are left out. */
+static void only_if(struct program *program, uint32_t k, void (*steps)(struct program *, uint32_t), uint32_t argument)
+{
+	unsigned int at = program->count;
+
+	equal(program, k, NEXT, NEXT);
+	steps(program, argument);
+	program->steps[at].jf = (uint8_t)(program->count - at - 1);
+}
+
 static void only_if_type(struct program *program, uint32_t type, void (*steps)(struct program *, uint32_t),
                          uint32_t argument)
 {
-	unsigned int at;
-
 	load(program, BPF_H, 12);
-	at = program->count;
-	equal(program, type, NEXT, NEXT);
-	steps(program, argument);
-	program->steps[at].jf = (uint8_t)(program->count - at - 1);
+	only_if(program, type, steps, argument);
 }
 
 static void check_header(struct program *program, uint64_t mac)
@@ -69,18 +79,25 @@ static void check_header(struct program *program, uint64_t mac)
 	equal(program, ETH_P_8021Q, DROP, NEXT);
 	equal(program, ETH_P_8021AD, DROP, NEXT);
 	equal(program, ETH_P_QINQ1, DROP, NEXT);
+	equal(program, ETH_P_PAUSE, DROP, NEXT);
 	load(program, BPF_W, 0);
 	equal(program, 0x0180c200, NEXT, 3);
 	load(program, BPF_H, 4);
 	mask(program, 0xffc0);
 	equal(program, 0, DROP, NEXT);
+	load(program, BPF_W, 0);
+	mask(program, 0xffffff00);
+	equal(program, CISCO, DROP, NEXT);
 }
 
+/* A probe, from nobody, for its own address alone: another's would seem to be in use. */
 static void check_arp(struct program *program, uint32_t address)
 {
 	load(program, BPF_W, ETHERNET + 14);
 	equal(program, address, PASS, NEXT);
-	equal(program, INADDR_ANY, PASS, DROP);
+	equal(program, INADDR_ANY, NEXT, DROP);
+	load(program, BPF_W, ETHERNET + 24);
+	equal(program, address, PASS, DROP);
 }
 
 static void check_source(struct program *program, uint32_t address)
@@ -90,31 +107,80 @@ static void check_source(struct program *program, uint32_t address)
 	equal(program, INADDR_ANY, NEXT, DROP);
 }
 
-/* A fragment but the first has no port; the first one has, or is not put together. */
+/*
+ * A fragment but the first has no port; the first one has, or is not put
+ * together. A client takes an answer from whatever port it comes.
+ */
 static void check_ipv4(struct program *program, uint32_t address)
 {
 	(void)address;
-	load(program, BPF_B, ETHERNET + 9);
-	equal(program, IPPROTO_UDP, NEXT, PASS);
 	load(program, BPF_H, ETHERNET + 6);
 	mask(program, 0x1fff);
 	equal(program, 0, NEXT, PASS);
 	add(program, BPF_LDX | BPF_MSH | BPF_B, ETHERNET, 0, 0);
+	load(program, BPF_B, ETHERNET + 9);
+	equal(program, IPPROTO_ICMP, NEXT, 2);
+	add(program, BPF_LD | BPF_IND | BPF_B, ETHERNET, 0, 0);
+	equal(program, ICMP_REDIRECT, DROP, PASS);
+	equal(program, IPPROTO_UDP, NEXT, PASS);
 	add(program, BPF_LD | BPF_IND | BPF_H, ETHERNET, 0, 0);
-	equal(program, DHCP_SERVER, DROP, PASS);
+	equal(program, DHCP_SERVER, DROP, NEXT);
+	add(program, BPF_LD | BPF_IND | BPF_H, ETHERNET + 2, 0, 0);
+	equal(program, DHCP_CLIENT, DROP, PASS);
+}
+
+/* Of ICMPv6, at offset. */
+static void check_type(struct program *program, uint32_t offset)
+{
+	load(program, BPF_B, offset);
+	equal(program, ND_ROUTER_ADVERTISEMENT, DROP, NEXT);
+	equal(program, ND_REDIRECT, DROP, PASS);
+}
+
+/* Of UDP, at offset. */
+static void check_ports(struct program *program, uint32_t offset)
+{
+	load(program, BPF_H, offset);
+	equal(program, DHCPV6_SERVER, DROP, NEXT);
+	load(program, BPF_H, offset + 2);
+	equal(program, DHCPV6_CLIENT, DROP, PASS);
+}
+
+/* Which header comes next has been loaded; it is at offset. Behind some of them hosts look for more. */
+static void check_next(struct program *program, uint32_t offset)
+{
+	only_if(program, IPPROTO_UDP, check_ports, offset);
+	only_if(program, IPPROTO_ICMPV6, check_type, offset);
+	equal(program, IPPROTO_HOPOPTS, DROP, NEXT);
+	equal(program, IPPROTO_ROUTING, DROP, NEXT);
+	equal(program, IPPROTO_FRAGMENT, DROP, NEXT);
+	equal(program, IPPROTO_DSTOPTS, DROP, PASS);
+}
+
+/* As the report of a listener to multicast groups has them, of 8 bytes. */
+static void check_options(struct program *program, uint32_t offset)
+{
+	load(program, BPF_H, offset);
+	equal(program, IPPROTO_ICMPV6 << 8, NEXT, DROP);
+	check_type(program, offset + IPV6_OTHER);
+}
+
+static void check_fragment(struct program *program, uint32_t offset)
+{
+	load(program, BPF_H, offset + 2);
+	mask(program, 0xfff8);
+	equal(program, 0, NEXT, PASS);
+	load(program, BPF_B, offset);
+	check_next(program, offset + IPV6_OTHER);
 }
 
 static void check_ipv6(struct program *program, uint32_t address)
 {
 	(void)address;
 	load(program, BPF_B, ETHERNET + 6);
-	equal(program, IPPROTO_UDP, NEXT, 2);
-	load(program, BPF_H, ETHERNET + 40);
-	equal(program, DHCPV6_SERVER, DROP, PASS);
-	equal(program, IPPROTO_ICMPV6, NEXT, PASS);
-	load(program, BPF_B, ETHERNET + 40);
-	equal(program, ND_ROUTER_ADVERTISEMENT, DROP, NEXT);
-	equal(program, ND_REDIRECT, DROP, PASS);
+	only_if(program, IPPROTO_HOPOPTS, check_options, ETHERNET + IPV6);
+	only_if(program, IPPROTO_FRAGMENT, check_fragment, ETHERNET + IPV6);
+	check_next(program, ETHERNET + IPV6);
 }
 
 static uint8_t resolve(uint8_t jump, unsigned int from, unsigned int pass)

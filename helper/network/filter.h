@@ -8,10 +8,13 @@
  *   - frames from another MAC than the machine's
  *   - frames with a VLAN tag, whatever the bridge makes of them
  *   - frames to the bridges and switches themselves (01:80:c2:00:00:00 to 3f:
- *     spanning tree, LACP, 802.1X, LLDP, GVRP)
+ *     spanning tree, LACP, 802.1X, LLDP, GVRP; 01:00:0c:…: CDP, VTP, DTP and
+ *     spanning tree in another maker's way), and those that stop a link (PAUSE)
  *   - where the machine's IPv4 address is the site's choice: ARP and IPv4 from
- *     another one, but 0.0.0.0
- *   - the answers of DHCP and DHCPv6 servers, router advertisements, redirects
+ *     another one, but 0.0.0.0, and probes whether another one is in use
+ *   - the answers of DHCP and DHCPv6 servers, from whatever port, router
+ *     advertisements, redirects of ICMP and ICMPv6; and IPv6 behind headers that
+ *     would hide these (a fragment's, and a listener's report, are looked behind)
  */
 #ifndef WNODES_HELPER_NETWORK_FILTER_H
 #define WNODES_HELPER_NETWORK_FILTER_H
@@ -20,7 +23,7 @@
 
 #include "helper/network/rtnl.h"
 
-#define FILTER_STEPS 64U
+#define FILTER_STEPS 128U
 
 /**
  * The program for a machine's MAC and, unless it is 0, IPv4 address, into

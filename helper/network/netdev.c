@@ -9,6 +9,9 @@
 #include "common/exitcode.h"
 #include "common/mac.h"
 #include "common/str.h"
+#include "helper/bounded.h"
+
+#define REMOVE_MS 5000U /* a netdev ends with the last use of it in the kernel, which may be never */
 
 /* ADDRESS/BITS */
 static int parse_address(const char *text, uint32_t *address)
@@ -78,22 +81,31 @@ static bool is_machines(const char *name)
 	       strspn(name + 11, "0123456789") == 1 && name[12] == 0;
 }
 
-int netdev_remove(const char *name, const char *kind, bool old_boot)
+struct removal {
+	const char *name, *kind;
+};
+
+static int remove_now(const void *context)
 {
+	const struct removal *removal = context;
 	struct rtnl_link link;
 	struct rtnl rtnl;
-	int rc;
+	int rc = rtnl_open(&rtnl);
+
+	if (rc < 0)
+		return rc;
+	rc = rtnl_find(&rtnl, removal->name, &link);
+	if (rc == 0)
+		rc = strcmp(link.kind, removal->kind) == 0 ? rtnl_remove(&rtnl, link.index) : -EINVAL;
+	rtnl_close(&rtnl);
+	return rc == -ENODEV ? 0 : rc;
+}
+
+int netdev_remove(const char *name, const char *kind, bool old_boot)
+{
+	const struct removal removal = {name, kind};
 
 	if (!is_machines(name))
 		return -EINVAL;
-	if (old_boot)
-		return 0;
-	rc = rtnl_open(&rtnl);
-	if (rc < 0)
-		return rc;
-	rc = rtnl_find(&rtnl, name, &link);
-	if (rc == 0)
-		rc = strcmp(link.kind, kind) == 0 ? rtnl_remove(&rtnl, link.index) : -EINVAL;
-	rtnl_close(&rtnl);
-	return rc == -ENODEV ? 0 : rc;
+	return old_boot ? 0 : bounded_run(remove_now, &removal, REMOVE_MS);
 }

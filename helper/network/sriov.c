@@ -370,12 +370,16 @@ static int sriov_make(const struct network_request *request, struct kv *machine,
 
 static int sriov_remove(const char *argument, bool old_boot)
 {
+	char name[LEASE_NAME_SIZE];
 	struct failure why = {0};
 	struct line line;
 	int rc = line_parse(argument, &line);
 
-	/* a lease of another boot is void: vf_release() sees it by itself */
-	(void)old_boot;
+	/* one of another boot that can be read is void by itself */
+	if (rc == 0 && old_boot) {
+		vf_lease_name(&line.pf, line.index, name);
+		rc = lease_drop_torn(&vf_lease_kind, name);
+	}
 	if (rc == 0)
 		rc = vf_release(&line.pf, line.index, line.token, &why);
 	if (rc < 0 && why.code)

@@ -101,6 +101,21 @@ static int count_lease(void *context, const struct pci_address *pf, unsigned int
 	return memcmp(lease->mac, search->mac, VF_MAC_BYTES) == 0 ? -EEXIST : 0;
 }
 
+/* A lease that was written anew while they were listed may have been missed (btrfs). */
+static void find_missed(struct search *search, int folder)
+{
+	for (unsigned int i = 0; i < search->pf_count; i++) {
+		struct candidate *candidate = &search->pfs[i];
+
+		for (unsigned int index = 0; index < VF_MAX; index++)
+			if (!candidate->taken[index] && vf_lease_is_there(folder, &candidate->pf.pci, index)) {
+				candidate->taken[index] = true;
+				candidate->leased++;
+				search->leased++;
+			}
+	}
+}
+
 static int compare(const void *one, const void *other)
 {
 	const struct candidate *a = one, *b = other;
@@ -217,6 +232,7 @@ int vf_choose(int folder, const struct config_network *network, const struct vf_
 	if (rc == -EEXIST)
 		return failure_set(why, EXIT_NODE, "network %s: another job's VF has the machine's MAC address",
 		                   network->name);
+	find_missed(&search, folder);
 	qsort(search.pfs, search.pf_count, sizeof(search.pfs[0]), compare);
 	if (rc == 0)
 		rc = bounded_do(search_all, &search, sizeof(search), SEARCH_MS);

@@ -2,9 +2,11 @@
 #include "helper/network/vf_lease.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/kv.h"
@@ -172,6 +174,14 @@ int vf_lease_load(int folder, const struct pci_address *pf, unsigned int index, 
 	return rc;
 }
 
+bool vf_lease_is_there(int folder, const struct pci_address *pf, unsigned int index)
+{
+	char name[LEASE_NAME_SIZE];
+
+	vf_lease_name(pf, index, name);
+	return faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
 int vf_lease_save(int folder, const struct vf_lease *lease, bool durable)
 {
 	struct kv own = {0};
@@ -217,4 +227,32 @@ int vf_lease_each(int folder, vf_lease_call *call, void *context)
 	struct listing listing = {call, context};
 
 	return lease_each(folder, list_one, &listing);
+}
+
+struct macs {
+	int (*call)(void *context, uint64_t mac);
+	void *context;
+};
+
+static int each_mac(void *context, const struct pci_address *pf, unsigned int index, const struct vf_lease *lease)
+{
+	const struct macs *macs = context;
+	uint64_t mac = 0;
+
+	(void)pf;
+	(void)index;
+	for (unsigned int i = 0; lease && i < VF_MAC_BYTES; i++)
+		mac = mac << 8 | lease->mac[i];
+	return lease ? macs->call(macs->context, mac) : 0;
+}
+
+int vf_lease_macs(int (*call)(void *context, uint64_t mac), void *context)
+{
+	struct macs macs = {call, context};
+	int folder = lease_folder(&vf_lease_kind, false);
+	int rc = folder < 0 ? folder : vf_lease_each(folder, each_mac, &macs);
+
+	if (folder >= 0)
+		close(folder);
+	return rc == -ENOENT ? 0 : rc;
 }

@@ -40,6 +40,9 @@ int vf_lease_read(const struct lease *base, const struct kv *own, struct vf_leas
 /** Read the lease of a VF. As lease_load(). */
 int vf_lease_load(int folder, const struct pci_address *pf, unsigned int index, struct vf_lease *lease);
 
+/** Whether there is a lease of the VF, even a torn one; in doubt there is. */
+bool vf_lease_is_there(int folder, const struct pci_address *pf, unsigned int index);
+
 /** Write the lease. As lease_save(). */
 int vf_lease_save(int folder, const struct vf_lease *lease, bool durable);
 
@@ -52,5 +55,11 @@ typedef int vf_lease_call(void *context, const struct pci_address *pf, unsigned 
 
 /** Call for each lease, in no order. Returns 0, or the first negative errno. */
 int vf_lease_each(int folder, vf_lease_call *call, void *context);
+
+/**
+ * Call for the MAC, a number of 48 bits, of each machine that has a lease; one
+ * in quarantine outlives its job's record. Returns 0, or the first negative errno.
+ */
+int vf_lease_macs(int (*call)(void *context, uint64_t mac), void *context);
 
 #endif

@@ -79,6 +79,27 @@ static int verify(const struct vf_lease *lease, int ifindex, struct failure *why
 	return is_restored(lease, &table.vfs[index]) ? 0 : vf_link_write(ifindex, index, &lease->original, why);
 }
 
+/* At least that, before the VF's own driver has it: the host has no part in a machine's network. */
+static int leave_vlan(const struct vf_lease *lease, int ifindex, struct failure *why)
+{
+	static struct vf_table table;
+	struct vf_attributes wanted = {0};
+	unsigned int index = lease->vf.index;
+	int rc = vf_link_read(ifindex, &table);
+
+	if (rc == 0 && !table.known[index])
+		rc = -ENODEV;
+	if (rc < 0)
+		return failure_set(why, EXIT_NODE, "its attributes cannot be read: %s", strerror(-rc));
+	wanted = table.vfs[index];
+	if (wanted.vlan == lease->original.vlan)
+		return 0;
+	wanted.vlan = lease->original.vlan;
+	wanted.vlan_proto = lease->original.vlan_proto;
+	wanted.qos = lease->original.qos;
+	return vf_link_write(ifindex, index, &wanted, why);
+}
+
 static int restore_found(const struct vf_lease *lease, const struct vf *vf, struct failure *why)
 {
 	struct failure ignored = {0};
@@ -91,8 +112,10 @@ static int restore_found(const struct vf_lease *lease, const struct vf *vf, stru
 		rc = vf_pf_find(lease->vf.pf.name, &pf, why);
 	if (rc < 0)
 		return rc;
-	(void)vf_link_write(pf.ifindex, vf->index, &lease->original, &ignored);
-	rc = vfio_restore(&vf->pci, lease->driver, why);
+	if (vf_link_write(pf.ifindex, vf->index, &lease->original, &ignored) < 0)
+		rc = leave_vlan(lease, pf.ifindex, why);
+	if (rc == 0)
+		rc = vfio_restore(&vf->pci, lease->driver, why);
 	return rc == 0 ? verify(lease, pf.ifindex, why) : rc;
 }
 

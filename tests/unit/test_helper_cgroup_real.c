@@ -123,7 +123,8 @@ static void life_and_death(const char *hierarchy, const char *name)
 	assert_int_equal(set.count, 1);
 	/* the top of the tree is spared at first */
 	assert_int_equal(cgroup_kill(&set, true), 2);
-	usleep(50000);
+	for (unsigned int i = 0; i < 500 && cgroup_kill(&set, true) != 1; i++)
+		usleep(10000);
 	assert_int_equal(waitpid(child, &status, WNOHANG), 0);
 	assert_int_equal(cgroup_kill(&set, true), 1);
 	(void)cgroup_kill(&set, false);
@@ -134,6 +135,28 @@ static void life_and_death(const char *hierarchy, const char *name)
 	assert_int_equal(cgroup_kill(&set, false), 0);
 	cgroup_set_free(&set);
 	remove_job();
+}
+
+/* Version 2 lists a process no more whose last thread is still ending. */
+static void one_that_is_ending_counts(void **state)
+{
+	char path[] = "/tmp/wnodes-cgroup-XXXXXX", file[64];
+	struct cgroup_set set = {0};
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	(void)snprintf(file, sizeof(file), "%s/cgroup.procs", path);
+	close(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	(void)snprintf(file, sizeof(file), "%s/cgroup.events", path);
+	close(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	assert_int_equal(cgroup_set_add(&set, path), 0);
+	assert_int_equal(cgroup_kill(&set, false), 0);
+	assert_int_equal(fs_write(AT_FDCWD, file, "populated 1\nfrozen 0\n"), 0);
+	assert_int_equal(cgroup_kill(&set, false), 1);
+	assert_int_equal(fs_write(AT_FDCWD, file, "populated 0\nfrozen 0\n"), 0);
+	assert_int_equal(cgroup_kill(&set, false), 0);
+	cgroup_set_free(&set);
+	assert_int_equal(fs_remove_folder(AT_FDCWD, path), 0);
 }
 
 static void version_1(void **state)
@@ -229,7 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(version_1),         cmocka_unit_test(version_1_cpuset),
 	        cmocka_unit_test(version_2),         cmocka_unit_test(one_that_is_not_roots_is_refused),
-	        cmocka_unit_test(a_session_is_left),
+	        cmocka_unit_test(a_session_is_left), cmocka_unit_test(one_that_is_ending_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,7 +191,7 @@ static int remove_line(void *context, const char *kind, const char *argument)
 {
 	(void)context;
 	assert_string_equal(kind, "device");
-	return devices_remove(argument);
+	return devices_remove(argument, false);
 }
 
 /* As destroy does. */
@@ -388,6 +388,30 @@ static void what_no_machine_may_have_is_refused(void **state)
 	expect_no_lease();
 }
 
+/* Else two jobs would have it, by two leases. */
+static void a_networks_vf_is_refused(void **state)
+{
+	static const char *const names[] = {"enp1s0", "0000:01:00.0"};
+	struct config_network *network = &config.networks[0];
+
+	(void)state;
+	begin("A");
+	*network = (struct config_network){.name = "fast", .type = "sriov", .pf_count = 1};
+	config.network_count = 1;
+	for (size_t i = 0; i < 2; i++) {
+		(void)strcpy(network->pfs[0], names[i]);
+		assert_int_equal(make(), -EIO);
+		expect_why("VF 0 of ");
+		expect_why("[network fast]");
+	}
+	expect_driver("igbvf");
+	expect_no_lease();
+	(void)strcpy(network->pfs[0], "ens9");
+	assert_int_equal(make(), 0);
+	config.network_count = 0;
+	assert_int_equal(release(), 0);
+}
+
 static void another_jobs_device_is_not_touched(void **state)
 {
 	char line[80];
@@ -401,7 +425,7 @@ static void another_jobs_device_is_not_touched(void **state)
 	expect_why("is still job 7's");
 	/* an old token */
 	(void)snprintf(line, sizeof(line), "%s %032d", vf0.name, 1);
-	assert_int_equal(devices_remove(line), 0);
+	assert_int_equal(devices_remove(line, false), 0);
 	expect_driver("vfio-pci");
 	assert_string_equal(load().token, lease.token);
 	assert_int_equal(release(), 0);
@@ -465,6 +489,27 @@ static void a_lease_of_another_boot_is_void(void **state)
 	expect_driver("vfio-pci");
 }
 
+/* What a power cut left of it stands in nobody's way. */
+static void a_torn_lease_of_another_boot_is_void(void **state)
+{
+	char line[80];
+	int fd;
+
+	(void)state;
+	begin("A");
+	assert_int_equal(make(), 0);
+	(void)snprintf(line, sizeof(line), "%s %s", vf0.name, load().token);
+	assert_int_equal(devices_remove(line, true), 0);
+	expect_no_lease();
+	expect_driver("igbvf");
+	fd = openat(folder, vf0.name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	close(fd);
+	assert_int_equal(devices_remove(line, false), -EIO);
+	assert_int_equal(devices_remove(line, true), 0);
+	expect_no_lease();
+	assert_int_equal(devices_remove(line, true), 0);
+}
+
 static void what_no_record_knows_is_given_back(void **state)
 {
 	(void)state;
@@ -486,10 +531,12 @@ int main(void)
 	        cmocka_unit_test_teardown(what_the_host_uses_is_refused, end),
 	        cmocka_unit_test_teardown(a_node_that_is_open_is_seen, end),
 	        cmocka_unit_test_teardown(what_no_machine_may_have_is_refused, end),
+	        cmocka_unit_test_teardown(a_networks_vf_is_refused, end),
 	        cmocka_unit_test_teardown(another_jobs_device_is_not_touched, end),
 	        cmocka_unit_test_teardown(what_cannot_be_restored_is_quarantined, end),
 	        cmocka_unit_test_teardown(a_device_that_vanishes_is_nobodys, end),
 	        cmocka_unit_test_teardown(a_lease_of_another_boot_is_void, end),
+	        cmocka_unit_test_teardown(a_torn_lease_of_another_boot_is_void, end),
 	        cmocka_unit_test_teardown(what_no_record_knows_is_given_back, end),
 	};
 

@@ -123,14 +123,33 @@ static void test_header(void **state)
 	assert_true(passes(0, &frame));
 }
 
+/* A maker's own groups; and what stops a port, to whomever it is sent. */
+static void test_switches(void **state)
+{
+	struct frame frame = frame_of(0x0032);
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		put(&frame, 0, 6, (const uint64_t[]){0x01000ccccccc, 0x01000ccccccd, 0x01000c000000}[i]);
+		assert_false(passes(0, &frame));
+	}
+	put(&frame, 0, 6, UINT64_C(0x01000d000001));
+	assert_true(passes(0, &frame));
+	frame = frame_of(0x8808);
+	assert_false(passes(0, &frame));
+}
+
 static void test_address(void **state)
 {
 	struct frame arp = frame_of(0x0806), ip = frame_of(0x0800);
 
 	(void)state;
-	/* before it has one: a probe, or DHCP */
-	assert_true(passes(ADDRESS, &arp));
+	/* before it has one: DHCP, or a probe for its own, which another's would keep from getting it */
 	assert_true(passes(ADDRESS, &ip));
+	put(&arp, 38, 4, ADDRESS);
+	assert_true(passes(ADDRESS, &arp));
+	put(&arp, 38, 4, ADDRESS + 1);
+	assert_false(passes(ADDRESS, &arp));
 	put(&arp, 28, 4, ADDRESS);
 	put(&ip, 26, 4, ADDRESS);
 	assert_true(passes(ADDRESS, &arp));
@@ -166,8 +185,31 @@ static void test_ipv4(void **state)
 	assert_true(passes(0, &frame));
 	put(&frame, 20, 2, 0x2000);
 	assert_false(passes(0, &frame));
+	/* clients take an answer from any port */
+	put(&frame, 42, 2, 1067);
+	assert_true(passes(0, &frame));
+	put(&frame, 44, 2, 68);
+	assert_false(passes(0, &frame));
+	assert_false(passes(ADDRESS, &frame));
 	/* of TCP any port is free */
 	put(&frame, 23, 1, 6);
+	assert_true(passes(0, &frame));
+}
+
+static void test_icmp(void **state)
+{
+	struct frame frame = frame_of(0x0800);
+
+	(void)state;
+	put(&frame, 14, 1, 0x46);
+	put(&frame, 23, 1, 1);
+	for (unsigned int type = 0; type < 256; type++) {
+		put(&frame, 38, 1, type);
+		assert_int_equal(passes(0, &frame), type != 5);
+	}
+	/* the rest of a fragmented one */
+	put(&frame, 38, 1, 5);
+	put(&frame, 20, 2, 0x2001);
 	assert_true(passes(0, &frame));
 }
 
@@ -186,18 +228,66 @@ static void test_ipv6(void **state)
 	assert_false(passes(ADDRESS, &frame));
 	put(&frame, 54, 2, 546);
 	assert_true(passes(ADDRESS, &frame));
+	put(&frame, 54, 2, 1547);
+	put(&frame, 56, 2, 546);
+	assert_false(passes(0, &frame));
 	put(&frame, 20, 1, 6);
 	put(&frame, 54, 2, 547);
 	assert_true(passes(ADDRESS, &frame));
 }
 
+/* What hosts look behind hides nothing. */
+static void test_ipv6_headers(void **state)
+{
+	static const uint8_t hiding[] = {0, 43, 44, 60};
+	struct frame frame = frame_of(0x86dd);
+
+	(void)state;
+	put(&frame, 20, 1, 0);
+	put(&frame, 54, 2, 58 << 8);
+	for (unsigned int type = 0; type < 256; type++) {
+		put(&frame, 62, 1, type);
+		assert_int_equal(passes(0, &frame), type != 134 && type != 137);
+	}
+	put(&frame, 62, 1, 143);
+	put(&frame, 54, 2, 58 << 8 | 1);
+	assert_false(passes(0, &frame));
+	put(&frame, 54, 2, 60 << 8);
+	assert_false(passes(0, &frame));
+	put(&frame, 20, 1, 43);
+	assert_false(passes(0, &frame));
+	put(&frame, 20, 1, 60);
+	assert_false(passes(0, &frame));
+	put(&frame, 20, 1, 44);
+	for (size_t i = 0; i < sizeof(hiding); i++) {
+		put(&frame, 54, 2, hiding[i] << 8);
+		assert_false(passes(0, &frame));
+	}
+	/* the first fragment has the ports, or the type */
+	put(&frame, 54, 4, 58U << 24 | 1);
+	put(&frame, 62, 1, 134);
+	assert_false(passes(0, &frame));
+	put(&frame, 62, 1, 128);
+	assert_true(passes(0, &frame));
+	put(&frame, 54, 1, 17);
+	put(&frame, 62, 4, 547U << 16 | 546);
+	assert_false(passes(0, &frame));
+	put(&frame, 62, 2, 2049);
+	assert_false(passes(0, &frame));
+	put(&frame, 64, 2, 2049);
+	assert_true(passes(0, &frame));
+	/* and the next ones data */
+	put(&frame, 56, 2, 0x0009);
+	put(&frame, 62, 4, 547U << 16 | 546);
+	assert_true(passes(0, &frame));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_header),
-	        cmocka_unit_test(test_address),
-	        cmocka_unit_test(test_ipv4),
-	        cmocka_unit_test(test_ipv6),
+	        cmocka_unit_test(test_header),       cmocka_unit_test(test_switches), cmocka_unit_test(test_address),
+	        cmocka_unit_test(test_ipv4),         cmocka_unit_test(test_icmp),     cmocka_unit_test(test_ipv6),
+	        cmocka_unit_test(test_ipv6_headers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

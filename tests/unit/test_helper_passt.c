@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/passt.o helper/child.o helper/fs.o helper/harden.o helper/failure.o common/log.o common/str.o */
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "common/clock.h"
+#include "helper/fs.h"
 #include "helper/passt.h"
+
+#define USER 54399U
 
 static void test_netdevs(void **state)
 {
@@ -44,9 +56,90 @@ static void test_version(void **state)
 		assert_false(passt_is_recent(others[i]));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_netdevs), cmocka_unit_test(test_version)};
+static char folder[] = "/tmp/wnodes-passt-XXXXXX", program[64];
+static struct config config;
 
+static int write_program(const void *bytes, size_t size)
+{
+	int fd = open(program, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+	ssize_t n = fd < 0 ? -1 : write(fd, bytes, size);
+
+	return fd < 0 || fchmod(fd, 0755) < 0 || close(fd) < 0 || n != (ssize_t)size ? -1 : 0;
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	(void)strcpy(folder + sizeof(folder) - 7, "XXXXXX");
+	if (!mkdtemp(folder) || chmod(folder, 0755) < 0)
+		return -1;
+	(void)snprintf(program, sizeof(program), "%s/program", folder);
+	(void)strcpy(config.passt, program);
+	(void)strcpy(config.emulator, program);
+	return 0;
+}
+
+static int remove_folder(void **state)
+{
+	(void)state;
+	return fs_remove_folder(AT_FDCWD, folder);
+}
+
+/* As passt and as QEMU: whether another process of its user's could look into it. */
+static int act(const char *name, const char *argument)
+{
+	if (access("/proc/self/exe", R_OK) == 0)
+		return 1;
+	if (strcmp(name, "qemu") == 0)
+		(void)puts("user\nstream");
+	else if (argument && strcmp(argument, "--version") == 0)
+		(void)puts("passt 2025_01_01.0");
+	return 0;
+}
+
+static void what_is_tried_is_hidden(void **state)
+{
+	static char bytes[16 << 20];
+	char problem[PASST_PROBLEM] = "";
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	ssize_t size = read(fd, bytes, sizeof(bytes));
+
+	(void)state;
+	close(fd);
+	if (geteuid() != 0)
+		skip();
+	assert_true(size > 0 && (size_t)size < sizeof(bytes));
+	assert_int_equal(write_program(bytes, (size_t)size), 0);
+	if (passt_try(&config, USER, USER, true, problem) < 0)
+		fail_msg("%s", problem);
+	assert_int_equal(passt_try_slirp(&config, USER, USER, problem), 0);
+}
+
+/* Its user may stop it: the prolog goes on. */
+static void what_stops_is_given_up(void **state)
+{
+	static const char script[] = "#!/bin/sh\nkill -STOP $$\n";
+	char problem[PASST_PROBLEM] = "";
+	uint64_t begin = clock_steady();
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(write_program(script, sizeof(script) - 1), 0);
+	assert_int_equal(passt_try(&config, USER, USER, true, problem), -EIO);
+	assert_true(clock_steady() - begin < 9000);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_netdevs),
+	        cmocka_unit_test(test_version),
+	        cmocka_unit_test_setup_teardown(what_is_tried_is_hidden, make_folder, remove_folder),
+	        cmocka_unit_test_setup_teardown(what_stops_is_given_up, make_folder, remove_folder),
+	};
+
+	if (strcmp(argv[0], "passt") == 0 || strcmp(argv[0], "qemu") == 0)
+		return act(argv[0], argc > 1 ? argv[1] : NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,7 @@
 /* links: helper/failure.o helper/cgroup.o helper/cgroup_leave.o helper/cgroup_path.o helper/cgroup_hunt.o */
 /* links: helper/cgroup_kill.o common/kv.o common/str.o common/log.o tests/unit/sysfs.o */
 /* libs: -lmnl -Wl,--wrap=vf_link_read,--wrap=vf_link_write,--wrap=vf_link_addressed,--wrap=lease_folder */
-/* libs: -Wl,--wrap=record_open,--wrap=controller_drain,--wrap=state_mark,--wrap=record_save */
+/* libs: -Wl,--wrap=record_open,--wrap=controller_drain,--wrap=state_mark,--wrap=record_save,--wrap=lease_each */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -286,6 +286,31 @@ static void choose_and_save(const char *token, uint8_t last, unsigned int expect
 	assert_int_equal(vf_lease_save(folder, &lease, false), 0);
 }
 
+static bool is_listed = true;
+
+int __real_lease_each(int in, lease_call *call, void *context);
+int __wrap_lease_each(int in, lease_call *call, void *context);
+
+int __wrap_lease_each(int in, lease_call *call, void *context)
+{
+	return is_listed ? __real_lease_each(in, call, context) : 0;
+}
+
+/* A folder that is being written to need not list all that it has (btrfs). */
+static void a_lease_that_is_not_listed_is_one(void **state)
+{
+	struct vf_lease lease = {0};
+
+	(void)state;
+	begin("A");
+	lease = a_lease(0, mac, "5");
+	assert_int_equal(vf_lease_save(folder, &lease, true), 0);
+	is_listed = false;
+	assert_int_equal(vf_choose(folder, &network, &any, other_mac, NULL, &lease, &why), 0);
+	is_listed = true;
+	assert_int_equal(lease.vf.index, 1);
+}
+
 static void each_job_gets_another_vf(void **state)
 {
 	struct vf_lease lease;
@@ -334,6 +359,30 @@ static void a_pf_that_is_down_has_no_vf_for_jobs(void **state)
 	sysfs_put(PF "/net/enp1s0/flags", "0x1002\n");
 	assert_int_equal(vf_choose(folder, &network, &any, mac, NULL, &lease, &why), -EIO);
 	expect_why("the adapter enp1s0 is down");
+}
+
+static int take_mac(void *context, uint64_t number)
+{
+	*(uint64_t *)context = number;
+	return 0;
+}
+
+static void the_macs_of_leases_are_known(void **state)
+{
+	struct vf_lease lease;
+	uint64_t found = 0;
+
+	(void)state;
+	begin("A");
+	lease = a_lease(3, mac, "5");
+	lease.base.phase = LEASE_QUARANTINED;
+	assert_int_equal(vf_lease_save(folder, &lease, true), 0);
+	assert_int_equal(vf_lease_macs(take_mac, &found), 0);
+	assert_true(found == UINT64_C(0x020000001001));
+	close(openat(folder, "0000:01:00.0.2", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	found = 0;
+	assert_int_equal(vf_lease_macs(take_mac, &found), 0);
+	assert_true(found == UINT64_C(0x020000001001));
 }
 
 static void a_vf_is_on_the_jobs_node(void **state)
@@ -478,6 +527,44 @@ static void a_lease_of_another_boot_is_void(void **state)
 	expect_driver("vfio-pci");
 }
 
+/* A power cut tore it: neither destroy nor the next job stumbles over it. */
+static void a_torn_lease_of_another_boot_is_void(void **state)
+{
+	struct vf_lease lease, left;
+	char line[80];
+
+	(void)state;
+	begin("A");
+	lease = a_machines();
+	(void)snprintf(line, sizeof(line), "%s 0 %s", pf.name, lease.base.token);
+	close(openat(folder, lease.base.name, O_WRONLY | O_TRUNC | O_CLOEXEC));
+	assert_int_equal(network_sriov.remove(line, false), -EIO);
+	assert_int_equal(vf_lease_load(folder, &pf, 0, &left), -EINVAL);
+	assert_int_equal(network_sriov.remove(line, true), 0);
+	assert_int_equal(vf_lease_load(folder, &pf, 0, &left), -ENOENT);
+	/* another job's, of this boot */
+	(void)memset(lease.base.token, '7', LEASE_TOKEN_SIZE - 1);
+	assert_int_equal(vf_lease_save(folder, &lease, true), 0);
+	assert_int_equal(network_sriov.remove(line, true), 0);
+	assert_int_equal(vf_lease_load(folder, &pf, 0, &left), 0);
+	assert_int_equal(vf_adapter.writes, 0);
+}
+
+static void a_full_disk_keeps_no_vf(void **state)
+{
+	struct vf_lease lease;
+
+	(void)state;
+	begin("A");
+	lease = a_machines();
+	/* where a lease is written before it takes its name */
+	assert_int_equal(mkdirat(folder, "0000:01:00.0.0.new", 0700), 0);
+	assert_int_equal(vf_lease_set_phase(folder, &lease, LEASE_READY), -EEXIST);
+	assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), 0);
+	expect_free(&lease);
+	assert_int_equal(unlinkat(folder, "0000:01:00.0.0.new", AT_REMOVEDIR), 0);
+}
+
 static void a_vf_that_vanished_is_nobodys(void **state)
 {
 	struct vf_lease lease, left;
@@ -535,6 +622,8 @@ static void what_cannot_be_restored_is_quarantined(void **state)
 	vf_adapter.fail = -EBUSY;
 	assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), 0);
 	expect_quarantine("cannot be set");
+	/* its VLAN is still the machine's: no driver of the host's has it */
+	expect_driver("vfio-pci");
 	/* told once; not tried again but by an administrator's sweep */
 	assert_int_equal(vf_release(&pf, 0, lease.base.token, &why), 0);
 	assert_int_equal(lease_reconcile(&vf_lease_kind, false, 1000), 0);
@@ -756,15 +845,19 @@ int main(void)
 	        cmocka_unit_test_teardown(a_lease_is_kept, end),
 	        cmocka_unit_test_teardown(a_torn_lease_is_nobodys, end),
 	        cmocka_unit_test_teardown(only_leases_are_listed, end),
+	        cmocka_unit_test_teardown(a_lease_that_is_not_listed_is_one, end),
 	        cmocka_unit_test_teardown(each_job_gets_another_vf, end),
 	        cmocka_unit_test_teardown(a_mac_is_had_once, end),
 	        cmocka_unit_test_teardown(a_pf_that_is_down_has_no_vf_for_jobs, end),
+	        cmocka_unit_test_teardown(the_macs_of_leases_are_known, end),
 	        cmocka_unit_test_teardown(a_vf_is_on_the_jobs_node, end),
 	        cmocka_unit_test_teardown(a_vf_comes_back_as_it_was, end),
 	        cmocka_unit_test_teardown(a_half_made_vf_comes_back, end),
 	        cmocka_unit_test_teardown(a_late_release_leaves_the_next_jobs_vf_alone, end),
 	        cmocka_unit_test_teardown(an_untouched_vf_is_not_touched, end),
 	        cmocka_unit_test_teardown(a_lease_of_another_boot_is_void, end),
+	        cmocka_unit_test_teardown(a_torn_lease_of_another_boot_is_void, end),
+	        cmocka_unit_test_teardown(a_full_disk_keeps_no_vf, end),
 	        cmocka_unit_test_teardown(a_vf_that_vanished_is_nobodys, end),
 	        cmocka_unit_test_teardown(a_vf_that_vanishes_on_the_way_is_nobodys, end),
 	        cmocka_unit_test_teardown(what_cannot_be_restored_is_quarantined, end),

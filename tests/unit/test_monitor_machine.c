@@ -91,6 +91,13 @@ static void devices_have_addresses_and_groups(void **state)
 	assert_string_equal(machine.devices.pci[0], "0000:81:00.0");
 	assert_int_equal(machine.devices.group_count, 2);
 	assert_int_equal(machine.devices.groups[1], 19);
+	/* all its memory is touched before QEMU answers */
+	machine.memory_mib = 1U << 20;
+	assert_int_equal(machine_step_seconds(&machine), MACHINE_STEP_SECONDS + 1024U);
+	machine.devices.group_count = 0;
+	assert_int_equal(machine_step_seconds(&machine), MACHINE_STEP_SECONDS);
+	machine.memory_prealloc = true;
+	assert_int_equal(machine_step_seconds(&machine), MACHINE_STEP_SECONDS + 1024U);
 	machine_free(&machine);
 	assert_int_equal(check_device("0000:81:00.0", NULL, &machine, why), -EINVAL);
 	assert_non_null(strstr(why, "vfio is missing"));
