@@ -208,22 +208,6 @@ int pci_vf(const struct pci_address *pf, unsigned int index, struct pci_address 
 	return pci_link_address(vf, "physfn", &back) == 0 && pci_is(&back, pf) ? 0 : -ESTALE;
 }
 
-int pci_pf(const struct pci_address *vf, struct pci_address *pf, unsigned int *index)
-{
-	struct pci_address other;
-	int rc = pci_link_address(vf, "physfn", pf);
-	int found = rc;
-
-	for (unsigned int i = 0; rc == 0 && i < PCI_VFS_MAX && found != -ENOENT; i++) {
-		found = pci_vf(pf, i, &other);
-		if (found == 0 && pci_is(&other, vf)) {
-			*index = i;
-			return 0;
-		}
-	}
-	return rc < 0 ? rc : -ESTALE;
-}
-
 int pci_netdev(const struct pci_address *address, char *netdev)
 {
 	char path[PATH_MAX];

@@ -14,7 +14,6 @@
 #include <sys/types.h>
 
 #define PCI_NAME_SIZE 64U /* of drivers and network interfaces */
-#define PCI_VFS_MAX 256U  /* of one physical function: the bus numbers of one segment */
 
 /* `0000:41:10.0`, in small letters, as sysfs names the device. */
 struct pci_address {
@@ -72,9 +71,6 @@ bool pci_has_reset(const struct pci_address *address);
  * Returns 0, -ENOENT (no such VF), -ESTALE where the two do not agree, or -ENODEV.
  */
 int pci_vf(const struct pci_address *pf, unsigned int index, struct pci_address *vf);
-
-/** The physical function of a VF, and its index there. As pci_vf(); -ENOENT: the device is no VF. */
-int pci_pf(const struct pci_address *vf, struct pci_address *pf, unsigned int *index);
 
 /**
  * The device's network interface, by name the first, into netdev[PCI_NAME_SIZE];

@@ -143,27 +143,20 @@ static void a_groups_members_are_listed(void **state)
 static void a_vf_is_found_both_ways(void **state)
 {
 	struct pci_address found;
-	unsigned int index;
 
 	(void)state;
 	sysfs_make("A");
 	assert_int_equal(pci_vf(&pf, 1, &found), 0);
 	assert_true(pci_is(&found, &vf1));
-	assert_int_equal(pci_pf(&vf1, &found, &index), 0);
-	assert_true(pci_is(&found, &pf));
-	assert_int_equal(index, 1);
 	assert_int_equal(pci_vf(&pf, 4, &found), -ENOENT);
 	assert_int_equal(pci_vf(&gone, 0, &found), -ENODEV);
-	assert_int_equal(pci_pf(&pf, &found, &index), -ENOENT);
 	/* the two links do not agree: a VF that was made anew meanwhile */
 	sysfs_link("sys/devices/pci0000:00/0000:00:03.0/0000:01:10.2/physfn", "../0000:81:00.0");
 	assert_int_equal(pci_vf(&pf, 1, &found), -ESTALE);
-	assert_int_equal(pci_pf(&vf1, &found, &index), -ESTALE);
 	/* the VF has gone between two looks */
 	sysfs_drop("sys/devices/pci0000:00/0000:00:03.0/0000:01:10.0");
 	sysfs_drop("sys/bus/pci/devices/0000:01:10.0");
 	assert_int_equal(pci_vf(&pf, 0, &found), -ESTALE);
-	assert_int_equal(pci_pf(&vf0, &found, &index), -ENODEV);
 }
 
 static void a_netdev_leads_to_its_device(void **state)
