@@ -2,19 +2,15 @@
 #include "helper/passt.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/str.h"
 #include "helper/child.h"
 #include "helper/fs.h"
 
-#define TRY_MS 5000
+#define TRY_MS 5000U
 #define SAID_MAX 4096U /* bytes */
 #define DIGITS "0123456789"
 
@@ -22,48 +18,6 @@ static int fail(char *problem, const char *program, const char *what)
 {
 	(void)str_print(problem, PASST_PROBLEM, "%.100s: %.140s", program, what);
 	return -EIO;
-}
-
-/* What comes from fd before it ends or TRY_MS have gone, into said[SAID_MAX]. */
-static void listen_to(int fd, char *said)
-{
-	struct pollfd wait = {.fd = fd, .events = POLLIN};
-	uint64_t end = clock_steady() + TRY_MS, now;
-	size_t used = 0;
-	ssize_t n = 1;
-
-	while (n > 0 && used < SAID_MAX - 1 && (now = clock_steady()) < end && poll(&wait, 1, (int)(end - now)) > 0) {
-		n = read(fd, said + used, SAID_MAX - 1 - used);
-		used += n > 0 ? (size_t)n : 0;
-	}
-	said[used] = 0;
-}
-
-/* Run the child, of a root's program; what it says on both streams is in said[SAID_MAX]. Its wait status, or -errno. */
-static int run(struct child *child, char *said)
-{
-	int fd = fs_open_file(child->program, NULL);
-	int ends[2];
-	pid_t pid;
-
-	said[0] = 0;
-	if (fd < 0)
-		return fd;
-	close(fd);
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	child->out = child->err = ends[1];
-	pid = child_start(child);
-	close(ends[1]);
-	if (pid > 0)
-		listen_to(ends[0], said);
-	close(ends[0]);
-	return pid < 0 ? (int)pid : child_wait(pid, TRY_MS);
-}
-
-static const char *untrusted(int rc)
-{
-	return rc == -EPERM ? "it and its folders must be root's and writable by root alone" : strerror(-rc);
 }
 
 /* The last line that is of its own concern, and not of a system log that it cannot reach. */
@@ -84,18 +38,23 @@ static int try_passt(const char *program, uid_t uid, gid_t gid, char *problem)
 	char fd[16], said[SAID_MAX];
 	char *const argv[] = {"passt", "--foreground", "--quiet", "--tcp-ports", "none", "--udp-ports",
 	                      "none",  "--fd",         fd,        NULL};
-	struct child child = {.program = program, .argv = argv, .uid = uid, .gid = gid, .fd_count = 1, .file_max = 1};
 	int ends[2], rc;
+	const struct child child = {.program = program,
+	                            .argv = argv,
+	                            .uid = uid,
+	                            .gid = gid,
+	                            .fds = &ends[1],
+	                            .fd_count = 1,
+	                            .file_max = 1};
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return fail(problem, program, strerror(errno));
 	(void)str_print(fd, sizeof(fd), "%d", ends[1]);
-	child.fds = &ends[1];
 	close(ends[0]);
-	rc = run(&child, said);
+	rc = child_ask(&child, true, said, sizeof(said), TRY_MS);
 	close(ends[1]);
 	if (rc < 0)
-		return fail(problem, program, untrusted(rc));
+		return fail(problem, program, fs_error(rc));
 	return rc == 0 ? 0 : fail(problem, program, last_line(said));
 }
 
@@ -118,10 +77,10 @@ bool passt_is_recent(const char *text)
 static int try_version(const char *program, uid_t uid, gid_t gid, char *problem)
 {
 	char *const argv[] = {"passt", "--version", NULL};
-	struct child child = {.program = program, .argv = argv, .uid = uid, .gid = gid, .file_max = 1};
-	char said[SAID_MAX] = "";
+	const struct child child = {.program = program, .argv = argv, .uid = uid, .gid = gid, .file_max = 1};
+	char said[SAID_MAX];
 
-	(void)run(&child, said);
+	(void)child_ask(&child, true, said, sizeof(said), TRY_MS);
 	return passt_is_recent(said) ? 0 : fail(problem, program, "it does not say that it is of 2024 or later");
 }
 
@@ -141,12 +100,12 @@ static int try_netdev(const struct config *config, uid_t uid, gid_t gid, const c
                       char *problem)
 {
 	char *const argv[] = {"qemu", "-nodefaults", "-display", "none", "-netdev", "help", NULL};
-	struct child child = {.program = config->emulator, .argv = argv, .uid = uid, .gid = gid, .file_max = 1};
+	const struct child child = {.program = config->emulator, .argv = argv, .uid = uid, .gid = gid, .file_max = 1};
 	char said[SAID_MAX];
-	int rc = run(&child, said);
+	int rc = child_ask(&child, true, said, sizeof(said), TRY_MS);
 
 	if (rc < 0)
-		return fail(problem, config->emulator, untrusted(rc));
+		return fail(problem, config->emulator, fs_error(rc));
 	return passt_has_netdev(said, name) ? 0 : fail(problem, config->emulator, lack);
 }
 
