@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/size.h"
 #include "common/exitcode.h"
+#include "common/str.h"
 
 static int usage(void)
 {
@@ -43,9 +44,7 @@ int cli_evict(char **argv)
 		} else if (strcmp(*argv, "--all") == 0) {
 			arguments[1] = *argv;
 		} else if ((*argv)[0] != '-') {
-			bool is_digest = strlen(*argv) == 64 && strspn(*argv, "0123456789abcdef") == 64;
-
-			arguments[1] = is_digest ? "--digest" : "--image";
+			arguments[1] = str_is_sha256(*argv) ? "--digest" : "--image";
 			arguments[2] = *argv;
 		} else {
 			return usage();

@@ -7,25 +7,9 @@
 
 #include "common/str.h"
 
-#define MODES "overlay, snapshot, raw or block"
-#define PREALLOCS "off, metadata, falloc or full"
-
-static bool is_one_of(const char *word, const char *const *words)
-{
-	for (; *words; words++)
-		if (strcmp(word, *words) == 0)
-			return true;
-	return false;
-}
-
 bool disk_is_mode(const char *word)
 {
-	return is_one_of(word, (const char *const[]){"overlay", "snapshot", "raw", "block", NULL});
-}
-
-bool disk_is_prealloc(const char *word)
-{
-	return is_one_of(word, (const char *const[]){"off", "metadata", "falloc", "full", NULL});
+	return str_word(DISK_MODES, word) >= 0;
 }
 
 bool disk_mode_is_qcow2(const char *mode)
@@ -44,7 +28,8 @@ static int take_mode(struct disk_option *option, const char *word, bool first, c
 {
 	if (!first || !disk_is_mode(word))
 		(void)snprintf(why, size, "'%.40s' is %s", word,
-		               first ? "no mode: give " MODES ", or a key as size=20G" : "not size=… or prealloc=…");
+		               first ? "no mode: give " DISK_MODES ", or a key as size=20G"
+		                     : "not size=… or prealloc=…");
 	else
 		(void)str_print(option->mode, sizeof(option->mode), "%s", word);
 	return why[0] ? -EINVAL : 0;
@@ -63,8 +48,8 @@ static int take_prealloc(struct disk_option *option, const char *value, char *wh
 {
 	if (option->prealloc[0])
 		(void)snprintf(why, size, "prealloc is given twice");
-	else if (!disk_is_prealloc(value))
-		(void)snprintf(why, size, "prealloc: '%.40s' is not " PREALLOCS, value);
+	else if (str_word(DISK_PREALLOCS, value) < 0)
+		(void)snprintf(why, size, "prealloc: '%.40s' is not " DISK_PREALLOCS, value);
 	else
 		(void)str_print(option->prealloc, sizeof(option->prealloc), "%s", value);
 	return why[0] ? -EINVAL : 0;

@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #define DISK_WORD_SIZE 16U
+#define DISK_MODES "overlay, snapshot, raw or block"
+#define DISK_PREALLOCS "off, metadata, falloc or full"
 #define DISK_OPTION_MAX 96U               /* bytes of an option that parses */
 #define DISK_SIZE_MIN (UINT64_C(1) << 20) /* bytes of a disk that is asked for */
 #define DISK_SIZE_MAX (UINT64_C(1) << 50)
@@ -21,9 +23,6 @@ struct disk_option {
 
 /** Whether there is a mode of that name. */
 bool disk_is_mode(const char *word);
-
-/** Whether there is a preallocation of that name. */
-bool disk_is_prealloc(const char *word);
 
 /** Whether a disk of that mode is a qcow2 on the base: overlay and snapshot. */
 bool disk_mode_is_qcow2(const char *mode);

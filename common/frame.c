@@ -17,15 +17,6 @@ int frame_push(struct queue *queue, const struct wire_frame *frame, const void *
 	return 0;
 }
 
-int frame_push_u32(struct queue *queue, uint32_t channel, enum wire_type type, uint8_t stream, uint32_t number)
-{
-	struct wire_frame frame = {4, channel, (uint8_t)type, stream};
-	uint8_t payload[4];
-
-	wire_put_u32(payload, number);
-	return frame_push(queue, &frame, payload);
-}
-
 int frame_peek(const struct queue *queue, struct wire_frame *frame, const uint8_t **payload, const char **why)
 {
 	int rc;

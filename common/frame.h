@@ -12,9 +12,6 @@
  */
 int frame_push(struct queue *queue, const struct wire_frame *frame, const void *payload);
 
-/** Append a frame whose payload is one u32; errors as frame_push(). */
-int frame_push_u32(struct queue *queue, uint32_t channel, enum wire_type type, uint8_t stream, uint32_t number);
-
 /**
  * Look at the first frame. Returns 1 with *frame and *payload (owned by the
  * queue), 0 where it has not arrived in full, or -EPROTO with *why (static).

@@ -66,6 +66,27 @@ bool str_is_name(const char *text)
 	return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-") == length;
 }
 
+int str_word(const char *words, const char *text)
+{
+	size_t wanted = strlen(text);
+
+	for (int i = 0; *words; i++) {
+		size_t length = strcspn(words, ", ");
+
+		if (length == wanted && strncmp(words, text, length) == 0)
+			return i;
+		words += length;
+		words += strspn(words, ", ");
+		words += strncmp(words, "or ", 3) == 0 ? 3 : 0;
+	}
+	return -1;
+}
+
+bool str_is_sha256(const char *text)
+{
+	return strspn(text, "0123456789abcdef") == 64 && !text[64];
+}
+
 bool str_is_path(const char *text)
 {
 	const char *part = text;

@@ -28,6 +28,12 @@ int str_size(const char *text, uint64_t *bytes);
  */
 bool str_is_name(const char *text);
 
+/** Which of words, as `one, two or three`, text is, from 0; -1 where it is none of them. */
+int str_word(const char *words, const char *text);
+
+/** Whether text is a SHA-256: 64 digits of 0-9a-f. */
+bool str_is_sha256(const char *text);
+
 /** Whether text is an absolute path without "." or ".." parts, shorter than PATH_MAX, printable. */
 bool str_is_path(const char *text);
 

@@ -21,6 +21,7 @@
 #include "guest/grow_fs.h"
 #include "guest/log.h"
 #include "guest/partition.h"
+#include "guest/small_file.h"
 
 #ifndef BLKPG
 #define BLKPG _IO(0x12, 105)
@@ -85,20 +86,11 @@ static void complain(const char *format, ...)
 static int read_sysfs(dev_t number, const char *file, uint64_t *value)
 {
 	char path[PATH_MAX], text[32];
-	ssize_t length;
-	int fd;
+	int rc;
 
 	(void)str_print(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major(number), minor(number), file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	length = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (length <= 0)
-		return -EIO;
-	text[length] = 0;
-	text[strcspn(text, "\n")] = 0;
-	return str_u64(text, 0, UINT64_MAX, value);
+	rc = small_file_line(path, text, sizeof(text));
+	return rc < 0 ? rc : str_u64(text, 0, UINT64_MAX, value);
 }
 
 /* The name of the device's folder. */
@@ -126,16 +118,13 @@ static int read_disk_number(dev_t partition, dev_t *disk)
 {
 	char path[64], text[32];
 	unsigned int numbers[2];
-	FILE *file;
-	int count;
+	int rc;
 
 	(void)str_print(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(partition), minor(partition));
-	file = fopen(path, "re");
-	if (!file)
-		return -errno;
-	count = fgets(text, sizeof(text), file) ? sscanf(text, "%u:%u", &numbers[0], &numbers[1]) : 0;
-	(void)fclose(file);
-	if (count != 2)
+	rc = small_file_line(path, text, sizeof(text));
+	if (rc < 0)
+		return rc;
+	if (sscanf(text, "%u:%u", &numbers[0], &numbers[1]) != 2)
 		return -ENOENT;
 	*disk = makedev(numbers[0], numbers[1]);
 	return 0;

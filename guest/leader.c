@@ -22,6 +22,7 @@
 #include "guest/oom.h"
 #include "guest/redirect.h"
 #include "guest/report.h"
+#include "guest/small_file.h"
 
 #define PATH_DEFAULT "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 #define NOT_FOUND 127
@@ -61,13 +62,10 @@ static rlim_t limit_value(uint64_t value)
 /* The most open files that the kernel grants to anybody. */
 static rlim_t files_most(void)
 {
-	char text[32] = "";
-	int fd = open("/proc/sys/fs/nr_open", O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	char text[32];
 
-	if (fd >= 0)
-		close(fd);
-	return length > 0 ? (rlim_t)strtoull(text, NULL, 10) : 1048576;
+	return small_file_read("/proc/sys/fs/nr_open", text, sizeof(text)) > 0 ? (rlim_t)strtoull(text, NULL, 10)
+	                                                                       : 1048576;
 }
 
 static void clamp(struct rlimit *limit, rlim_t most)

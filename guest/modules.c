@@ -2,7 +2,6 @@
 #include "guest/modules.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "common/str.h"
 #include "guest/execute.h"
 #include "guest/log.h"
+#include "guest/small_file.h"
 
 #define MODPROBE_SECONDS 60U /* a NIC's driver may take its time */
 
@@ -18,19 +18,10 @@
 static void read_line(const char *folder, const char *device, const char *file, char *line, size_t size)
 {
 	char path[PATH_MAX];
-	ssize_t length = 0;
-	int fd;
 
 	line[0] = 0;
-	if (str_print(path, sizeof(path), "%s/%s/%s", folder, device, file) < 0)
-		return;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	length = read(fd, line, size - 1);
-	close(fd);
-	line[length > 0 ? length : 0] = 0;
-	line[strcspn(line, "\n")] = 0;
+	if (str_print(path, sizeof(path), "%s/%s/%s", folder, device, file) == 0)
+		(void)small_file_line(path, line, size);
 }
 
 static bool has_driver(const char *folder, const char *device)

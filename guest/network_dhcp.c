@@ -2,8 +2,6 @@
 #include "guest/network_dhcp.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +14,7 @@
 #include "common/str.h"
 #include "guest/execute.h"
 #include "guest/log.h"
+#include "guest/small_file.h"
 
 #define LOOK_SECONDS 2U
 #define UNMANAGED_SECONDS 10U /* after the boot, in which managers of networks begin; or of a guest without systemd */
@@ -23,26 +22,13 @@
 #define SYSTEMCTL_SECONDS 10U
 #define TEXT_MAX 4096U
 
-static ssize_t read_text(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length;
-
-	if (fd < 0)
-		return -errno;
-	length = read(fd, text, size - 1);
-	close(fd);
-	text[length > 0 ? length : 0] = 0;
-	return length;
-}
-
 /* Whether systemd-networkd has the NIC among those that it configures. */
 static bool is_networkds(const struct network_files *files, unsigned int index)
 {
 	char path[PATH_MAX], text[TEXT_MAX], *state;
 
 	if (str_print(path, sizeof(path), "%s/systemd/netif/links/%u", files->run, index) < 0 ||
-	    read_text(path, text, sizeof(text)) <= 0)
+	    small_file_read(path, text, sizeof(text)) <= 0)
 		return false;
 	state = strstr(text, "ADMIN_STATE=");
 	return state && strncmp(state + 12, "unmanaged", 9) != 0 && strncmp(state + 12, "linger", 6) != 0;
@@ -55,7 +41,7 @@ static bool asks_for(const char *pid, const char *nic)
 	ssize_t length;
 
 	(void)str_print(path, sizeof(path), "/proc/%.10s/cmdline", pid);
-	length = read_text(path, text, sizeof(text));
+	length = small_file_read(path, text, sizeof(text));
 	for (ssize_t at = 0; at < length; at += (ssize_t)strlen(text + at) + 1)
 		if (strcmp(text + at, nic) == 0)
 			return true;
@@ -70,7 +56,7 @@ static bool manages(const char *pid, const char *nic)
 	char path[64], name[64];
 
 	(void)str_print(path, sizeof(path), "/proc/%.10s/stat", pid);
-	if (read_text(path, name, sizeof(name)) <= 0 || !strchr(name, '('))
+	if (small_file_read(path, name, sizeof(name)) <= 0 || !strchr(name, '('))
 		return false;
 	memmove(name, strchr(name, '(') + 1, strlen(strchr(name, '(')));
 	name[strcspn(name, ")")] = 0;

@@ -40,7 +40,8 @@ static int append_servers(char *text, size_t size, const struct job *job, const 
 	return rc;
 }
 
-char *network_files_resolv(const char *old, const struct job *job)
+/* The text of resolv.conf, from malloc, with the job's servers in place of old's. NULL: no memory. */
+static char *resolv_text(const char *old, const struct job *job)
 {
 	static const char word[] = "nameserver";
 	size_t size = strlen(old) + TEXT_MAX;
@@ -139,7 +140,7 @@ void network_files_resolver(struct network_files *files, const struct job *job)
 	}
 	rc = etc_read(path, &old);
 	if (rc == 0)
-		text = network_files_resolv(old, job);
+		text = resolv_text(old, job);
 	if (rc == 0)
 		rc = text ? put_resolv(path, text) : -ENOMEM;
 	if (rc < 0) {
@@ -165,7 +166,7 @@ bool network_files_can_resolve(const struct network_files *files)
 	       !S_ISLNK(st.st_mode) || stat(path, &st) == 0;
 }
 
-int network_files_networkd(const struct job_network *network, uint32_t metric, char *text, size_t size)
+static int networkd_text(const struct job_network *network, uint32_t metric, char *text, size_t size)
 {
 	const uint8_t *mac = network->mac;
 	char address[INET6_ADDRSTRLEN];
@@ -202,7 +203,7 @@ bool network_files_tell_networkd(const struct network_files *files, const struct
 	char name[128], text[TEXT_MAX];
 
 	if (!is_there(files->run, "systemd/system") || networkd_name(network, name, sizeof(name)) < 0 ||
-	    network_files_networkd(network, metric, text, sizeof(text)) < 0)
+	    networkd_text(network, metric, text, sizeof(text)) < 0)
 		return false;
 	return put(files->run, name, text) == 0 && is_there(files->run, "systemd/netif");
 }

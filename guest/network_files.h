@@ -8,7 +8,6 @@
 #define WNODES_GUEST_NETWORK_FILES_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "guest/job.h"
@@ -29,18 +28,10 @@ void network_files_resolver(struct network_files *files, const struct job *job);
 /** Whether names can be asked for: resolv.conf does not point to a file that is still to be made. */
 bool network_files_can_resolve(const struct network_files *files);
 
-/** The text of resolv.conf, from malloc, with the job's servers in place of old's. NULL: no memory. */
-char *network_files_resolv(const char *old, const struct job *job);
-
 /**
- * The text for systemd-networkd into text[size]: the network as it is
- * described, its gateways with the metric. Returns 0 or -ENAMETOOLONG.
- */
-int network_files_networkd(const struct job_network *network, uint32_t metric, char *text, size_t size);
-
-/**
- * Tell systemd-networkd, where systemd is, of the network; it takes note when
- * it starts, or is told to. Returns whether it runs already.
+ * Tell systemd-networkd, where systemd is, of the network as it is described,
+ * its gateways with the metric; it takes note when it starts, or is told to.
+ * Returns whether it runs already.
  */
 bool network_files_tell_networkd(const struct network_files *files, const struct job_network *network, uint32_t metric);
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guest/small_file.h"
+
 static int put(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -38,18 +40,9 @@ void oom_expose(void)
 uint64_t oom_kills(void)
 {
 	static char text[16384]; /* a few hundred counters; this one is not among the last */
-	size_t length = 0;
-	ssize_t got;
-	char *p;
-	int fd = open("/proc/vmstat", O_RDONLY | O_CLOEXEC);
+	const char *p;
 
-	if (fd < 0)
-		return 0;
-	/* One read gives a page at most. */
-	while (length < sizeof(text) - 1 && (got = read(fd, text + length, sizeof(text) - 1 - length)) > 0)
-		length += (size_t)got;
-	close(fd);
-	text[length] = 0;
+	(void)small_file_read("/proc/vmstat", text, sizeof(text));
 	p = strstr(text, "\noom_kill ");
 	return p ? strtoull(p + 10, NULL, 10) : 0;
 }

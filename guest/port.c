@@ -14,6 +14,7 @@
 #include "common/str.h"
 #include "guest/log.h"
 #include "guest/memory.h"
+#include "guest/small_file.h"
 
 #define FRAME_MAX (WIRE_HEADER + WIRE_PAYLOAD_MAX)
 #define IN_SIZE (4U * WIRE_PAYLOAD_MAX)
@@ -54,21 +55,10 @@ int port_init(struct port *port, const char *path, int given_fd)
 static int sys_attribute(const char *port, const char *attribute, char *line, size_t size)
 {
 	char path[128];
-	ssize_t length;
-	int fd;
 
 	if (str_print(path, sizeof(path), "/sys/class/virtio-ports/%s/%s", port, attribute) < 0)
 		return -ENOENT;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	length = read(fd, line, size - 1);
-	close(fd);
-	if (length < 0)
-		return -EIO;
-	line[length] = 0;
-	line[strcspn(line, "\n")] = 0;
-	return 0;
+	return small_file_line(path, line, size);
 }
 
 /* Open /dev/PORT; where nobody made that node, make it. */

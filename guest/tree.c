@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "guest/small_file.h"
+
 #define STOP_PASSES 64
 
 struct process {
@@ -27,19 +29,12 @@ struct table {
 /* Read /proc/PID/stat; false where the process has gone. */
 static bool read_process(const char *pid, struct process *process)
 {
-	char path[32], text[512], *p;
-	ssize_t length;
-	int fd;
+	char path[32], text[512];
+	const char *p;
 
 	snprintf(path, sizeof(path), "/proc/%.10s/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (small_file_read(path, text, sizeof(text)) <= 0)
 		return false;
-	length = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (length <= 0)
-		return false;
-	text[length] = 0;
 	p = strrchr(text, ')'); /* the name may have any byte in it */
 	*process = (struct process){.pid = (pid_t)strtol(pid, NULL, 10)};
 	return p && sscanf(p + 1, " %c %d %*d %d", &process->state, &process->parent, &process->session) == 3;

@@ -124,15 +124,14 @@ int bounded_write(const char *path, const char *text, unsigned int ms)
 
 #define ANSWER_MAX 4096U
 
-/* Shared with the child. */
 struct answer {
 	const char *path;
 	char text[ANSWER_MAX];
 };
 
-static int read_text(const void *context)
+static int read_text(void *context)
 {
-	struct answer *answer = *(struct answer *const *)context;
+	struct answer *answer = context;
 	ssize_t length = fs_read(AT_FDCWD, answer->path, answer->text, sizeof(answer->text));
 
 	return length < 0 ? (int)length : 0;
@@ -140,15 +139,8 @@ static int read_text(const void *context)
 
 int bounded_read(const char *path, char *buffer, size_t size, unsigned int ms)
 {
-	struct answer *answer = mmap(NULL, sizeof(*answer), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int rc;
+	struct answer answer = {.path = path};
+	int rc = bounded_do(read_text, &answer, sizeof(answer), ms);
 
-	if (answer == MAP_FAILED)
-		return -errno;
-	answer->path = path;
-	rc = bounded_run(read_text, &answer, ms);
-	if (rc == 0)
-		rc = str_print(buffer, size, "%s", answer->text);
-	(void)munmap(answer, sizeof(*answer));
-	return rc;
+	return rc == 0 ? str_print(buffer, size, "%s", answer.text) : rc;
 }

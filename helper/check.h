@@ -19,7 +19,6 @@ struct check {
 };
 
 #define CHECK_NOBODY 65534U /* as whom programs are tried */
-#define CHECK_UNTRUSTED "it and its folders must be root's and writable by root alone"
 
 /** Say something that jobs would fail of. */
 void check_problem(struct check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -20,7 +20,7 @@ static void check_ca_file(struct check *check)
 	if (!path[0])
 		return;
 	if (fd < 0)
-		check_problem(check, "[fetch] ca_file %s: %s", path, fd == -EPERM ? CHECK_UNTRUSTED : strerror(-fd));
+		check_problem(check, "[fetch] ca_file %s: %s", path, fs_error(fd));
 	else if (fstat(fd, &st) == 0 && !(st.st_mode & S_IROTH))
 		check_problem(check, "[fetch] ca_file %s must be readable by everybody (chmod 0644)", path);
 	if (fd >= 0)

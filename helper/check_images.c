@@ -126,10 +126,8 @@ void check_images(struct check *check)
 	struct image_names names = {0};
 	int rc = image_names_load(&names);
 
-	if (rc == -EPERM)
-		check_problem(check, WNODES_IMAGES_D ": it and its folders must be root's and writable by root alone");
-	else if (rc < 0)
-		check_problem(check, WNODES_IMAGES_D ": %s", strerror(-rc));
+	if (rc < 0)
+		check_problem(check, WNODES_IMAGES_D ": %s", fs_error(rc));
 	else if (names.count == 0)
 		check_note(check, WNODES_IMAGES_D " has no image");
 	for (size_t i = 0; rc == 0 && i < names.count; i++)

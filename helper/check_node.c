@@ -23,7 +23,7 @@ void check_program(struct check *check, const char *path, const char *what, bool
 	int fd = fs_open_file(path, NULL);
 
 	if (fd < 0) {
-		check_problem(check, "%s%s: %s", what, path, fd == -EPERM ? CHECK_UNTRUSTED : strerror(-fd));
+		check_problem(check, "%s%s: %s", what, path, fs_error(fd));
 		return;
 	}
 	if (fstat(fd, &st) == 0 && (st.st_mode & S_IXOTH) == 0)
@@ -83,20 +83,19 @@ static void check_hugepages(struct check *check)
 bool check_folder(struct check *check, const char *path, const char *what, mode_t forbidden, mode_t needed)
 {
 	char parent[PATH_MAX];
-	struct stat st;
+	struct stat st = {0};
 	int fd = fs_open_folder(path, 0);
 
 	if (fd == -ENOENT && fs_split(path, parent)) {
 		fd = fs_open_folder(parent, 0);
 		if (fd < 0)
-			check_problem(check, "%s%s: its folder %s: %s", what, path, parent,
-			              fd == -EPERM ? CHECK_UNTRUSTED : strerror(-fd));
+			check_problem(check, "%s%s: its folder %s: %s", what, path, parent, fs_error(fd));
 		else
 			close(fd);
 		return false;
 	}
 	if (fd < 0) {
-		check_problem(check, "%s%s: %s", what, path, fd == -EPERM ? CHECK_UNTRUSTED : strerror(-fd));
+		check_problem(check, "%s%s: %s", what, path, fs_error(fd));
 		return false;
 	}
 	if (fstat(fd, &st) == 0 && (st.st_mode & forbidden) != 0)

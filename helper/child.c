@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 
 #include "common/clock.h"
 #include "common/exitcode.h"
+#include "helper/fs.h"
 #include "helper/harden.h"
 
 #define CLOSE_ON_EXEC 4U /* CLOSE_RANGE_CLOEXEC */
@@ -208,4 +210,46 @@ int child_run(const struct child *child, const char *task, unsigned int ms, stru
 	close(fds[0]);
 	said[n > 0 ? n : 0] = 0;
 	return status == 0 ? 0 : child_failed(task, status, said, why);
+}
+
+/* What comes from fd before it ends or the deadline passes, into said[size]. */
+static void child_hear(int fd, char *said, size_t size, uint64_t deadline)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	uint64_t now;
+	size_t used = 0;
+	ssize_t n = 1;
+
+	while (n > 0 && used < size - 1 && (now = clock_steady()) < deadline &&
+	       poll(&wait, 1, (int)(deadline - now)) > 0) {
+		n = read(fd, said + used, size - 1 - used);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	said[used] = 0;
+}
+
+int child_ask(const struct child *child, bool errors, char *said, size_t size, uint64_t deadline)
+{
+	uint64_t now;
+	struct child heard = *child;
+	int fd = fs_open_file(child->program, NULL);
+	int ends[2];
+	pid_t pid;
+
+	said[0] = 0;
+	if (fd < 0)
+		return fd;
+	close(fd);
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	heard.hidden = true;
+	heard.out = ends[1];
+	heard.err = errors ? ends[1] : -1;
+	pid = child_start(&heard);
+	close(ends[1]);
+	if (pid > 0)
+		child_hear(ends[0], said, size, deadline);
+	close(ends[0]);
+	now = clock_steady();
+	return pid < 0 ? (int)pid : child_wait(pid, now < deadline ? (unsigned int)(deadline - now) : 0);
 }

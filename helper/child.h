@@ -48,6 +48,15 @@ int child_wait(pid_t pid, unsigned int ms);
 int child_failed(const char *task, int status, char *said, struct failure *why);
 
 /**
+ * Execute the program, which must be root's and trusted (helper/fs.h), hidden,
+ * since it is in no job's cgroup, and read what it writes on its standard
+ * output, or with errors on both streams, into said[size], as much as fits,
+ * until the deadline, a time of clock_steady(). Returns its wait status, or a
+ * negative errno: fs_open_file()'s where it cannot be trusted, or -ETIMEDOUT.
+ */
+int child_ask(const struct child *child, bool errors, char *said, size_t size, uint64_t deadline);
+
+/**
  * Start it and wait for its end, ms at most. Returns 0 where it ended with 0,
  * else -EIO with why (EXIT_NODE): "TASK: " and what it said on its standard
  * error, as one line.

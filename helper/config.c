@@ -28,55 +28,41 @@ struct key {
 	take *take;
 	size_t offset;
 	uint64_t min, max; /* of numbers; bytes or seconds */
+	const char *words; /* of choices, in the order of their enum */
 };
 
-/* The number of the word among words, which end with NULL. */
-static const char *choose(const struct key *key, struct ini_file *file, const char *const *words, uint64_t *number,
-                          const char *value)
+/* The number of the word. */
+static const char *take_word(const struct key *key, struct ini_file *file, void *field, const char *value)
 {
-	char list[64] = "";
+	unsigned int number;
+	const char *error = ini_file_word(file, key->name, key->words, value, &number);
 
-	for (*number = 0; words[*number]; (*number)++)
-		if (strcmp(value, words[*number]) == 0)
-			return NULL;
-	for (size_t i = 0; words[i]; i++)
-		(void)str_print(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
-		                i == 0 ? "" : (words[i + 1] ? ", " : " or "), words[i]);
-	return ini_file_error(file, "%s is %s", key->name, list);
-}
-
-static const char *take_accelerator(const struct key *key, struct ini_file *file, void *field, const char *value)
-{
-	return choose(key, file, (const char *const[]){"auto", "kvm", "tcg", NULL}, field, value);
-}
-
-static const char *take_transport(const struct key *key, struct ini_file *file, void *field, const char *value)
-{
-	return choose(key, file, (const char *const[]){"auto", "9p", "virtiofs", NULL}, field, value);
+	*(uint64_t *)field = number;
+	return error;
 }
 
 static const char *take_images(const struct key *key, struct ini_file *file, void *field, const char *value)
 {
-	uint64_t number;
-	const char *error = choose(key, file, (const char *const[]){"own", "any", NULL}, &number, value);
+	unsigned int number;
+	const char *error = ini_file_word(file, key->name, key->words, value, &number);
 
-	*(bool *)field = !error && number == 1;
+	*(bool *)field = number == 1;
 	return error;
 }
 
 static const char *take_answer(const struct key *key, struct ini_file *file, void *field, const char *value)
 {
-	uint64_t number;
-	const char *error = choose(key, file, (const char *const[]){"yes", "no", NULL}, &number, value);
+	unsigned int number;
+	const char *error = ini_file_word(file, key->name, key->words, value, &number);
 
-	*(uint64_t *)field = number == 0 ? CONFIG_YES : CONFIG_NO;
+	*(uint64_t *)field = !error && number == 0 ? CONFIG_YES : CONFIG_NO;
 	return error;
 }
 
 static const char *take_agent(const struct key *key, struct ini_file *file, void *field, const char *value)
 {
-	uint64_t number;
-	const char *error = choose(key, file, (const char *const[]){"builtin", "cloud-init", NULL}, &number, value);
+	unsigned int number;
+	const char *error = ini_file_word(file, key->name, key->words, value, &number);
 
 	if (!error)
 		(void)str_print(field, sizeof(((struct config *)0)->user_images_agent), "%s", value);
@@ -170,43 +156,43 @@ static const char *take_networks(const struct key *key, struct ini_file *file, v
 
 static const struct key keys[] = {
 #define AT(field) offsetof(struct config, field)
-        {"site", "accelerator", take_accelerator, AT(accelerator), 0, 0},
-        {"site", "emulator", take_path, AT(emulator), 0, 0},
-        {"site", "qemu_img", take_path, AT(qemu_img), 0, 0},
-        {"site", "mount_transport", take_transport, AT(mount_transport), 0, 0},
-        {"site", "virtiofsd", take_path, AT(virtiofsd), 0, 0},
-        {"site", "passt", take_path, AT(passt), 0, 0},
-        {"site", "slurmd_spool_dir", take_path, AT(slurmd_spool_dir), 0, 0},
-        {"site", "slurm_conf", take_path, AT(slurm_conf), 0, 0},
-        {"site", "overlay_dir", take_path, AT(overlay_dir), 0, 0},
-        {"site", "hostname", take_hostname, AT(hostname), 0, 0},
-        {"site", "memory_reserve", take_size, AT(memory_reserve), 64 * MIB, 65536 * MIB},
-        {"site", "tb_cache", take_size, AT(tb_cache), 8 * MIB, 4096 * MIB},
-        {"site", "memory_per_cpu", take_size, AT(memory_per_cpu), 0, UINT64_C(1) << 44},
-        {"site", "boot_timeout", take_seconds, AT(boot_timeout), 1, 86400},
-        {"site", "boot_timeout_max", take_seconds, AT(boot_timeout_max), 1, 86400},
-        {"policy", "allow_users", take_list, AT(allow_users), 0, 0},
-        {"policy", "allow_groups", take_list, AT(allow_groups), 0, 0},
-        {"policy", "allow_accounts", take_list, AT(allow_accounts), 0, 0},
-        {"policy", "allow_partitions", take_list, AT(allow_partitions), 0, 0},
-        {"policy", "allow_none", take_answer, AT(allow_none), 0, 0},
-        {"policy", "machines_max", take_count, AT(machines_max), 0, 100000},
-        {"policy", "overlay_max", take_size, AT(overlay_max), 0, UINT64_C(1) << 60},
-        {"policy", "user_images", take_list, AT(user_images), 0, 0},
-        {"policy", "user_images_agent", take_agent, AT(user_images_agent), 0, 0},
-        {"policy", "user_images_slurm_commands", take_commands, AT(user_commands), 0, 0},
-        {"policy", "network", take_networks, AT(network), 0, 0},
-        {"policy", "slurm_commands", take_commands, AT(commands), 0, 0},
-        {"cache", "dir", take_path, AT(cache_dir), 0, 0},
-        {"cache", "size_max", take_size, AT(cache_size_max), 0, UINT64_C(1) << 50},
-        {"cache", "age_max", take_age, AT(cache_age_max), 0, UINT64_C(3650) * 86400},
-        {"fetch", "ca_file", take_path, AT(fetch_ca_file), 0, 0},
-        {"fetch", "rate", take_size, AT(fetch_rate), 0, UINT64_C(1) << 40},
-        {"fetch", "stall_timeout", take_seconds, AT(fetch_stall_timeout), 1, 86400},
-        {"fetch", "timeout", take_seconds, AT(fetch_timeout), 1, 86400},
-        {"fetch", "size_max", take_size, AT(fetch_size_max), MIB, UINT64_C(1) << 50},
-        {"fetch", "virtual_size_max", take_size, AT(fetch_virtual_size_max), MIB, UINT64_C(1) << 50},
-        {"policy", "slurm_images", take_images, AT(other_images), 0, 0},
+        {"site", "accelerator", take_word, AT(accelerator), 0, 0, "auto, kvm or tcg"},
+        {"site", "emulator", take_path, AT(emulator), 0, 0, NULL},
+        {"site", "qemu_img", take_path, AT(qemu_img), 0, 0, NULL},
+        {"site", "mount_transport", take_word, AT(mount_transport), 0, 0, "auto, 9p or virtiofs"},
+        {"site", "virtiofsd", take_path, AT(virtiofsd), 0, 0, NULL},
+        {"site", "passt", take_path, AT(passt), 0, 0, NULL},
+        {"site", "slurmd_spool_dir", take_path, AT(slurmd_spool_dir), 0, 0, NULL},
+        {"site", "slurm_conf", take_path, AT(slurm_conf), 0, 0, NULL},
+        {"site", "overlay_dir", take_path, AT(overlay_dir), 0, 0, NULL},
+        {"site", "hostname", take_hostname, AT(hostname), 0, 0, NULL},
+        {"site", "memory_reserve", take_size, AT(memory_reserve), 64 * MIB, 65536 * MIB, NULL},
+        {"site", "tb_cache", take_size, AT(tb_cache), 8 * MIB, 4096 * MIB, NULL},
+        {"site", "memory_per_cpu", take_size, AT(memory_per_cpu), 0, UINT64_C(1) << 44, NULL},
+        {"site", "boot_timeout", take_seconds, AT(boot_timeout), 1, 86400, NULL},
+        {"site", "boot_timeout_max", take_seconds, AT(boot_timeout_max), 1, 86400, NULL},
+        {"policy", "allow_users", take_list, AT(allow_users), 0, 0, NULL},
+        {"policy", "allow_groups", take_list, AT(allow_groups), 0, 0, NULL},
+        {"policy", "allow_accounts", take_list, AT(allow_accounts), 0, 0, NULL},
+        {"policy", "allow_partitions", take_list, AT(allow_partitions), 0, 0, NULL},
+        {"policy", "allow_none", take_answer, AT(allow_none), 0, 0, "yes or no"},
+        {"policy", "machines_max", take_count, AT(machines_max), 0, 100000, NULL},
+        {"policy", "overlay_max", take_size, AT(overlay_max), 0, UINT64_C(1) << 60, NULL},
+        {"policy", "user_images", take_list, AT(user_images), 0, 0, NULL},
+        {"policy", "user_images_agent", take_agent, AT(user_images_agent), 0, 0, "builtin or cloud-init"},
+        {"policy", "user_images_slurm_commands", take_commands, AT(user_commands), 0, 0, NULL},
+        {"policy", "network", take_networks, AT(network), 0, 0, NULL},
+        {"policy", "slurm_commands", take_commands, AT(commands), 0, 0, NULL},
+        {"cache", "dir", take_path, AT(cache_dir), 0, 0, NULL},
+        {"cache", "size_max", take_size, AT(cache_size_max), 0, UINT64_C(1) << 50, NULL},
+        {"cache", "age_max", take_age, AT(cache_age_max), 0, UINT64_C(3650) * 86400, NULL},
+        {"fetch", "ca_file", take_path, AT(fetch_ca_file), 0, 0, NULL},
+        {"fetch", "rate", take_size, AT(fetch_rate), 0, UINT64_C(1) << 40, NULL},
+        {"fetch", "stall_timeout", take_seconds, AT(fetch_stall_timeout), 1, 86400, NULL},
+        {"fetch", "timeout", take_seconds, AT(fetch_timeout), 1, 86400, NULL},
+        {"fetch", "size_max", take_size, AT(fetch_size_max), MIB, UINT64_C(1) << 50, NULL},
+        {"fetch", "virtual_size_max", take_size, AT(fetch_virtual_size_max), MIB, UINT64_C(1) << 50, NULL},
+        {"policy", "slurm_images", take_images, AT(other_images), 0, 0, "own or any"},
 #undef AT
 };
 
@@ -379,13 +365,10 @@ int config_load(struct config *config, struct failure *why)
 	int fd = fs_open_file(WNODES_CONF, NULL);
 	int rc;
 
-	if (fd == -EPERM)
-		return failure_set(why, EXIT_NODE,
-		                   WNODES_CONF ": it and its folders must be root's and writable by root alone");
 	if (fd >= 0)
 		stream = fdopen(fd, "r");
 	if (!stream) {
-		rc = failure_set(why, EXIT_NODE, WNODES_CONF ": %s", strerror(fd < 0 ? -fd : ENOMEM));
+		rc = failure_set(why, EXIT_NODE, WNODES_CONF ": %s", fs_error(fd < 0 ? fd : -ENOMEM));
 		if (fd >= 0)
 			close(fd);
 		return rc;

@@ -12,7 +12,6 @@
 #define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
 #define COPY_TIMEOUT_MAX 86400U
-#define EXTENDED_CLUSTER (16 * KIB)
 
 enum key {
 	KEY_MODE,
@@ -49,26 +48,18 @@ static const char *const names[KEYS] = {
         [KEY_COPY_TIMEOUT] = "copy_timeout",
 };
 
-/* The keys whose value is one of some words; what the field holds is the word. */
+/* The keys whose value is one of some words, which the field holds. */
 static const struct {
 	enum key key;
 	size_t offset;
-	const char *const *words;
-	const char *list;
+	const char *words;
 } choices[] = {
 #define AT(field) offsetof(struct config_disk, field)
-#define WORDS(...)                                                                                                     \
-	(const char *const[])                                                                                          \
-	{                                                                                                              \
-		__VA_ARGS__, NULL                                                                                      \
-	}
-        {KEY_MODE, AT(mode), WORDS("overlay", "snapshot", "raw", "block"), "overlay, snapshot, raw or block"},
-        {KEY_PREALLOC, AT(prealloc), WORDS("off", "metadata", "falloc", "full"), "off, metadata, falloc or full"},
-        {KEY_CACHE, AT(cache), WORDS("unsafe", "writeback", "none", "writethrough", "directsync"),
-         "unsafe, writeback, none, writethrough or directsync"},
-        {KEY_IO, AT(io), WORDS("threads", "native", "io_uring"), "threads, native or io_uring"},
-        {KEY_DISCARD, AT(discard), WORDS("unmap", "ignore"), "unmap or ignore"},
-#undef WORDS
+        {KEY_MODE, AT(mode), DISK_MODES},
+        {KEY_PREALLOC, AT(prealloc), DISK_PREALLOCS},
+        {KEY_CACHE, AT(cache), "unsafe, writeback, none, writethrough or directsync"},
+        {KEY_IO, AT(io), "threads, native or io_uring"},
+        {KEY_DISCARD, AT(discard), "unmap or ignore"},
 #undef AT
 };
 
@@ -88,24 +79,26 @@ void config_disk_default(struct config_disk *disk)
 
 static const char *take_choice(struct config_disk *disk, struct ini_file *file, enum key key, const char *value)
 {
-	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
-		const char *const *word = choices[i].words;
+	const char *error = NULL;
+	unsigned int number;
 
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
 		if (choices[i].key != key)
 			continue;
-		while (*word && strcmp(*word, value) != 0)
-			word++;
-		if (!*word)
-			return ini_file_error(file, "%s is %s", names[key], choices[i].list);
-		(void)str_print((char *)disk + choices[i].offset, DISK_WORD_SIZE, "%s", value);
+		error = ini_file_word(file, names[key], choices[i].words, value, &number);
+		if (!error)
+			(void)str_print((char *)disk + choices[i].offset, DISK_WORD_SIZE, "%s", value);
 	}
-	return NULL;
+	return error;
 }
 
 static const char *take_answer(struct ini_file *file, enum key key, bool *answer, const char *value)
 {
-	*answer = strcmp(value, "yes") == 0;
-	return *answer || strcmp(value, "no") == 0 ? NULL : ini_file_error(file, "%s is yes or no", names[key]);
+	unsigned int number;
+	const char *error = ini_file_word(file, names[key], "yes or no", value, &number);
+
+	*answer = !error && number == 0;
+	return error;
 }
 
 const char *config_disk_modes(struct ini_file *file, const char *key, char *modes, const char *value)
@@ -280,7 +273,7 @@ int config_disk_check(struct config_disk *disk, const char *name, struct failure
 	if (disk_mode_is_qcow2(disk->mode) && strcmp(disk->prealloc, "off") != 0 && !disk->extended_l2)
 		return failure_set(why, EXIT_NODE, "%s:%d: prealloc = %s needs extended_l2 = yes", name,
 		                   line_of(disk, KEY_PREALLOC, KEY_EXTENDED_L2), disk->prealloc);
-	if (disk->extended_l2 && disk->cluster_size < EXTENDED_CLUSTER)
+	if (disk->extended_l2 && disk->cluster_size < CONFIG_DISK_EXTENDED)
 		return failure_set(why, EXIT_NODE, "%s:%d: a cluster_size below 16K needs extended_l2 = no", name,
 		                   line_of(disk, KEY_EXTENDED_L2, KEY_CLUSTER_SIZE));
 	return 0;

@@ -13,6 +13,7 @@
 #define CONFIG_DISK_MODES 64U     /* bytes of a list of modes */
 #define CONFIG_DISK_DEVICES 4096U /* bytes of a list of paths */
 #define CONFIG_DISK_KEYS 13U
+#define CONFIG_DISK_EXTENDED (UINT64_C(16) << 10) /* with subclusters no cluster has fewer bytes */
 
 /* Sizes are in bytes. Flat: nothing to free. */
 struct config_disk {

@@ -4,28 +4,21 @@
 #include <stddef.h>
 #include <string.h>
 
-struct word {
-	const char *word;
-	uint64_t value;
-};
-
-static const struct word answers[] = {{"yes", CONFIG_YES}, {"no", CONFIG_NO}, {NULL, 0}};
-static const struct word pages[] = {{"no", 0}, {"2M", 2048}, {"1G", 1048576}, {NULL, 0}};
-static const struct word modes[] = {{"preferred", CONFIG_NO}, {"strict", CONFIG_YES}, {NULL, 0}};
+#define WORDS 3U
 
 static const struct key {
 	const char *name;
 	size_t offset;
-	const struct word *words;
-	const char *list;
+	const char *words;
+	uint64_t values[WORDS]; /* of the words */
 } keys[] = {
 #define AT(field) offsetof(struct config, machine.field)
-        {"pinning", AT(pinning), answers, "yes or no"},
-        {"numa", AT(numa), answers, "yes or no"},
-        {"numa_mode", AT(numa_strict), modes, "preferred or strict"},
-        {"hugepages", AT(hugepage_kib), pages, "no, 2M or 1G"},
-        {"memory_prealloc", AT(prealloc), answers, "yes or no"},
-        {"free_page_reporting", AT(reporting), answers, "yes or no"},
+        {"pinning", AT(pinning), "yes or no", {CONFIG_YES, CONFIG_NO}},
+        {"numa", AT(numa), "yes or no", {CONFIG_YES, CONFIG_NO}},
+        {"numa_mode", AT(numa_strict), "preferred or strict", {CONFIG_NO, CONFIG_YES}},
+        {"hugepages", AT(hugepage_kib), "no, 2M or 1G", {0, 2048, 1048576}},
+        {"memory_prealloc", AT(prealloc), "yes or no", {CONFIG_YES, CONFIG_NO}},
+        {"free_page_reporting", AT(reporting), "yes or no", {CONFIG_YES, CONFIG_NO}},
 #undef AT
 };
 
@@ -46,18 +39,19 @@ static const char *contradiction(const struct config_machine *machine)
 
 const char *config_machine_take(struct config *config, struct ini_file *file, const char *name, const char *value)
 {
+	const char *error;
+	unsigned int number;
+
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const struct key *key = &keys[i];
 
 		if (strcmp(key->name, name) != 0)
 			continue;
-		for (const struct word *word = key->words; word->word; word++) {
-			if (strcmp(word->word, value) != 0)
-				continue;
-			memcpy((char *)config + key->offset, &word->value, sizeof(word->value));
-			return contradiction(&config->machine);
-		}
-		return ini_file_error(file, "%s is %s", name, key->list);
+		error = ini_file_word(file, name, key->words, value, &number);
+		if (error)
+			return error;
+		memcpy((char *)config + key->offset, &key->values[number], sizeof(key->values[number]));
+		return contradiction(&config->machine);
 	}
 	return ini_file_error(file, "unknown key '%s' in [machine]", name);
 }

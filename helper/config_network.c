@@ -79,55 +79,40 @@ static const char *take_list(const struct key *key, struct ini_file *file, struc
 	return NULL;
 }
 
-/* The number of the word in `one, two or three`; -1: it is none of them. */
-static int word_of(const char *words, const char *value)
-{
-	size_t wanted = strlen(value);
-
-	for (int i = 0; *words; i++) {
-		size_t length = strcspn(words, ", ");
-
-		if (length == wanted && strncmp(words, value, length) == 0)
-			return i;
-		words += length;
-		words += strspn(words, ", ");
-		words += strncmp(words, "or ", 3) == 0 ? 3 : 0;
-	}
-	return -1;
-}
-
 static const char *take_word(const struct key *key, struct ini_file *file, struct config_network *network, void *field,
                              const char *value)
 {
+	unsigned int number;
+	const char *error = ini_file_word(file, key->name, key->words, value, &number);
+
 	(void)network;
-	if (word_of(key->words, value) < 0)
-		return ini_file_error(file, "%s: '%.64s' is not %s", key->name, value, key->words);
-	(void)str_print(field, sizeof(network->mode), "%s", value);
-	return NULL;
+	if (!error)
+		(void)str_print(field, sizeof(network->mode), "%s", value);
+	return error;
 }
 
 /* The words begin with what is true. */
 static const char *take_answer(const struct key *key, struct ini_file *file, struct config_network *network,
                                void *field, const char *value)
 {
-	int number = word_of(key->words, value);
+	unsigned int number;
+	const char *error = ini_file_word(file, key->name, key->words, value, &number);
 
 	(void)network;
-	*(bool *)field = number == 0;
-	return number < 0 ? ini_file_error(file, "%s: '%.64s' is not %s", key->name, value, key->words) : NULL;
+	*(bool *)field = !error && number == 0;
+	return error;
 }
 
 static const char *take_numa(const struct key *key, struct ini_file *file, struct config_network *network, void *field,
                              const char *value)
 {
 	static const enum network_numa numas[] = {NETWORK_NUMA_STRICT, NETWORK_NUMA_PREFER, NETWORK_NUMA_IGNORE};
-	int number = word_of(key->words, value);
+	unsigned int number;
+	const char *error = ini_file_word(file, key->name, key->words, value, &number);
 
 	(void)field;
-	if (number < 0)
-		return ini_file_error(file, "%s: '%.64s' is not %s", key->name, value, key->words);
 	network->numa = numas[number];
-	return NULL;
+	return error;
 }
 
 /* 32 bits. */
@@ -228,7 +213,7 @@ static const char *take_addresses(const struct key *key, struct ini_file *file, 
 static const char *take_method(const struct key *key, struct ini_file *file, struct config_network *network,
                                void *field, const char *value)
 {
-	int number = word_of(key->words, value);
+	int number = str_word(key->words, value);
 
 	(void)field;
 	network->address = number == 0 ? NETWORK_ADDRESS_DHCP : NETWORK_ADDRESS_NONE;

@@ -27,6 +27,8 @@ const char *config_partition_begin(struct config *config, struct ini_file *file,
 const char *config_partition_take(struct config *config, struct ini_file *file, const char *key, const char *value)
 {
 	struct config_partition *partition = &config->partitions[config->partition_count - 1];
+	unsigned int number;
+	const char *error;
 
 	if (strcmp(key, "image") == 0) {
 		if (!str_is_name(value) || strcmp(value, CONFIG_NO_IMAGE) == 0)
@@ -36,10 +38,10 @@ const char *config_partition_take(struct config *config, struct ini_file *file, 
 	}
 	if (strcmp(key, "allow_none") != 0)
 		return ini_file_error(file, "unknown key '%s' of a partition", key);
-	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
-		return "allow_none is yes or no";
-	partition->allow_none = value[0] == 'y' ? CONFIG_YES : CONFIG_NO;
-	return NULL;
+	error = ini_file_word(file, key, "yes or no", value, &number);
+	if (!error)
+		partition->allow_none = number == 0 ? CONFIG_YES : CONFIG_NO;
+	return error;
 }
 
 const struct config_partition *config_partition(const struct config *config, const char *name)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/exitcode.h"
+#include "common/str.h"
 #include "helper/answer.h"
 #include "helper/config.h"
 #include "helper/disk/thin_base.h"
@@ -51,7 +52,7 @@ static int find_image(const char *name, struct digests *digests, struct failure 
 
 static int find_digest(const char *digest, struct digests *digests, struct failure *why)
 {
-	if (strlen(digest) != 64 || strspn(digest, "0123456789abcdef") != 64)
+	if (!str_is_sha256(digest))
 		return failure_set(why, EXIT_USAGE, "--digest: '%.64s' is not 64 digits of 0-9a-f", digest);
 	return add(digests, digest) < 0 ? failure_set(why, EXIT_NODE, "out of memory") : 0;
 }

@@ -15,6 +15,11 @@
 #include "common/clock.h"
 #include "common/str.h"
 
+const char *fs_error(int rc)
+{
+	return rc == -EPERM ? "it and its folders must be root's and writable by root alone" : strerror(-rc);
+}
+
 /* A sticky folder (/tmp) is trusted too: nobody else can rename root's entries in it. */
 static bool fs_is_trusted(int fd)
 {
@@ -239,16 +244,19 @@ int fs_write(int dirfd, const char *name, const char *text)
 	return n < 0 ? (int)n : 0;
 }
 
-int fs_open_lock(const char *folder, const char *name)
+int fs_open_lock(const char *folder, const char *name, unsigned int ms)
 {
 	int dirfd = fs_open_folder(folder, 0);
-	int fd = dirfd < 0 ? dirfd : openat(dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd, rc;
 
-	if (fd < 0 && dirfd >= 0)
-		fd = -errno;
-	if (dirfd >= 0)
-		close(dirfd);
-	return fd;
+	if (dirfd < 0)
+		return dirfd;
+	fd = openat(dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	rc = fd < 0 ? -errno : fs_lock(fd, ms);
+	close(dirfd);
+	if (rc < 0 && fd >= 0)
+		close(fd);
+	return rc < 0 ? rc : fd;
 }
 
 int fs_lock(int fd, unsigned int ms)

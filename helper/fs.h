@@ -14,6 +14,9 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+/** What people read of one of these errors: -EPERM by what is to be done, others by strerror(3). Static. */
+const char *fs_error(int rc);
+
 /** Open a trusted folder by its absolute path; where create is not 0, a missing last part is made with that mode. */
 int fs_open_folder(const char *path, mode_t create);
 
@@ -44,8 +47,8 @@ ssize_t fs_read(int dirfd, const char *name, char *buffer, size_t size);
 /** Write text to an existing file (of /proc or a cgroup) in one write(2). */
 int fs_write(int dirfd, const char *name, const char *text);
 
-/** Open the file name of folder, made where it is not there, to lock it; its descriptor or a negative errno. */
-int fs_open_lock(const char *folder, const char *name);
+/** The file name of folder, made where it is not there, locked as fs_lock() does; closing it gives the lock back. */
+int fs_open_lock(const char *folder, const char *name, unsigned int ms);
 
 /** Take flock(2) exclusively on fd, waiting at most ms milliseconds; -EBUSY where somebody keeps it. */
 int fs_lock(int fd, unsigned int ms);

@@ -11,6 +11,7 @@
 #include "common/url.h"
 #include "helper/answer.h"
 #include "helper/config.h"
+#include "helper/fs.h"
 #include "helper/identity.h"
 #include "helper/image/cache.h"
 #include "helper/image/catalogue.h"
@@ -145,9 +146,7 @@ int verb_images(const struct caller *caller, const struct args *args, struct fai
 	if (rc == 0) {
 		rc = image_names_load(&names);
 		if (rc < 0)
-			(void)failure_set(why, EXIT_NODE, WNODES_IMAGES_D ": %s",
-			                  rc == -EPERM ? "it and its folders must be root's and writable by root alone"
-			                               : strerror(-rc));
+			(void)failure_set(why, EXIT_NODE, WNODES_IMAGES_D ": %s", fs_error(rc));
 	}
 	for (size_t i = 0; rc == 0 && i < names.count; i++) {
 		struct kv block = {0};

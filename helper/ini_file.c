@@ -45,6 +45,15 @@ const char *ini_file_error(struct ini_file *file, const char *format, ...)
 	return file->text;
 }
 
+const char *ini_file_word(struct ini_file *file, const char *key, const char *words, const char *value,
+                          unsigned int *number)
+{
+	int found = str_word(words, value);
+
+	*number = found < 0 ? 0 : (unsigned int)found;
+	return found < 0 ? ini_file_error(file, "%s: '%.64s' is not %s", key, value, words) : NULL;
+}
+
 int ini_file_line(const struct ini_file *file)
 {
 	return file->value_line;

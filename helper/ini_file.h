@@ -26,6 +26,13 @@ typedef const char *ini_file_section(void *context, struct ini_file *file, const
 /** Format an error text that lives as long as file. */
 const char *ini_file_error(struct ini_file *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/**
+ * Which of words, as `one, two or three`, the value of key is, into *number
+ * from 0. NULL, or what is wrong with it.
+ */
+const char *ini_file_word(struct ini_file *file, const char *key, const char *words, const char *value,
+                          unsigned int *number);
+
 /** The line of the value that is being taken. */
 int ini_file_line(const struct ini_file *file);
 

@@ -17,11 +17,6 @@
 
 static const char *const phases[LEASE_PHASES] = {"leased", "programming", "ready", "releasing", "quarantined"};
 
-const char *lease_phase_name(enum lease_phase phase)
-{
-	return phases[phase];
-}
-
 int lease_folder(const struct lease_kind *kind, bool create)
 {
 	int state = fs_open_folder(WNODES_STATEDIR, create ? 0711 : 0);

@@ -57,10 +57,8 @@ struct lease_kind {
  * errno. */
 int lease_folder(const struct lease_kind *kind, bool create);
 
-/**
- * A lock: name is "lock" for that under which hardware is chosen, or what
- * lease_lock_name() makes. Its descriptor, or a negative errno (-EBUSY after ms).
- */
+/** The lock name, "lock" for that under which hardware is chosen. A descriptor to close, or a negative errno (-EBUSY
+ * after ms). */
 int lease_lock(int folder, const char *name, unsigned int ms);
 
 /** The lock of who works at this piece of hardware. As lease_lock(). */
@@ -91,9 +89,6 @@ typedef int lease_call(void *context, const char *name, const struct lease *leas
 
 /** Call for each lease, in no order. Returns 0, or the first negative errno. */
 int lease_each(int folder, lease_call *call, void *context);
-
-/** The phase's word. */
-const char *lease_phase_name(enum lease_phase phase);
 
 /** Whether the lease is of another boot: then the hardware's state is void. */
 bool lease_is_old(const struct lease *lease);

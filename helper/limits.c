@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,36 +29,25 @@ int limits_lock(struct failure *why)
 	return failure_set(why, EXIT_NODE, "the limits of " WNODES_JOBS " cannot be locked: %s", strerror(-rc));
 }
 
-static int count_record(const struct record_id *id, struct count *count)
+static int count_record(void *context, const struct record *record)
 {
-	struct record record;
+	struct count *count = context;
 	uint64_t bytes = 0;
-	int rc = record_open(&record, id);
 
-	/* one that is being made or removed has no claim */
-	if (rc < 0)
-		return rc == -ENOENT ? 0 : rc;
-	if (kv_get_u64(&record.kv, "overlay_bytes", 0, UINT64_MAX, &bytes) == 0)
+	if (kv_get_u64(&record->kv, "overlay_bytes", 0, UINT64_MAX, &bytes) == 0)
 		count->bytes += bytes;
 	count->machines +=
-	        record_is(&record, "prepared") || record_is(&record, "allocated") || record_is(&record, "started");
-	record_close(&record);
+	        record_is(record, "prepared") || record_is(record, "allocated") || record_is(record, "started");
 	return 0;
 }
 
 /* The claims of all records but this one. */
 static int limits_count(const struct record *record, struct count *count, struct failure *why)
 {
-	const struct record_id *own = &record->id;
-	struct record_id *ids = NULL;
-	size_t found = 0;
-	int rc = record_list(NULL, 0, &ids, &found);
+	int rc;
 
 	*count = (struct count){0};
-	for (size_t i = 0; rc == 0 && i < found; i++)
-		if (ids[i].job != own->job || ids[i].restart != own->restart || strcmp(ids[i].node, own->node) != 0)
-			rc = count_record(&ids[i], count);
-	free(ids);
+	rc = record_each(&record->id, count_record, count);
 	return rc < 0 ? failure_set(why, EXIT_NODE, "the records of jobs cannot be read: %s", strerror(-rc)) : 0;
 }
 

@@ -278,6 +278,34 @@ int record_list(const char *node, uint32_t job, struct record_id **ids, size_t *
 	return rc;
 }
 
+static bool is_same(const struct record_id *one, const struct record_id *other)
+{
+	return one->job == other->job && one->restart == other->restart && strcmp(one->node, other->node) == 0;
+}
+
+int record_each(const struct record_id *own, record_call *call, void *context)
+{
+	struct record_id *ids = NULL;
+	size_t count = 0;
+	int rc = record_list(NULL, 0, &ids, &count);
+
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		struct record record;
+
+		if (own && is_same(own, &ids[i]))
+			continue;
+		rc = record_open(&record, &ids[i]);
+		if (rc == 0) {
+			rc = call(context, &record);
+			record_close(&record);
+		} else if (rc == -ENOENT) {
+			rc = 0;
+		}
+	}
+	free(ids);
+	return rc;
+}
+
 int record_boot_id(char *id)
 {
 	ssize_t n = fs_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", id, 40);

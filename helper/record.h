@@ -52,20 +52,20 @@ int record_open_latest(struct record *record, const char *node, uint32_t job);
 /** Take the lock, waiting at most ms, and load the record again. -EBUSY; -ENOENT where it was destroyed meanwhile. */
 int record_lock(struct record *record, unsigned int ms);
 
-/** Write the record to disk. */
+/** Write the record to disk. Returns 0 or a negative errno. */
 int record_save(struct record *record);
 
-/** Set the phase, and with why its code and message, and save. */
+/** Set the phase, and with why its code and message, and save. As record_save(). */
 int record_set_phase(struct record *record, const char *phase, const struct failure *why);
 
 /** Whether the record's phase is this one. */
 bool record_is(const struct record *record, const char *phase);
 
-/** Tell a start under way to stop, and any later one. */
+/** Tell a start under way to stop, and any later one. Returns 0 or a negative errno. */
 int record_cancel(const struct record *record);
 bool record_is_cancelled(const struct record *record);
 
-/** Remove the record's folder; the last step of destroy. Missing parts are no error. */
+/** Remove the record's folder; the last step of destroy. Missing parts are no error. Returns 0 or a negative errno. */
 int record_remove(struct record *record);
 
 /** Close what record holds, the lock with it. */
@@ -77,6 +77,16 @@ void record_close(struct record *record);
  * where there are none) or a negative errno.
  */
 int record_list(const char *node, uint32_t job, struct record_id **ids, size_t *count);
+
+/* With the record open, not locked. A negative errno ends the listing. */
+typedef int record_call(void *context, const struct record *record);
+
+/**
+ * Call for each record on this host, own excepted (NULL: none). One that is being
+ * made or removed is not there: it claims nothing. Returns 0, or the first
+ * negative errno.
+ */
+int record_each(const struct record_id *own, record_call *call, void *context);
 
 /** This boot's id into id[40]; 0 or a negative errno. */
 int record_boot_id(char *id);

@@ -3,20 +3,22 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/str.h"
 
-int machine_device_check(const char *text)
+/* DDDD:BB:SS.F in hexadecimal */
+static bool is_pci_address(const char *text)
 {
 	static const char form[] = "xxxx:xx:xx.x";
 
 	for (size_t i = 0; i < sizeof(form); i++)
 		if (form[i] == 'x' ? !isxdigit((unsigned char)text[i]) : text[i] != form[i])
-			return -EINVAL;
-	return 0;
+			return false;
+	return true;
 }
 
 static int fail(const char **problem, const char *text)
@@ -58,7 +60,7 @@ int machine_device_read(const struct kv *kv, struct machine_devices *devices, co
 
 		(void)str_print(name, sizeof(name), "device.%u.pci", devices->count);
 		value = kv_get(kv, name);
-		if (!value || machine_device_check(value) < 0)
+		if (!value || !is_pci_address(value))
 			return fail(problem, "is no address of a PCI device");
 		devices->pci[devices->count] = value;
 	}

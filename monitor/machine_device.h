@@ -16,9 +16,6 @@ struct machine_devices {
 	unsigned int group_count;
 };
 
-/** 0 where text is DDDD:BB:SS.F in hexadecimal, else -EINVAL. */
-int machine_device_check(const char *text);
-
 /**
  * Read what the description has. Returns 0, or -EINVAL with the key that is
  * wrong in *key and what is in *problem; both texts live until the next call.

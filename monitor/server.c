@@ -77,7 +77,7 @@ int server_start(struct owner *owner, const struct server *server, server_become
 {
 	struct servers *servers = &owner->servers;
 	pid_t child, parent = getpid();
-	int ends[2], listener;
+	int ends[2], listener, rc;
 
 	if (servers->count == SERVERS_MAX)
 		return fail(server, why, -E2BIG, "processes");
@@ -91,12 +91,13 @@ int server_start(struct owner *owner, const struct server *server, server_become
 	child = fork();
 	if (child == 0)
 		be(owner, server, become, listener, ends[1], parent);
+	rc = child < 0 ? -errno : 0;
 	close(listener);
 	close(ends[1]);
 	servers->list[servers->count] = *server;
 	servers->list[servers->count++].said = ends[0];
 	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
-	return child < 0 ? fail(server, why, -EAGAIN, "fork") : 0;
+	return rc < 0 ? fail(server, why, rc, "fork") : 0;
 }
 
 void servers_hide(const struct owner *owner)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/exitcode.h"
+#include "common/paths.h"
 #include "common/str.h"
 #include "monitor/namespace.h"
 #include "monitor/privilege.h"

@@ -90,8 +90,7 @@ static void read_entry(const char *folder, const char *image, char *digest, char
 	if (str_is_name(image) && str_print(path, sizeof(path), "%s/%s.conf", folder, image) == 0)
 		stream = open_file(path);
 	while (stream && getline(&line, &size, stream) > 0) {
-		if ((value = value_of(line, "sha256")) && strlen(value) == 64 &&
-		    strspn(value, "0123456789abcdef") == 64)
+		if ((value = value_of(line, "sha256")) && str_is_sha256(value))
 			(void)str_print(digest, SITE_DIGEST_SIZE, "%s", value);
 		else if ((value = value_of(line, "alias")) && str_is_name(value))
 			(void)str_print(alias, 65, "%s", value);

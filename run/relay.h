@@ -159,9 +159,6 @@ void relay_guest_close(struct relay *relay);
 void relay_guest_send(struct relay *relay, const struct wire_frame *frame, const void *payload);
 void relay_guest_send_u32(struct relay *relay, uint32_t channel, enum wire_type type, uint8_t stream, uint32_t number);
 
-/** Tell the guest the time: the answer to its question number; 0: it did not ask, and its clock is wrong. */
-void relay_guest_clock(struct relay *relay, uint64_t number);
-
 /** The machine is paused, or goes on. */
 void relay_guest_pause(struct relay *relay, bool paused);
 

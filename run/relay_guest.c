@@ -250,7 +250,8 @@ static void take_pong(struct relay *relay, const uint8_t *payload)
 		relay->guest.ponged = number;
 }
 
-void relay_guest_clock(struct relay *relay, uint64_t number)
+/* Tell the guest the time: the answer to its question number; 0: it did not ask, and its clock is wrong. */
+static void send_clock(struct relay *relay, uint64_t number)
 {
 	const struct wire_frame frame = {16, 0, WIRE_CLOCK, 0};
 	struct timespec now = {0};
@@ -268,7 +269,7 @@ void relay_guest_pause(struct relay *relay, bool paused)
 {
 	relay->guest.paused = paused;
 	if (!paused)
-		relay_guest_clock(relay, 0);
+		send_clock(relay, 0);
 }
 
 /* The agent asks for the time. */
@@ -277,7 +278,7 @@ static void take_clock(struct relay *relay, const uint8_t *payload, size_t lengt
 	if (relay->guest.phase < PHASE_JOB || length != 8)
 		relay_guest_break(relay, length != 8 ? "a CLOCK that asks nothing" : "a CLOCK before JOB");
 	else
-		relay_guest_clock(relay, wire_u64(payload));
+		send_clock(relay, wire_u64(payload));
 }
 
 static void take_machine_frame(struct relay *relay, const struct wire_frame *frame, const uint8_t *payload)

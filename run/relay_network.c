@@ -11,7 +11,6 @@
 #include "common/str.h"
 
 #define NONE "-"
-#define ADDRESSES_MAX 4
 
 /* An attribute NETWORK that is being made. */
 struct network {

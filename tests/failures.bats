@@ -20,21 +20,6 @@ teardown_file()
 	rm -rf "$folder"
 }
 
-# fails CODE PATTERN SRUN-ARGUMENTS…: the code, and one line that matches
-fails()
-{
-	local want=$1 pattern=$2 code=0
-	shift 2
-	as_user srun "$@" > "$folder/out" 2> "$folder/err" || code=$?
-	cat "$folder/err"
-	echo "code $code, wanted $want"
-	[ "$code" -eq "$want" ]
-	# one line, apart from the console's
-	[ "$(grep '^wnodes:' "$folder/err" | grep -vc "^wnodes: |\|console's last lines")" -eq 1 ]
-	grep -qE "^wnodes: .*$pattern" "$folder/err"
-	refute grep -q "$(cat /proc/sys/kernel/random/boot_id)" "$folder/out"
-}
-
 @test "an unknown image: 64, one line for four ranks" {
 	fails 64 "no-such-image" -O -n4 --vm=no-such-image cat /proc/sys/kernel/random/boot_id
 }

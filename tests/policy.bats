@@ -45,20 +45,6 @@ image()
 	{ cat "$wnodes/images.d/tiny.conf"; printf '%s\n' "${@:2}"; } > "$wnodes/images.d/$1.conf"
 }
 
-# fails CODE PATTERN SRUN-ARGUMENTS…: the code, one line that matches, and nothing ran on the host
-fails()
-{
-	local want=$1 pattern=$2 code=0
-	shift 2
-	as_user srun "$@" > "$folder/out" 2> "$folder/err" || code=$?
-	cat "$folder/err"
-	echo "code $code, wanted $want"
-	[ "$code" -eq "$want" ]
-	[ "$(grep -c '^wnodes:' "$folder/err")" -eq 1 ]
-	grep -qE "^wnodes: .*$pattern" "$folder/err"
-	refute grep -q "$boot" "$folder/out"
-}
-
 # admitted SRUN-ARGUMENTS…: whether policy lets the job have its machine; one with so little memory does not boot
 admitted()
 {

@@ -84,7 +84,9 @@ int device_claim(struct device *device, const char *path, char *why)
 
 	*device = (struct device){.claim = -1};
 	why[0] = 0;
-	if (!str_is_path(path) || !realpath(path, device->path))
+	if (!str_is_path(path))
+		return device_fail(why, -EINVAL, "it is no absolute path");
+	if (!realpath(path, device->path))
 		return device_fail(why, -errno, strerror(errno));
 	device->claim = device_open(device->path, &before, why);
 	if (device->claim < 0)

@@ -55,7 +55,7 @@ static int execute(void *context)
 /* Its wait status. It holds the lock as long as it runs, whatever becomes of us. */
 static int run(struct lvm_command *command, const int *pipes)
 {
-	int lock = fs_open_lock(WNODES_STATEDIR, LOCK);
+	int lock = fs_open_lock(WNODES_STATEDIR, LOCK, RUN_MS);
 	const struct child child = {.work = execute,
 	                            .context = command,
 	                            .is_roots = true,
@@ -63,11 +63,10 @@ static int run(struct lvm_command *command, const int *pipes)
 	                            .fd_count = 1,
 	                            .out = pipes[1],
 	                            .err = pipes[3]};
-	int status = lock < 0 ? lock : fs_lock(lock, RUN_MS);
-	pid_t pid = status < 0 ? status : child_start(&child);
-
+	pid_t pid = lock < 0 ? lock : child_start(&child);
 	/* what it writes fits into the pipes: an answer is some lines */
-	status = pid < 0 ? (int)pid : child_wait(pid, RUN_MS);
+	int status = pid < 0 ? (int)pid : child_wait(pid, RUN_MS);
+
 	if (lock >= 0)
 		close(lock);
 	return status;

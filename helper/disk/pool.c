@@ -57,7 +57,8 @@ static int lease_parse(const char *argument, struct lease *lease)
 	return 0;
 }
 
-bool pool_next(const char **at, char *path)
+/* The next path of the list, from *at, into path[PATH_MAX]; false at its end. */
+static bool next_path(const char **at, char *path)
 {
 	size_t length = strcspn(*at, ",");
 	bool is_one = length > 0 && str_print(path, PATH_MAX, "%.*s", (int)length, *at) == 0;
@@ -83,27 +84,15 @@ static int collect_line(void *context, const char *kind, const char *argument)
 	return 0;
 }
 
+static int collect_record(void *context, const struct record *record)
+{
+	return journal_replay(record->dirfd, collect_line, context);
+}
+
 /* All leases of all nodes on this host. */
 static int collect(struct search *search)
 {
-	struct record_id *ids = NULL;
-	size_t count = 0;
-	int rc = record_list(NULL, 0, &ids, &count);
-
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		struct record record;
-
-		rc = record_open(&record, &ids[i]);
-		if (rc == 0) {
-			rc = journal_replay(record.dirfd, collect_line, search);
-			record_close(&record);
-		} else if (rc == -ENOENT) {
-			/* one that has been removed has no lease any more */
-			rc = 0;
-		}
-	}
-	free(ids);
-	return rc;
+	return record_each(NULL, collect_record, search);
 }
 
 /* By its path whatever the boot: what is not swept yet may be another name of it. */
@@ -189,7 +178,7 @@ static int choose(struct search *search, struct device *device, struct failure *
 		rc = collect(search);
 	if (rc < 0)
 		return failure_set(why, EXIT_NODE, "the leases of block devices cannot be read: %s", strerror(-rc));
-	while (!fits && pool_next(&at, path))
+	while (!fits && next_path(&at, path))
 		fits = is_fit(search, path, device);
 	return fits ? note(search, path, device, why) : none_is_fit(search, why);
 }
@@ -197,18 +186,16 @@ static int choose(struct search *search, struct device *device, struct failure *
 int pool_lease(const struct disk_request *request, uint64_t bytes, struct device *device, struct failure *why)
 {
 	struct search search = {.request = request, .bytes = bytes};
-	int lock = fs_open_lock(WNODES_STATEDIR, LOCK);
-	int rc = lock < 0 ? lock : fs_lock(lock, LOCK_MS);
+	int lock = fs_open_lock(WNODES_STATEDIR, LOCK, LOCK_MS);
+	int rc;
 
 	*device = (struct device){.claim = -1};
-	if (rc == 0)
-		rc = choose(&search, device, why);
-	else
-		rc = failure_set(why, EXIT_NODE, "the leases of block devices cannot be locked: %s", strerror(-rc));
+	if (lock < 0)
+		return failure_set(why, EXIT_NODE, "the leases of block devices cannot be locked: %s", strerror(-lock));
+	rc = choose(&search, device, why);
 	if (rc < 0)
 		device_close(device);
-	if (lock >= 0)
-		close(lock);
+	close(lock);
 	free(search.leases);
 	return rc;
 }
@@ -240,12 +227,10 @@ int pool_check(const struct config *config, pool_report *report, void *context)
 	char path[PATH_MAX];
 	dev_t seen[DEVICES_MAX];
 	size_t count = 0;
-	int lock = fs_open_lock(WNODES_STATEDIR, LOCK);
-	int rc = lock < 0 ? lock : fs_lock(lock, LOCK_MS);
+	int lock = fs_open_lock(WNODES_STATEDIR, LOCK, LOCK_MS);
+	int rc = lock < 0 ? lock : collect(&search);
 
-	if (rc == 0)
-		rc = collect(&search);
-	while (rc == 0 && pool_next(&at, path))
+	while (rc == 0 && next_path(&at, path))
 		if (!is_leased(&search, path, 0))
 			check_one(path, seen, &count, report, context);
 	if (lock >= 0)

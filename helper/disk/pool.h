@@ -38,7 +38,4 @@ typedef void pool_report(void *context, const char *path, const char *why);
  */
 int pool_check(const struct config *config, pool_report *report, void *context);
 
-/** The next path of the list, from *at, into path[PATH_MAX]; false at its end. */
-bool pool_next(const char **at, char *path);
-
 #endif

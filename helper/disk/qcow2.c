@@ -15,9 +15,8 @@
 #include "helper/disk/room.h"
 #include "helper/limits.h"
 
-#define CREATE_MS 30000U                      /* qemu-img without preallocation */
-#define BASE_MAX 1023U                        /* bytes of its path in the file */
-#define EXTENDED_CLUSTER (UINT64_C(16) << 10) /* with subclusters none is smaller */
+#define CREATE_MS 30000U /* qemu-img without preallocation */
+#define BASE_MAX 1023U   /* bytes of its path in the file */
 
 static bool is_prealloc(const struct disk_request *request, const char *word)
 {
@@ -34,7 +33,7 @@ static uint64_t cluster_of(const struct disk_request *request)
 {
 	uint64_t cluster = request->config->disk.cluster_size;
 
-	return is_extended(request) && cluster < EXTENDED_CLUSTER ? EXTENDED_CLUSTER : cluster;
+	return is_extended(request) && cluster < CONFIG_DISK_EXTENDED ? CONFIG_DISK_EXTENDED : cluster;
 }
 
 static uint64_t most(const struct disk_request *request, uint64_t bytes)

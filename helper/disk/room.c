@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -27,8 +26,9 @@ struct room {
 };
 
 /* What a record's disk is still to get of the file system. */
-static void count_claim(const struct record *record, struct room *room)
+static int count_claim(void *context, const struct record *record)
 {
+	struct room *room = context;
 	const char *text = kv_get(&record->kv, KEY);
 	const char *space = text ? strchr(text, ' ') : NULL;
 	uint64_t bytes, has;
@@ -38,34 +38,10 @@ static void count_claim(const struct record *record, struct room *room)
 	if (!space || record_is(record, "failed") ||
 	    str_print(digits, sizeof(digits), "%.*s", (int)(space - text), text) < 0 ||
 	    str_u64(digits, 0, UINT64_MAX, &bytes) < 0 || lstat(space + 1, &st) < 0 || st.st_dev != room->device)
-		return;
+		return 0;
 	has = (uint64_t)st.st_blocks * 512;
 	room->promised += bytes > has ? bytes - has : 0;
-}
-
-/* All records' but this one's. */
-static int count_others(const struct record *own, struct room *room)
-{
-	struct record_id *ids = NULL;
-	size_t count = 0;
-	int rc = record_list(NULL, 0, &ids, &count);
-
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		struct record record;
-
-		if (ids[i].job == own->id.job && ids[i].restart == own->id.restart &&
-		    strcmp(ids[i].node, own->id.node) == 0)
-			continue;
-		rc = record_open(&record, &ids[i]);
-		if (rc == 0) {
-			count_claim(&record, room);
-			record_close(&record);
-		} else if (rc == -ENOENT) {
-			rc = 0;
-		}
-	}
-	free(ids);
-	return rc;
+	return 0;
 }
 
 static int measure(const struct disk_request *request, struct room *room)
@@ -80,7 +56,7 @@ static int measure(const struct disk_request *request, struct room *room)
 	if (rc < 0)
 		return rc;
 	*room = (struct room){.device = st.st_dev, .left = (uint64_t)fs.f_bavail * fs.f_frsize};
-	return count_others(request->record, room);
+	return record_each(&request->record->id, count_claim, room);
 }
 
 static int save(struct record *record, int rc, struct failure *why)
@@ -112,15 +88,13 @@ static int claim(const struct disk_request *request, const char *path, uint64_t 
 
 int room_claim(const struct disk_request *request, const char *path, uint64_t bytes, struct failure *why)
 {
-	int lock = fs_open_lock(WNODES_STATEDIR, LOCK);
-	int rc = lock < 0 ? lock : fs_lock(lock, LOCK_MS);
+	int lock = fs_open_lock(WNODES_STATEDIR, LOCK, LOCK_MS);
+	int rc;
 
-	if (rc == 0)
-		rc = claim(request, path, bytes, why);
-	else
-		rc = failure_set(why, EXIT_NODE, WNODES_STATEDIR "/" LOCK ": %s", strerror(-rc));
-	if (lock >= 0)
-		close(lock);
+	if (lock < 0)
+		return failure_set(why, EXIT_NODE, WNODES_STATEDIR "/" LOCK ": %s", strerror(-lock));
+	rc = claim(request, path, bytes, why);
+	close(lock);
 	return rc;
 }
 

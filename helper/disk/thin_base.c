@@ -16,17 +16,11 @@
 
 int thin_base_lock(int (*wait)(void *context), void *context)
 {
-	int lock = fs_open_lock(WNODES_STATEDIR, LOCK);
-	int rc;
+	int lock, rc = 0;
 
-	if (lock < 0)
-		return lock;
-	while ((rc = fs_lock(lock, LOCK_MS)) == -EBUSY && wait && (rc = wait(context)) == 0)
+	while ((lock = fs_open_lock(WNODES_STATEDIR, LOCK, LOCK_MS)) == -EBUSY && wait && (rc = wait(context)) == 0)
 		;
-	if (rc == 0)
-		return lock;
-	close(lock);
-	return rc;
+	return rc == 0 ? lock : rc;
 }
 
 int thin_is_there(const char *group, const char *name, struct failure *why)

@@ -23,14 +23,10 @@
 #define LOOK_MS 100U /* what an image that comes in a second can wait for */
 #define REPORT_MS 1000U
 #define START_MS 5000U /* between two keepers that one waiter starts */
-#define BASE_MS 5000U  /* for who takes a base away and puts it back */
 
 static int cache_fail(const struct config *config, int rc, struct failure *why)
 {
-	if (rc == -EPERM)
-		return failure_set(why, EXIT_NODE, "%s: it and its folders must be root's and writable by root alone",
-		                   config->cache_dir);
-	return failure_set(why, EXIT_NODE, "the image cache %s: %s", config->cache_dir, strerror(-rc));
+	return failure_set(why, EXIT_NODE, "the image cache %s: %s", config->cache_dir, fs_error(rc));
 }
 
 /* The base that link names, seen to be what was verified: 0; -ESTALE: it has changed; -ENOENT: it was taken away. */
@@ -259,7 +255,7 @@ static void cache_look_into(const struct cache *cache, const char *digest, struc
 int cache_look(const struct config *config, const char *digest, struct cache_entry *entry)
 {
 	struct cache cache;
-	int rc = cache_is_digest(digest) ? cache_open(&cache, config) : -EINVAL;
+	int rc = str_is_sha256(digest) ? cache_open(&cache, config) : -EINVAL;
 
 	*entry = (struct cache_entry){0};
 	if (rc < 0)
@@ -284,7 +280,7 @@ static int cache_list_folder(const struct cache *cache, int dirfd, cache_each *e
 		return -EIO;
 	}
 	while (rc == 0 && (name = readdir(folder)) != NULL) {
-		if (!cache_is_digest(name->d_name) || (dirfd == cache->part && cache_has(cache, name->d_name)))
+		if (!str_is_sha256(name->d_name) || (dirfd == cache->part && cache_has(cache, name->d_name)))
 			continue;
 		cache_look_into(cache, name->d_name, &entry);
 		rc = each(context, &entry);

@@ -38,7 +38,7 @@ static int evict_part(const struct cache *cache, const char *digest)
 int cache_evict(const struct config *config, const char *digest, struct failure *why)
 {
 	struct cache cache;
-	int rc = cache_is_digest(digest) ? cache_open(&cache, config) : -EINVAL;
+	int rc = str_is_sha256(digest) ? cache_open(&cache, config) : -EINVAL;
 
 	if (rc < 0)
 		return failure_set(why, EXIT_NODE, "the image cache %s: %s", config->cache_dir, strerror(-rc));
@@ -99,7 +99,7 @@ static int items_read(struct items *items, int dirfd, enum kind kind)
 	}
 	while (rc == 0 && (entry = readdir(folder)) != NULL) {
 		if (str_print(item.name, sizeof(item.name), "%s", entry->d_name) < 0 ||
-		    (kind != QUARANTINED && !cache_is_digest(item.name)) ||
+		    (kind != QUARANTINED && !str_is_sha256(item.name)) ||
 		    fstatat(dirfd, item.name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
 			continue;
 		item.used = kind == BASE ? st.st_atim.tv_sec : kind == STOPPED ? st.st_mtim.tv_sec : st.st_ctim.tv_sec;

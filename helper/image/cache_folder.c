@@ -60,11 +60,6 @@ int cache_lock(const struct cache *cache, unsigned int ms)
 	return rc < 0 ? rc : fd;
 }
 
-bool cache_is_digest(const char *text)
-{
-	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
-}
-
 const char *cache_name(char *name, const char *digest, const char *suffix)
 {
 	(void)str_print(name, CACHE_NAME, "%.64s%s", digest, suffix);

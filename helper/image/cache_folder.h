@@ -35,9 +35,6 @@ void cache_close(struct cache *cache);
 /** Take the lock of who takes a base away, waiting at most ms; its descriptor or a negative errno (-EBUSY). */
 int cache_lock(const struct cache *cache, unsigned int ms);
 
-/** Whether text is a digest: 64 digits of 0-9a-f. */
-bool cache_is_digest(const char *text);
-
 /** DIGEST with a suffix (".info", "" for none) into name[CACHE_NAME], which is returned. */
 const char *cache_name(char *name, const char *digest, const char *suffix);
 

@@ -52,7 +52,7 @@ static int repair_evict(const struct cache *cache, const char *name)
 
 	if (lock < 0)
 		return lock;
-	if (!cache_is_digest(name) || cache_has(cache, name)) {
+	if (!str_is_sha256(name) || cache_has(cache, name)) {
 		/* fetched again meanwhile: who uses the old file has a name of his own for it */
 		rc = unlinkat(cache->evict, name, 0) < 0 ? -errno : 0;
 	} else if (fstatat(cache->evict, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_nlink > 1) {
@@ -91,7 +91,7 @@ static int repair_base(const struct cache *cache, const char *name)
 	struct cache_info info;
 	int lock, rc;
 
-	if (str_print(digest, sizeof(digest), "%.64s", name) < 0 || !cache_is_digest(digest))
+	if (str_print(digest, sizeof(digest), "%.64s", name) < 0 || !str_is_sha256(digest))
 		return unlinkat(cache->base, name, 0) < 0 ? -errno : 0;
 	if (strcmp(name, digest) == 0)
 		return cache_info_load(cache, digest, &info) < 0
@@ -127,7 +127,7 @@ static int repair_part(const struct cache *cache, const char *name)
 	char digest[CACHE_NAME];
 	int lock;
 
-	if (str_print(digest, sizeof(digest), "%.64s", name) < 0 || !cache_is_digest(digest))
+	if (str_print(digest, sizeof(digest), "%.64s", name) < 0 || !str_is_sha256(digest))
 		return unlinkat(cache->part, name, 0) < 0 ? -errno : 0;
 	lock = part_lock(cache, digest);
 	if (lock < 0)

@@ -92,44 +92,65 @@ static const char *image_path(struct ini_file *file, char *path, const char *key
 
 static const char *image_sha256(struct image *image, const char *value)
 {
-	if (strlen(value) != 64 || strspn(value, "0123456789abcdef") != 64)
+	if (!str_is_sha256(value))
 		return "sha256 is 64 digits of 0-9a-f";
 	memcpy(image->sha256, value, 65);
 	return NULL;
 }
 
-/* What the guest's side of the image is. */
-static const char *image_guest(struct image *image, const char *key, const char *value)
+/* The keys whose value is one of two words. */
+static const struct {
+	const char *key, *words;
+} choices[] = {{"agent", "builtin or cloud-init"},
+               {"console", "serial or virtio"},
+               {"format", "qcow2 or raw"},
+               {"machine", "q35 or pc"},
+               {"virtio", "modern or transitional"}};
+
+static const char *image_words(const char *key)
 {
-	if (strcmp(key, "agent") == 0) {
-		image->cloud_init = strcmp(value, "cloud-init") == 0;
-		return image->cloud_init || strcmp(value, "builtin") == 0 ? NULL : "agent is builtin or cloud-init";
-	}
-	if (strcmp(key, "machine") == 0) {
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
+		if (strcmp(choices[i].key, key) == 0)
+			return choices[i].words;
+	return NULL;
+}
+
+static const char *image_choose(struct image *image, struct ini_file *file, const char *key, const char *value)
+{
+	unsigned int number;
+	const char *error = ini_file_word(file, key, image_words(key), value, &number);
+
+	if (error)
+		return error;
+	if (strcmp(key, "agent") == 0)
+		image->cloud_init = number == 1;
+	else if (strcmp(key, "console") == 0)
+		image->console_virtio = number == 1;
+	else if (strcmp(key, "virtio") == 0)
+		image->transitional = number == 1;
+	else if (strcmp(key, "format") == 0)
+		(void)str_print(image->format, sizeof(image->format), "%s", value);
+	else
 		(void)str_print(image->machine, sizeof(image->machine), "%s", value);
-		return strcmp(value, "q35") == 0 || strcmp(value, "pc") == 0 ? NULL : "machine is q35 or pc";
-	}
-	if (strcmp(key, "console") == 0) {
-		image->console_virtio = strcmp(value, "virtio") == 0;
-		return image->console_virtio || strcmp(value, "serial") == 0 ? NULL : "console is serial or virtio";
-	}
-	image->transitional = strcmp(value, "transitional") == 0;
-	return image->transitional || strcmp(value, "modern") == 0 ? NULL : "virtio is modern or transitional";
+	return NULL;
 }
 
 /* The disks of its machines. */
 static const char *image_disk(struct image *image, struct ini_file *file, const char *key, const char *value)
 {
+	unsigned int number;
+	const char *error;
+
 	if (strcmp(key, "disk_size") == 0)
 		return image_size(file, key, &image->disk_size, value);
 	if (strcmp(key, "disk_modes") == 0)
 		return config_disk_modes(file, key, image->disk_modes, value);
 	if (strcmp(key, "disk_mode") != 0)
 		return ini_file_error(file, "unknown key '%s' in [image]", key);
-	if (!disk_is_mode(value))
-		return "disk_mode is overlay, snapshot, raw or block";
-	(void)str_print(image->disk_mode, sizeof(image->disk_mode), "%s", value);
-	return NULL;
+	error = ini_file_word(file, key, DISK_MODES, value, &number);
+	if (!error)
+		(void)str_print(image->disk_mode, sizeof(image->disk_mode), "%s", value);
+	return error;
 }
 
 static const char *image_take(void *context, struct ini_file *file, const char *section, const char *key,
@@ -149,13 +170,8 @@ static const char *image_take(void *context, struct ini_file *file, const char *
 		return image_size(file, key, &image->virtual_size_max, value);
 	if (strcmp(key, "sha256") == 0)
 		return image_sha256(image, value);
-	if (strcmp(key, "format") == 0) {
-		(void)str_print(image->format, sizeof(image->format), "%s", value);
-		return strcmp(value, "qcow2") == 0 || strcmp(value, "raw") == 0 ? NULL : "format is qcow2 or raw";
-	}
-	if (strcmp(key, "agent") == 0 || strcmp(key, "machine") == 0 || strcmp(key, "virtio") == 0 ||
-	    strcmp(key, "console") == 0)
-		return image_guest(image, key, value);
+	if (image_words(key))
+		return image_choose(image, file, key, value);
 	if (image_access_has(key))
 		return image_access_take(image, file, key, value);
 	if (strcmp(key, "memory_min") == 0)
@@ -288,14 +304,11 @@ static int image_load_entry(struct image *image, const char *name, struct failur
 		return failure_set(why, EXIT_USAGE, "--vm: there is no image '%s'; the site has: %s", name,
 		                   names[0] ? names : "none");
 	}
-	if (fd == -EPERM)
-		return failure_set(why, EXIT_NODE, "%s: it and its folders must be root's and writable by root alone",
-		                   path);
 	stream = fd < 0 ? NULL : fdopen(fd, "r");
 	if (!stream) {
 		if (fd >= 0)
 			close(fd);
-		return failure_set(why, EXIT_NODE, "%s: %s", path, strerror(fd < 0 ? -fd : ENOMEM));
+		return failure_set(why, EXIT_NODE, "%s: %s", path, fs_error(fd < 0 ? fd : -ENOMEM));
 	}
 	rc = image_read(image, stream, path, why);
 	fclose(stream);
@@ -329,14 +342,10 @@ static int image_check_file(const struct image *image, const char *what, char *p
 	int fd = fs_open_file(path, resolved);
 	int rc = 0;
 
-	if (fd == -EPERM)
-		return failure_set(why, EXIT_NODE,
-		                   "image %s: %s %s and its folders must be root's and writable by root alone",
-		                   image->name, what, path);
 	if (fd == -EINVAL)
 		return failure_set(why, EXIT_NODE, "image %s: %s %s is not a regular file", image->name, what, path);
 	if (fd < 0)
-		return failure_set(why, EXIT_NODE, "image %s: %s %s: %s", image->name, what, path, strerror(-fd));
+		return failure_set(why, EXIT_NODE, "image %s: %s %s: %s", image->name, what, path, fs_error(fd));
 	if (fstat(fd, &st) < 0 || !(st.st_mode & S_IROTH))
 		rc = failure_set(why, EXIT_NODE, "image %s: %s %s must be readable by everybody (chmod 0444)",
 		                 image->name, what, path);

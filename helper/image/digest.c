@@ -21,11 +21,6 @@ struct candidates {
 	struct failure broken; /* the first entry that cannot be read */
 };
 
-bool image_is_digest(const char *text)
-{
-	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
-}
-
 static void candidates_add(struct candidates *candidates, const struct image *image, const char *name)
 {
 	const char *digest = image->sha256;
@@ -110,7 +105,7 @@ int image_find_digest(struct image *image, const char *name, const char *digest,
 {
 	struct candidates candidates = {0};
 
-	if (!image_is_name(name) || !image_is_digest(digest))
+	if (!image_is_name(name) || !str_is_sha256(digest))
 		return failure_set(why, EXIT_USAGE, "--vm: '%.64s' with the digest '%.64s' is no image", name, digest);
 	if (digest_matches(image, name, digest, name, &candidates) ||
 	    (!strchr(name, ':') && digest_find_tag(image, name, digest, &candidates))) {

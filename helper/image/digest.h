@@ -3,13 +3,8 @@
 #ifndef WNODES_HELPER_IMAGE_DIGEST_H
 #define WNODES_HELPER_IMAGE_DIGEST_H
 
-#include <stdbool.h>
-
 #include "helper/failure.h"
 #include "helper/image/catalogue.h"
-
-/** Whether text is a sha256: 64 digits of 0-9a-f. */
-bool image_is_digest(const char *text);
 
 /**
  * Load the entry that this node's catalogue has under name with that digest:

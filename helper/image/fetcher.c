@@ -236,7 +236,7 @@ static void digest_line(void *context, const char *key, const char *value)
 {
 	char *hex = context;
 
-	if (key && strcmp(key, "sha256") == 0 && cache_is_digest(value))
+	if (key && strcmp(key, "sha256") == 0 && str_is_sha256(value))
 		memcpy(hex, value, 65);
 }
 

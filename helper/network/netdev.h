@@ -35,8 +35,8 @@ int netdev_failed(const struct rtnl *rtnl, int rc, const char *task, struct fail
 
 /**
  * Remove the netdev name of that kind. A name that is not a machine's or is of
- * another kind is left alone: -EINVAL. Returns 0, also where there is none, or
- * a negative errno.
+ * another kind is left alone: -EINVAL. None outlives a reboot (old_boot). Returns
+ * 0, also where there is none, or a negative errno.
  */
 int netdev_remove(const char *name, const char *kind, bool old_boot);
 

@@ -182,8 +182,6 @@ static int read_link_attribute(const struct nlattr *attribute, void *context)
 		link->mac = get_mac(attribute);
 	else if (type == IFLA_MTU && is_number)
 		link->mtu = mnl_attr_get_u32(attribute);
-	else if (type == IFLA_LINK && is_number)
-		link->lower = mnl_attr_get_u32(attribute);
 	else if (type == IFLA_MASTER && is_number)
 		link->master = mnl_attr_get_u32(attribute);
 	else if (type == IFLA_LINKINFO)

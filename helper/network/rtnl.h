@@ -32,7 +32,6 @@ struct rtnl {
 /* A netdev, as far as it matters to machines. */
 struct rtnl_link {
 	unsigned int index;
-	unsigned int lower;  /* index of the netdev it lies on, 0: none */
 	unsigned int master; /* of the bridge or bond it is a port of, 0: none */
 	unsigned int flags;  /* IFF_* */
 	unsigned int mtu;    /* bytes */

@@ -116,7 +116,13 @@ in_job()
 # job_field JOB KEY: of scontrol show job
 job_field()
 {
-	as_root scontrol -o show job "$1" | tr ' ' '\n' | sed -n "s/^$2=//p" | head -n 1
+	as_root scontrol -o show job "$1" | awk -v key="$2=" '{
+		for (i = 1; i <= NF && !found; i++)
+			if (index($i, key) == 1) {
+				print substr($i, length(key) + 1)
+				found = 1
+			}
+	}'
 }
 
 job_state()
@@ -157,6 +163,21 @@ refute()
 	fi
 }
 
+# fails CODE PATTERN SRUN-ARGUMENTS…: the code, one line that matches, and nothing ran on the host
+fails()
+{
+	local want=$1 pattern=$2 code=0
+	shift 2
+	as_user srun "$@" > "$folder/out" 2> "$folder/err" || code=$?
+	cat "$folder/err"
+	echo "code $code, wanted $want"
+	[ "$code" -eq "$want" ]
+	# one line, apart from the console's
+	[ "$(grep '^wnodes:' "$folder/err" | grep -vc "^wnodes: |\|console's last lines")" -eq 1 ]
+	grep -qE "^wnodes: .*$pattern" "$folder/err"
+	refute grep -q "$(cat /proc/sys/kernel/random/boot_id)" "$folder/out"
+}
+
 # wait_until SECONDS COMMAND…
 wait_until()
 {
@@ -176,10 +197,10 @@ wait_for_line()
 
 job_has_ended()
 {
+	[ -z "$(as_root squeue -h -j "$1" -o %i 2> /dev/null)" ] || return 1
 	case $(job_state "$1") in
 	PENDING | RUNNING | COMPLETING | CONFIGURING | SUSPENDED) return 1 ;;
 	esac
-	[ -z "$(as_root squeue -h -j "$1" -o %i 2> /dev/null)" ]
 }
 
 # wait_job JOB [SECONDS]: a whole array, too
@@ -220,14 +241,15 @@ leftovers()
 {
 	local top path exe
 	top=$(cluster_folder)
-	for path in /proc/[0-9]*; do
-		exe=$(readlink "$path/exe" 2> /dev/null) || continue
+	# asked for again and again: one process for all of /proc
+	while read -r path exe; do
 		case $exe in
 		"$top"/usr/libexec/*) echo "process ${path#/proc/}: $exe" ;;
-		*qemu-system* | */passt*) if tr '\0' ' ' < "$path/environ" 2> /dev/null | grep -qF "$top" ||
+		*) if tr '\0' ' ' < "$path/environ" 2> /dev/null | grep -qF "$top" ||
 			grep -qF "slurm_${WNODES_CLUSTER_PREFIX:-n}" "$path/cgroup" 2> /dev/null; then echo "process ${path#/proc/}: $exe"; fi ;;
 		esac
-	done
+	done < <(find /proc/[0-9]*/exe -maxdepth 0 \( -lname "$top/usr/libexec/*" -o -lname '*qemu-system*' -o -lname '*/passt*' \) \
+		-printf '%h %l\n' 2> /dev/null)
 	grep -l "^wnodes: job .* on ${WNODES_CLUSTER_PREFIX:-n}[0-9]*$" /sys/class/net/*/ifalias 2> /dev/null | sed 's/^/netdev: /'
 	find "$top/state/jobs" -mindepth 2 2> /dev/null | sed 's/^/record: /'
 	find "$top/state/overlays" -mindepth 1 2> /dev/null | sed 's/^/overlay: /'

@@ -2,6 +2,7 @@
 /* links: guest/command.o guest/port.o guest/ring.o guest/memory.o guest/log.o */
 /* links: common/command.o common/command_names.o common/channel.o common/frame.o common/queue.o */
 /* links: common/wire.o common/str.o */
+/* links: guest/small_file.o */
 /*
  * The agent's side of Slurm's commands, with the test as callers and host. A
  * caller may send what it likes: the host must not take it for the agent's

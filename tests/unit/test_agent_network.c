@@ -3,6 +3,7 @@
 /* links: guest/announce.o guest/execute.o guest/unfit.o guest/oom.o guest/log.o guest/etc.o guest/job.o */
 /* links: guest/job_network.o guest/accounts.o guest/names.o run/relay_network.o monitor/guest_network.o */
 /* links: common/queue.o common/mac.o common/sha256.o common/wire.o common/str.o */
+/* links: guest/small_file.o */
 /*
  * The guest's networks, from the machine's description to the kernel: on NICs
  * of a network namespace, and with folders of the test's own over /sys and

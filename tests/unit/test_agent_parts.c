@@ -3,6 +3,7 @@
 /* links: guest/etc.o guest/hostkeys.o guest/names.o guest/job_network.o */
 /* links: guest/pattern.o guest/programs.o guest/request_multiprog.o common/queue.o common/task_file.o */
 /* links: common/str.o common/terminal.o common/wire.o */
+/* links: guest/small_file.o */
 /* The agent's parts that need no process: spec, job, account files, ring, frames. */
 #include <errno.h>
 #include <fcntl.h>

@@ -9,6 +9,7 @@
 /* links: guest/clock.o guest/drift.o guest/etc.o guest/home.o guest/hostkeys.o guest/names.o */
 /* links: guest/command.o guest/links.o common/command.o common/command_names.o common/channel.o common/frame.o */
 /* links: common/queue.o common/str.o common/wire.o */
+/* links: guest/small_file.o */
 /*
  * The whole agent, in a process of its own, with a socket or a terminal for a
  * port; the test is the host, and real processes are run. Needs root, as the

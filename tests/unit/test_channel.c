@@ -237,13 +237,13 @@ static void a_queue_keeps_order_and_gives_memory_back(void **state)
 static void frames_come_whole(void **state)
 {
 	struct queue whole = {0}, part = {0};
-	struct wire_frame in = {3, 9, WIRE_DATA, WIRE_STDOUT}, out;
+	struct wire_frame in = {3, 9, WIRE_DATA, WIRE_STDOUT}, number = {4, 9, WIRE_CREDIT, WIRE_STDIN}, out;
 	const uint8_t *payload;
 	const char *why;
 
 	(void)state;
 	assert_int_equal(frame_push(&whole, &in, "abc"), 0);
-	assert_int_equal(frame_push_u32(&whole, 9, WIRE_CREDIT, WIRE_STDIN, 77), 0);
+	assert_int_equal(frame_push(&whole, &number, "M\0\0"), 0);
 	while (whole.used > 4 + WIRE_HEADER + 1) {
 		assert_int_equal(frame_peek(&part, &out, &payload, &why), 0);
 		queue_push(&part, queue_data(&whole), 1);
@@ -254,7 +254,7 @@ static void frames_come_whole(void **state)
 	assert_memory_equal(payload, "abc", 3);
 	frame_pull(&part, &out);
 	assert_int_equal(frame_peek(&part, &out, &payload, &why), 1);
-	assert_int_equal(wire_u32(payload), 77);
+	assert_int_equal(wire_u32(payload), 'M');
 	frame_pull(&part, &out);
 	queue_push(&part, "garbage that is no frame", 24);
 	assert_int_equal(frame_peek(&part, &out, &payload, &why), -EPROTO);

@@ -68,6 +68,33 @@ static void names_are_safe_as_files(void **state)
 	assert_true(str_is_name(longest + 1));
 }
 
+static void words_are_counted(void **state)
+{
+	(void)state;
+	assert_int_equal(str_word("yes or no", "no"), 1);
+	assert_int_equal(str_word("off, metadata, falloc or full", "off"), 0);
+	assert_int_equal(str_word("off, metadata, falloc or full", "falloc"), 2);
+	assert_int_equal(str_word("off, metadata, falloc or full", "full"), 3);
+	assert_int_equal(str_word("off, metadata, falloc or full", "or"), -1);
+	assert_int_equal(str_word("off, metadata, falloc or full", "ful"), -1);
+	assert_int_equal(str_word("off, metadata, falloc or full", "falloc or full"), -1);
+	assert_int_equal(str_word("off, metadata, falloc or full", ""), -1);
+}
+
+static void digests_are_sixty_four_digits(void **state)
+{
+	static const char digest[] = "x0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	char longer[sizeof(digest) + 1];
+
+	(void)state;
+	(void)snprintf(longer, sizeof(longer), "%s0", digest + 1);
+	assert_true(str_is_sha256(digest + 1));
+	assert_false(str_is_sha256(digest + 2));
+	assert_false(str_is_sha256(digest));
+	assert_false(str_is_sha256(longer));
+	assert_false(str_is_sha256(""));
+}
+
 static void paths_have_no_way_up(void **state)
 {
 	(void)state;
@@ -246,6 +273,8 @@ int main(void)
 	        cmocka_unit_test(numbers_are_whole_and_in_range),
 	        cmocka_unit_test(sizes_take_suffixes),
 	        cmocka_unit_test(names_are_safe_as_files),
+	        cmocka_unit_test(words_are_counted),
+	        cmocka_unit_test(digests_are_sixty_four_digits),
 	        cmocka_unit_test(paths_have_no_way_up),
 	        cmocka_unit_test(urls_are_shown_without_secrets),
 	        cmocka_unit_test(printing_never_cuts),

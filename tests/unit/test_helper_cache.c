@@ -33,6 +33,7 @@
 #include <cmocka.h>
 
 #include "common/exitcode.h"
+#include "common/str.h"
 #include "helper/image/cache.h"
 #include "helper/image/cache_folder.h"
 #include "helper/image/part.h"
@@ -423,7 +424,7 @@ static int count_entries(void *context, const struct cache_entry *entry)
 {
 	unsigned int *counts = context;
 
-	assert_true(cache_is_digest(entry->digest));
+	assert_true(str_is_sha256(entry->digest));
 	counts[entry->presence]++;
 	return 0;
 }

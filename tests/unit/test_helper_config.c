@@ -7,6 +7,7 @@
 /* links: helper/config_disk.o common/disk_option.o */
 /* links: common/command_names.o helper/config_partition.o helper/image/access.o */
 /* links: helper/config_machine.o */
+/* links: tests/unit/config_says.o */
 /* libs: -linih */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,23 +31,9 @@
 #include "helper/ini_file.h"
 #include "helper/list.h"
 #include "helper/machine.h"
+#include "tests/unit/config_says.h"
 
-static struct config config;
 static struct image image;
-
-/* What reading text as wnodes.conf says; "" is no error. */
-static const char *config_says(const char *text)
-{
-	static struct failure why;
-	FILE *stream = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
-
-	assert_non_null(stream);
-	why = (struct failure){0};
-	if (config_read(&config, stream, "F", &why) < 0)
-		assert_int_equal(why.code, EXIT_NODE);
-	fclose(stream);
-	return why.message;
-}
 
 static const char *image_says(const char *text)
 {
@@ -108,9 +95,10 @@ static void errors_have_file_and_line(void **state)
 	assert_string_equal(config_says("[site]\n\nnonsense\n"), "F:3: neither a section nor `key = value`");
 	assert_string_equal(config_says("[site]\ntb_cache=64M\ntb_cache=64M\n"), "F:3: tb_cache is given twice");
 	assert_string_equal(config_says("[site]\n[policy]\n[site]\n"), "F:3: section [site] is given twice");
-	assert_string_equal(config_says("[site]\naccelerator = xen\n"), "F:2: accelerator is auto, kvm or tcg");
+	assert_string_equal(config_says("[site]\naccelerator = xen\n"),
+	                    "F:2: accelerator: 'xen' is not auto, kvm or tcg");
 	assert_string_equal(config_says("[site]\nmount_transport = nfs\n"),
-	                    "F:2: mount_transport is auto, 9p or virtiofs");
+	                    "F:2: mount_transport: 'nfs' is not auto, 9p or virtiofs");
 	assert_string_equal(config_says("[site]\nemulator = qemu\n"), "F:2: emulator: 'qemu' is not an absolute path");
 	assert_string_equal(config_says("[site]\nboot_timeout = 0\n"),
 	                    "F:2: boot_timeout: '0' is not a number of seconds from 1 to 86400");
@@ -160,10 +148,10 @@ static void disks_are_checked(void **state)
 static void bad_disks_have_file_and_line(void **state)
 {
 	static const char *const wrong[][2] = {
-	        {"mode = row\n", "F:2: mode is overlay, snapshot, raw or block"},
+	        {"mode = row\n", "F:2: mode: 'row' is not overlay, snapshot, raw or block"},
 	        {"modes = overlay raw\n", "F:2: modes is a list of overlay, snapshot, raw and block"},
 	        {"modes = overlay,\n", "F:2: modes is a list of overlay, snapshot, raw and block"},
-	        {"iothread = 1\n", "F:2: iothread is yes or no"},
+	        {"iothread = 1\n", "F:2: iothread: '1' is not yes or no"},
 	        {"cluster_size = 5K\n", "F:2: cluster_size: '5K' is not a power of two from 4K to 2M"},
 	        {"cluster_size = 4M\n", "F:2: cluster_size: '4M' is not a power of two from 4K to 2M"},
 	        {"size_max = 1\n", "F:2: size_max: '1' is not a size from 1M to 1024T, or 0 for no limit"},
@@ -191,7 +179,7 @@ static void bad_disks_have_file_and_line(void **state)
 		assert_string_equal(config_says(text), wrong[i][1]);
 	}
 	assert_string_equal(image_says("[image]\nsource = file:///x\ndisk_mode = row\n"),
-	                    "I:3: disk_mode is overlay, snapshot, raw or block");
+	                    "I:3: disk_mode: 'row' is not overlay, snapshot, raw or block");
 	assert_string_equal(image_says("[image]\nsource = file:///x\ndisk_modes = a\n"),
 	                    "I:3: disk_modes is a list of overlay, snapshot, raw and block");
 	assert_string_equal(image_says("[image]\nsource = file:///x\ndisk_size = big\n"),
@@ -230,8 +218,8 @@ static void policy_is_checked(void **state)
 	assert_string_equal(config_says("[partition p]\nimage = none\n"), "F:2: image: 'none' is not an image's name");
 	assert_string_equal(config_says("[partition p]\nimage = /x\n"), "F:2: image: '/x' is not an image's name");
 	assert_string_equal(config_says("[partition p]\nimages = x\n"), "F:2: unknown key 'images' of a partition");
-	assert_string_equal(config_says("[partition p]\nallow_none = 1\n"), "F:2: allow_none is yes or no");
-	assert_string_equal(config_says("[policy]\nallow_none = maybe\n"), "F:2: allow_none is yes or no");
+	assert_string_equal(config_says("[partition p]\nallow_none = 1\n"), "F:2: allow_none: '1' is not yes or no");
+	assert_string_equal(config_says("[policy]\nallow_none = maybe\n"), "F:2: allow_none: 'maybe' is not yes or no");
 	assert_string_equal(config_says("[policy]\nmachines_max = -1\n"),
 	                    "F:2: machines_max: '-1' is not a number from 0 to 100000");
 	assert_string_equal(config_says("[policy]\nuser_images_slurm_commands = rm\n"),
@@ -254,9 +242,10 @@ static void machines_are_placed(void **state)
 	assert_string_equal(config_says("[machine]\nhugepages = 2M\n"), "");
 	assert_false(config_machine_reports(&config));
 	assert_string_equal(config_says("[machine]\npin = yes\n"), "F:2: unknown key 'pin' in [machine]");
-	assert_string_equal(config_says("[machine]\npinning = auto\n"), "F:2: pinning is yes or no");
-	assert_string_equal(config_says("[machine]\nhugepages = 4M\n"), "F:2: hugepages is no, 2M or 1G");
-	assert_string_equal(config_says("[machine]\nnuma_mode = bind\n"), "F:2: numa_mode is preferred or strict");
+	assert_string_equal(config_says("[machine]\npinning = auto\n"), "F:2: pinning: 'auto' is not yes or no");
+	assert_string_equal(config_says("[machine]\nhugepages = 4M\n"), "F:2: hugepages: '4M' is not no, 2M or 1G");
+	assert_string_equal(config_says("[machine]\nnuma_mode = bind\n"),
+	                    "F:2: numa_mode: 'bind' is not preferred or strict");
 }
 
 /* In whichever order they come. */
@@ -317,13 +306,15 @@ static void images(void **state)
 	                    "I:2: source: 'file://host/y' is not http://…, https://… or file:///PATH");
 	assert_string_equal(image_says("[image]\nsource = file:///a/../b\n"),
 	                    "I:2: source: 'file:///a/../b' is not http://…, https://… or file:///PATH");
-	assert_string_equal(image_says("[image]\nsource=file:///a\nformat=vmdk\n"), "I:3: format is qcow2 or raw");
+	assert_string_equal(image_says("[image]\nsource=file:///a\nformat=vmdk\n"),
+	                    "I:3: format: 'vmdk' is not qcow2 or raw");
 	assert_string_equal(image_says("[image]\nsource=file:///a\nsha256=12\n"), "I:3: sha256 is 64 digits of 0-9a-f");
 	assert_string_equal(image_says("[image]\nsource=file:///a\nagent=ssh\n"),
-	                    "I:3: agent is builtin or cloud-init");
-	assert_string_equal(image_says("[image]\nsource=file:///a\nmachine=virt\n"), "I:3: machine is q35 or pc");
+	                    "I:3: agent: 'ssh' is not builtin or cloud-init");
+	assert_string_equal(image_says("[image]\nsource=file:///a\nmachine=virt\n"),
+	                    "I:3: machine: 'virt' is not q35 or pc");
 	assert_string_equal(image_says("[image]\nsource=file:///a\nvirtio=legacy\n"),
-	                    "I:3: virtio is modern or transitional");
+	                    "I:3: virtio: 'legacy' is not modern or transitional");
 	assert_string_equal(image_says("[image]\nsource=file:///a\n"), "");
 	assert_string_equal(image.machine, "q35");
 	assert_false(image.cloud_init || image.transitional);
@@ -478,7 +469,8 @@ static void commands_are_listed(void **state)
 	assert_true(config.other_images);
 	assert_string_equal(config_says("[policy]\nslurm_images = own\n"), "");
 	assert_false(config.other_images);
-	assert_string_equal(config_says("[policy]\nslurm_images = yes\n"), "F:2: slurm_images is own or any");
+	assert_string_equal(config_says("[policy]\nslurm_images = yes\n"),
+	                    "F:2: slurm_images: 'yes' is not own or any");
 	assert_string_equal(image_says("[image]\nsource = file:///x\nslurm_commands = no\n"), "");
 	assert_string_equal(image.commands, "");
 }

@@ -5,6 +5,7 @@
 /* links: helper/policy.o helper/limits.o helper/record.o helper/fs.o helper/list.o helper/failure.o */
 /* links: helper/ini_file.o common/command_names.o common/disk_option.o common/kv.o common/mac.o common/mounts.o */
 /* links: common/sha256.o common/network_option.o common/str.o */
+/* links: tests/unit/config_says.o */
 /* libs: -linih -Wl,--wrap=limits_lock,--wrap=record_list,--wrap=record_save */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +28,8 @@
 #include "helper/network/networks.h"
 #include "helper/network/vf_lease.h"
 #include "helper/policy.h"
+#include "tests/unit/config_says.h"
 
-static struct config config;
 static struct failure why;
 
 /* What kinds do on a host is no matter here. */
@@ -37,19 +38,6 @@ const struct network_ops network_user = {.type = "user"};
 const struct network_ops network_bridge = {.type = "bridge"};
 const struct network_ops network_macvtap = {.type = "macvtap"};
 const struct network_ops network_sriov = {.type = "sriov"};
-
-/* What reading text as wnodes.conf says; "" is no error. */
-static const char *config_says(const char *text)
-{
-	FILE *stream = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
-
-	assert_non_null(stream);
-	why = (struct failure){0};
-	if (config_read(&config, stream, "F", &why) < 0)
-		assert_int_equal(why.code, EXIT_NODE);
-	fclose(stream);
-	return why.message;
-}
 
 static void all_keys_are_read(void **state)
 {

@@ -111,6 +111,23 @@ static void folders_are_removed_with_what_is_in_them(void **state)
 	assert_true(fs_remove_folder(record.dirfd, "link") < 0);
 }
 
+static void a_lock_has_one_owner(void **state)
+{
+	int lock;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	lock = fs_open_lock(path, "l.lock", 0);
+	assert_true(lock >= 0);
+	assert_int_equal(fs_open_lock(path, "l.lock", 0), -EBUSY);
+	close(lock);
+	lock = fs_open_lock(path, "l.lock", 0);
+	assert_true(lock >= 0);
+	close(lock);
+	assert_int_equal(fs_open_lock("/nowhere/at/all", "l.lock", 0), -ENOENT);
+}
+
 static void paths_that_are_not_trusted(void **state)
 {
 	char file[128];
@@ -202,6 +219,7 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(only_one_holds_the_lock, setup, teardown),
 	        cmocka_unit_test_setup_teardown(a_record_is_cancelled_once, setup, teardown),
 	        cmocka_unit_test_setup_teardown(folders_are_removed_with_what_is_in_them, setup, teardown),
+	        cmocka_unit_test_setup_teardown(a_lock_has_one_owner, setup, teardown),
 	        cmocka_unit_test_setup_teardown(paths_that_are_not_trusted, setup, teardown),
 	        cmocka_unit_test_setup_teardown(sizes_of_bases, setup, teardown),
 	};

@@ -44,7 +44,7 @@ static const char *pool;  /* lvs says of the pool */
 static const char *there; /* the volume that is there */
 static const char *bases; /* lvs says of those that are */
 static const char *fails; /* the command that does */
-static int locked;        /* what fs_lock() returns */
+static int locked;        /* what fs_open_lock() returns; 0: a descriptor */
 static int copied;        /* what copy_image() returns */
 static uid_t copied_as;
 
@@ -151,18 +151,12 @@ int fs_open_file(const char *path, char *resolved)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-int fs_open_lock(const char *path, const char *name)
+int fs_open_lock(const char *folder, const char *name, unsigned int ms)
 {
-	(void)path;
+	(void)folder;
 	(void)name;
-	return open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-int fs_lock(int fd, unsigned int ms)
-{
-	(void)fd;
 	(void)ms;
-	return locked;
+	return locked < 0 ? locked : open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 void log_error(const char *format, ...);

@@ -24,64 +24,51 @@ prepare() {
 	wnodes check
 }
 
-# in JOB COMMAND…: as the root of its machine
-in_root() {
-	local job=$1
-	shift
-	as alice srun --jobid="$job" --overlap -n1 su -c "$*"
-}
-
-# reaches JOB ADDRESS
-reaches() { in_root "$1" ping -q -c 2 -w 8 "$2"; }
-
 two() {
 	hold_machine --vm-network=blue
-	submit --vm=tiny --vm-network=red --wrap 'sleep 900' >/run/red
-	wait_until 30 job_is "$(cat /run/red)" RUNNING
-	reaches "$(job)" 10.100.0.2
-	reaches "$(cat /run/red)" 10.200.0.2
+	hold_second --vm-network=red
+	pings "$(job)" 10.100.0.2
+	pings "$(second)" 10.200.0.2
 	# each VF has the VLAN of its job's network, the host's own have none
 	equals "100 200" "$(ip -d link show pf0 | sed -n 's/.* vlan \([0-9]*\),.*/\1/p' | sort | xargs)"
 }
 
-# address ADDRESS: the other network's, which the machine's root gives itself
+# the other network's address, which the machine's root gives itself
 intrude() {
-	in_root "$(job)" ip address add 10.200.0.99/24 dev eth0
-	equals 1 "$(status_of reaches "$(job)" 10.200.0.2)"
-	in_root "$(job)" ip address del 10.200.0.99/24 dev eth0
-	reaches "$(job)" 10.100.0.2
+	root_of "$(job)" ip address add 10.200.0.99/24 dev eth0
+	equals 1 "$(status_of pings "$(job)" 10.200.0.2)"
+	root_of "$(job)" ip address del 10.200.0.99/24 dev eth0
+	pings "$(job)" 10.100.0.2
 }
 
 # what comes out of the cable: that network's frames have its tag, and no others are its
 tags() {
 	local mac
-	mac=$(in_root "$(job)" cat /sys/class/net/eth0/address)
-	timeout 30 ip netns exec outside tcpdump -l -n -e -i peer0 -c 6 ether src "$mac" >/run/frames 2>/run/tcpdump.log &
-	wait_until 20 grep -q 'listening on' /run/tcpdump.log
-	in_root "$(job)" ip address add 10.10.0.99/24 dev eth0
-	in_root "$(job)" ping -q -c 3 -w 5 10.10.0.2 || true
-	reaches "$(job)" 10.100.0.2
-	wait %% || true
+	mac=$(root_of "$(job)" cat /sys/class/net/eth0/address)
+	capture 30 peer0 -c 6 ether src "$mac"
+	root_of "$(job)" ip address add 10.10.0.99/24 dev eth0
+	root_of "$(job)" ping -q -c 3 -w 5 10.10.0.2 || true
+	pings "$(job)" 10.100.0.2
+	wait $listener || true
 	cat /run/frames
 	[ -s /run/frames ]
 	equals "" "$(grep -v 'vlan 100,' /run/frames)"
-	in_root "$(job)" ip address del 10.10.0.99/24 dev eth0
+	root_of "$(job)" ip address del 10.10.0.99/24 dev eth0
 }
 
 # spoofchk: another sender's address does not get out
 spoof() {
-	in_root "$(job)" 'ip link set eth0 down; ip link set eth0 address 02:00:00:00:00:77; ip link set eth0 up' || true
-	in_root "$(job)" ip address add 10.100.0.98/24 dev eth0 || true
-	timeout 20 ip netns exec outside tcpdump -l -n -e -i peer0 ether src 02:00:00:00:00:77 >/run/frames 2>/run/tcpdump.log &
-	wait_until 20 grep -q 'listening on' /run/tcpdump.log
-	in_root "$(job)" ping -q -c 3 -w 5 10.100.0.2 || true
-	kill %%
-	wait %% || true
+	root_of "$(job)" 'ip link set eth0 down; ip link set eth0 address 02:00:00:00:00:77; ip link set eth0 up' || true
+	root_of "$(job)" ip address add 10.100.0.98/24 dev eth0 || true
+	capture 20 peer0 ether src 02:00:00:00:00:77
+	root_of "$(job)" ping -q -c 3 -w 5 10.100.0.2 || true
+	kill $listener
+	wait $listener || true
 	equals "" "$(cat /run/frames)"
 }
 
 gone() {
-	scancel "$(cat /run/red)" "$(job)"
+	scancel "$(second)" "$(job)"
 	nothing_left
 	equals "" "$(ip -d link show pf0 | sed -n 's/.* vlan \([0-9]*\),.*/\1/p')"
 }

@@ -85,6 +85,32 @@ hold_machine() {
 }
 job() { cat /run/job; }
 in_job() { as alice srun --jobid="$(job)" --overlap -n1 "$@"; }
+
+# root_of JOB COMMAND…: as the root of that job's machine
+root_of() {
+	local job=$1
+	shift
+	as alice srun --jobid="$job" --overlap -n1 su -c "$*"
+}
+
+# pings JOB ADDRESS: from that job's machine
+pings() { root_of "$1" ping -q -c 2 -w 8 "$2"; }
+
+# hold_second SBATCH-ARGUMENTS…: a machine beside the held one, as job $(second)
+hold_second() {
+	submit --vm=tiny "$@" --wrap 'sleep 900' >/run/second
+	wait_until 30 job_is "$(second)" RUNNING
+	root_of "$(second)" true
+}
+second() { cat /run/second; }
+
+# capture SECONDS NIC TCPDUMP-ARGUMENTS…: what the peer outside sees there, into /run/frames, until process $listener ends
+capture() {
+	timeout "$1" ip netns exec outside tcpdump -l -n -e -i "${@:2}" >/run/frames 2>/run/tcpdump.log &
+	# shellcheck disable=SC2034 # who has called this ends it
+	listener=$!
+	wait_until 20 grep -q 'listening on' /run/tcpdump.log
+}
 release_machine() {
 	scancel "$(job)"
 	nothing_left

@@ -34,39 +34,28 @@ prepare() {
 	wnodes check
 }
 
-# in_root JOB COMMAND…: as the root of its machine
-in_root() {
-	local job=$1
-	shift
-	as alice srun --jobid="$job" --overlap -n1 su -c "$*"
-}
-
-reaches() { in_root "$1" ping -q -c 2 -w 8 "$2"; }
-address() { in_root "$1" ip -4 -o address show dev "$2" | sed -n 's|.* inet \([0-9.]*\)/.*|\1|p'; }
+address() { root_of "$1" ip -4 -o address show dev "$2" | sed -n 's|.* inet \([0-9.]*\)/.*|\1|p'; }
 # netdev NUMBER: of the held machine's network
 netdev() { grep -l "job $(job) on" /sys/class/net/wn*-"$1"/ifalias | cut -d/ -f5; }
-second() { cat /run/second; }
 
 two() {
 	hold_machine --vm-network=blue,tap,passt
-	submit --vm=tiny --vm-network=blue,red,slirp --wrap 'sleep 900' >/run/second
-	wait_until 30 job_is "$(second)" RUNNING
-	in_root "$(second)" true
+	hold_second --vm-network=blue,red,slirp
 	address "$(job)" eth0 | grep -x '10\.100\.2\.1[0-9][0-9]'
-	in_root "$(second)" ip -4 -o address
+	root_of "$(second)" ip -4 -o address
 	address "$(second)" eth1 | grep -x '10\.200\.2\.1[0-9]'
 }
 
 vlans() {
 	local tap
-	reaches "$(job)" 10.100.2.2
-	reaches "$(second)" 10.200.2.2
+	pings "$(job)" 10.100.2.2
+	pings "$(second)" 10.200.2.2
 	# both in one VLAN, the other is in another
-	reaches "$(job)" "$(address "$(second)" eth0)"
-	in_root "$(job)" ip address add 10.200.2.99/24 dev eth0
-	equals 1 "$(status_of reaches "$(job)" 10.200.2.2)"
-	equals 1 "$(status_of reaches "$(job)" 10.200.2.10)"
-	in_root "$(job)" ip address del 10.200.2.99/24 dev eth0
+	pings "$(job)" "$(address "$(second)" eth0)"
+	root_of "$(job)" ip address add 10.200.2.99/24 dev eth0
+	equals 1 "$(status_of pings "$(job)" 10.200.2.2)"
+	equals 1 "$(status_of pings "$(job)" 10.200.2.10)"
+	root_of "$(job)" ip address del 10.200.2.99/24 dev eth0
 	tap=$(netdev 0)
 	equals "100 PVID Egress Untagged" "$(bridge vlan show dev "$tap" | sed -n "s/^$tap *//p" | xargs)"
 	equals 1 "$(bridge fdb show dev "$tap" | grep -c 'vlan 100 .*static')"
@@ -82,16 +71,14 @@ vhost() {
 
 # another MAC than the machine's does not get out, to which the peer would answer
 spoof() {
-	local nic peer mac listener
+	local nic peer mac
 	for nic in eth0:10.100.2.2:peer2.100 eth1:10.10.3.2:peer3; do
 		peer=${nic#*:}
 		nic=${nic%%:*}
-		timeout 60 ip netns exec outside tcpdump -l -n -e -i "${peer#*:}" arp >/run/frames 2>/run/tcpdump.log &
-		listener=$!
-		wait_until 20 grep -q 'listening on' /run/tcpdump.log
-		mac=$(in_root "$(job)" cat "/sys/class/net/$nic/address")
-		in_root "$(job)" arping -c 2 -w 4 -I "$nic" "${peer%:*}"
-		in_root "$(job)" "ip link set $nic address 02:00:00:00:00:77; arping -c 2 -w 4 -I $nic ${peer%:*}; ip link set $nic address $mac"
+		capture 60 "${peer#*:}" arp
+		mac=$(root_of "$(job)" cat "/sys/class/net/$nic/address")
+		root_of "$(job)" arping -c 2 -w 4 -I "$nic" "${peer%:*}"
+		root_of "$(job)" "ip link set $nic address 02:00:00:00:00:77; arping -c 2 -w 4 -I $nic ${peer%:*}; ip link set $nic address $mac"
 		kill $listener
 		wait $listener || true
 		cat /run/frames
@@ -104,7 +91,7 @@ macvtap() {
 	local address
 	address=$(address "$(job)" eth1)
 	grep -x '10\.10\.3\.1[0-9][0-9]' <<<"$address"
-	reaches "$(job)" 10.10.3.2
+	pings "$(job)" 10.10.3.2
 	equals "600 root" "$(stat -c '%a %U' "/dev/tap$(cat "/sys/class/net/$(netdev 1)/ifindex")")"
 }
 
@@ -119,8 +106,8 @@ while True:
     client.close()' &
 	server=$!
 	sleep 1
-	equals "served by the node" "$(in_root "$(job)" nc -w 5 10.0.2.2 5555 </dev/null)"
-	equals "served by the node" "$(in_root "$(second)" nc -w 5 10.0.2.2 5555 </dev/null)"
+	equals "served by the node" "$(root_of "$(job)" nc -w 5 10.0.2.2 5555 </dev/null)"
+	equals "served by the node" "$(root_of "$(second)" nc -w 5 10.0.2.2 5555 </dev/null)"
 	kill $server
 	passt=$(machine_pid passt)
 	equals "$(id -u alice)" "$(sed -n 's/^Uid:\t\([0-9]*\)\t.*/\1/p' "/proc/$passt/status")"
