@@ -48,11 +48,11 @@ def arguments(folder, work):
     Without cx16, which QEMU 7.2 emulates wrongly (tests/images/build): one in some 40
     machines reset itself early in its boot, without a word, when the node had it.
     """
-    node = folder / "node"
+    node, emulator = folder / "node", folder / "emulator"
     quick = "tsc=reliable no_timer_check cryptomgr.notests mitigations=off audit=0"
     return [
         "-nodefaults", "-display", "none", "-no-user-config",
-        "-L", f"{node}/qemu/qemu", "-L", f"{node}/qemu/seabios",
+        "-L", f"{emulator}/qemu", "-L", f"{emulator}/seabios",
         "-machine", "q35,kernel-irqchip=split",
         "-accel", "tcg,thread=multi,tb-size=384", "-cpu", "qemu64,+svm,+npt,-cx16",
         "-smp", "3,sockets=3", "-m", "3584M",
@@ -75,7 +75,8 @@ def arguments(folder, work):
         "-device", "pcie-root-port,id=rp3,bus=px0,chassis=4,slot=4",
         "-device", "pxb-pcie,id=px1,bus_nr=128,numa_node=1,bus=pcie.0",
         "-device", "pcie-root-port,id=rp1,bus=px1,chassis=2,slot=2",
-        "-device", "pcie-root-port,id=rp2,bus=px1,chassis=3,slot=3,disable-acs=on",
+        # the only port without ACS
+        "-device", "ioh3420,id=rp2,bus=px1,chassis=3,slot=3",
         "-device", "pcie-root-port,id=rp4,bus=px1,chassis=5,slot=5",
         *network(),
         # what a job gets by a GRES
@@ -120,12 +121,13 @@ def fill(folder, work):
 
 def start(folder, work, kept):
     """QEMU, which ends with us unless it is kept; returns its Popen."""
-    loader = folder / "node/qemu/lib"
+    emulator = folder / "emulator"
+    loader = emulator / "lib"
     program = work / "ld.so"
     shutil.copy(loader / "ld-linux-x86-64.so.2", program)
     program.chmod(0o755)
     command = ["nice", "-n", "5", *([] if kept else ["setpriv", "--pdeathsig", "KILL"]), str(program),
-               "--library-path", str(loader), str(folder / "node/qemu/qemu-system-x86_64"), *arguments(folder, work)]
+               "--library-path", str(loader), str(emulator / "qemu-system-x86_64"), *arguments(folder, work)]
     with open(work / "qemu.log", "wb") as log:
         # what its starter holds open, a lock, say, it holds as long as it runs
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=not kept,
