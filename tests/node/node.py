@@ -16,11 +16,20 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 BOOT_SECONDS = 240
+WATCH_SECONDS = 60
 PORTS = 4
 
 
 class Broken(Exception):
     """The node does not do what it must before anything can be tested in it."""
+
+
+class Silent(Broken):
+    """A script has said nothing for too long, or is not over in its time."""
+
+
+class Still(Broken):
+    """Nothing is executed in the node any more: what emulates it has failed, not what is tested in it."""
 
 
 def network():
@@ -90,6 +99,7 @@ def prepare(folder, work):
     """A fresh disk and share in WORK, of what is built in FOLDER."""
     shutil.rmtree(work, ignore_errors=True)
     (work / "share").mkdir(parents=True)
+    (work / "console").touch()
     fill(folder, work)
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str((folder / "node/disk.raw").resolve()),
                     str(work / "disk.qcow2")], check=True)
@@ -193,11 +203,15 @@ class Port:
     def wait_boot(self):
         """Returns the seconds that it took."""
         since = time.monotonic()
-        while time.monotonic() - since < BOOT_SECONDS:
-            text = self.line(BOOT_SECONDS - (time.monotonic() - since))
+        while True:
+            console = (self.work / "console").stat().st_size
+            text = self.line(WATCH_SECONDS)
+            taken = time.monotonic() - since
             if text and text.startswith("hello"):
-                return time.monotonic() - since
-        raise Broken(f"the node is not up after {BOOT_SECONDS} s")
+                return taken
+            if taken >= BOOT_SECONDS:
+                still = console == (self.work / "console").stat().st_size
+                raise (Still if still else Broken)(f"the node is not up after {taken:.0f} s")
 
     def reset(self):
         """Cuts the node's power, and waits until it is up again."""
@@ -208,15 +222,25 @@ class Port:
         self.buffer = b""
         return self.wait_boot()
 
-    def run(self, name, seconds, silent):
-        """Executes /share/NAME; yields its lines, and at last its exit status as a number."""
+    def run(self, name, seconds, silent, watch=None):
+        """Executes /share/NAME; yields its lines, and at last its exit status as a number.
+
+        WATCH is another port: by it the node is asked for a sign of life when this one is silent.
+        """
         word = f"{os.getpid()}.{time.monotonic_ns()}"
         self.sock.sendall(f"{word} {name}\n".encode())
-        until = time.monotonic() + seconds
+        now = time.monotonic()
+        until, last = now + seconds, now
         while True:
-            text = self.line(min(silent, max(until - time.monotonic(), 0)))
+            text = self.line(min(WATCH_SECONDS if watch else silent, until - now))
+            now = time.monotonic()
             if text is None:
-                raise Broken(f"{name} has said nothing for {silent} s, or is not over after {seconds} s")
+                if watch and not watch.answers():
+                    raise Still(f"{name}: the node stands still, it has answered nothing for {now - last + WATCH_SECONDS:.0f} s")
+                if now >= until or now - last >= silent:
+                    raise Silent(f"{name} has said nothing for {silent} s, or is not over after {seconds} s")
+                continue
+            last = now
             if text.startswith(f"{word}: "):
                 yield text[len(word) + 2:]
             elif re.fullmatch(re.escape(word) + r"\. \d+", text):
@@ -224,6 +248,13 @@ class Port:
                 return
             elif text.startswith("hello"):
                 raise Broken(f"{name}: the node rebooted")
+
+    def answers(self):
+        """Whether the node executes an empty script."""
+        try:
+            return list(self.run("../dev/null", WATCH_SECONDS, WATCH_SECONDS)) == [0]
+        except Silent:
+            return False
 
 
 def stop(work):
