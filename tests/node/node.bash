@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash disable=SC2154  # tests/node/build sets what is read here
-# The emulated compute node's disk, kernel and QEMU.
+# The emulated compute node's disk and kernel.
 
 # What an administrator sets on a node before Slurm comes.
 node_customize() {
@@ -57,25 +57,12 @@ node_modules() {
 	quietly "depmod" depmod -b "$root" "$(basename "$modules")"
 }
 
-# The node's own QEMU, with its libraries and firmware, for this machine to start by its ld.so.
-node_qemu() {
-	local root=$1 out=$2 library
-	mkdir -p "$out/lib"
-	cp "$root/usr/bin/qemu-system-x86_64" "$out/"
-	cp -rL "$root/usr/share/qemu" "$root/usr/share/seabios" "$out/"
-	while read -r library; do cp -L "$library" "$out/lib/"; done < <("$root/usr/lib64/ld-linux-x86-64.so.2" \
-		--library-path "$root/usr/lib/x86_64-linux-gnu" --list "$root/usr/bin/qemu-system-x86_64" |
-		sed -n 's/.* => \(\/.*\) (.*/\1/p')
-	cp -L "$root/usr/lib64/ld-linux-x86-64.so.2" "$out/lib/"
-}
-
 node_build() {
 	local out=$1 root=$1/root
 	INITRD=No debian_root trixie "$here/node.packages" "$out"
 	node_customize "$root"
 	uncompressed_kernel "$root"/boot/vmlinuz-* "$out/kernel"
 	initramfs "$root" "$out/initrd"
-	node_qemu "$root" "$out/qemu"
 	quietly "making the disk" mke2fs -q -t ext4 -E lazy_itable_init=0,lazy_journal_init=0 -J size=16 -m 1 -L node \
 		-d "$root" "$out/disk.raw" 4G
 	rm -rf "$root"

@@ -16,11 +16,20 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 BOOT_SECONDS = 240
+WATCH_SECONDS = 60
 PORTS = 4
 
 
 class Broken(Exception):
     """The node does not do what it must before anything can be tested in it."""
+
+
+class Silent(Broken):
+    """A script has said nothing for too long, or is not over in its time."""
+
+
+class Still(Broken):
+    """Nothing is executed in the node any more: what emulates it has failed, not what is tested in it."""
 
 
 def network():
@@ -48,11 +57,11 @@ def arguments(folder, work):
     Without cx16, which QEMU 7.2 emulates wrongly (tests/images/build): one in some 40
     machines reset itself early in its boot, without a word, when the node had it.
     """
-    node = folder / "node"
+    node, emulator = folder / "node", folder / "emulator"
     quick = "tsc=reliable no_timer_check cryptomgr.notests mitigations=off audit=0"
     return [
         "-nodefaults", "-display", "none", "-no-user-config",
-        "-L", f"{node}/qemu/qemu", "-L", f"{node}/qemu/seabios",
+        "-L", f"{emulator}/qemu", "-L", f"{emulator}/seabios",
         "-machine", "q35,kernel-irqchip=split",
         "-accel", "tcg,thread=multi,tb-size=384", "-cpu", "qemu64,+svm,+npt,-cx16",
         "-smp", "3,sockets=3", "-m", "3584M",
@@ -75,7 +84,8 @@ def arguments(folder, work):
         "-device", "pcie-root-port,id=rp3,bus=px0,chassis=4,slot=4",
         "-device", "pxb-pcie,id=px1,bus_nr=128,numa_node=1,bus=pcie.0",
         "-device", "pcie-root-port,id=rp1,bus=px1,chassis=2,slot=2",
-        "-device", "pcie-root-port,id=rp2,bus=px1,chassis=3,slot=3,disable-acs=on",
+        # the only port without ACS
+        "-device", "ioh3420,id=rp2,bus=px1,chassis=3,slot=3",
         "-device", "pcie-root-port,id=rp4,bus=px1,chassis=5,slot=5",
         *network(),
         # what a job gets by a GRES
@@ -89,6 +99,7 @@ def prepare(folder, work):
     """A fresh disk and share in WORK, of what is built in FOLDER."""
     shutil.rmtree(work, ignore_errors=True)
     (work / "share").mkdir(parents=True)
+    (work / "console").touch()
     fill(folder, work)
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str((folder / "node/disk.raw").resolve()),
                     str(work / "disk.qcow2")], check=True)
@@ -120,12 +131,13 @@ def fill(folder, work):
 
 def start(folder, work, kept):
     """QEMU, which ends with us unless it is kept; returns its Popen."""
-    loader = folder / "node/qemu/lib"
+    emulator = folder / "emulator"
+    loader = emulator / "lib"
     program = work / "ld.so"
     shutil.copy(loader / "ld-linux-x86-64.so.2", program)
     program.chmod(0o755)
     command = ["nice", "-n", "5", *([] if kept else ["setpriv", "--pdeathsig", "KILL"]), str(program),
-               "--library-path", str(loader), str(folder / "node/qemu/qemu-system-x86_64"), *arguments(folder, work)]
+               "--library-path", str(loader), str(emulator / "qemu-system-x86_64"), *arguments(folder, work)]
     with open(work / "qemu.log", "wb") as log:
         # what its starter holds open, a lock, say, it holds as long as it runs
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=not kept,
@@ -191,11 +203,15 @@ class Port:
     def wait_boot(self):
         """Returns the seconds that it took."""
         since = time.monotonic()
-        while time.monotonic() - since < BOOT_SECONDS:
-            text = self.line(BOOT_SECONDS - (time.monotonic() - since))
+        while True:
+            console = (self.work / "console").stat().st_size
+            text = self.line(WATCH_SECONDS)
+            taken = time.monotonic() - since
             if text and text.startswith("hello"):
-                return time.monotonic() - since
-        raise Broken(f"the node is not up after {BOOT_SECONDS} s")
+                return taken
+            if taken >= BOOT_SECONDS:
+                still = console == (self.work / "console").stat().st_size
+                raise (Still if still else Broken)(f"the node is not up after {taken:.0f} s")
 
     def reset(self):
         """Cuts the node's power, and waits until it is up again."""
@@ -206,15 +222,25 @@ class Port:
         self.buffer = b""
         return self.wait_boot()
 
-    def run(self, name, seconds, silent):
-        """Executes /share/NAME; yields its lines, and at last its exit status as a number."""
+    def run(self, name, seconds, silent, watch=None):
+        """Executes /share/NAME; yields its lines, and at last its exit status as a number.
+
+        WATCH is another port: by it the node is asked for a sign of life when this one is silent.
+        """
         word = f"{os.getpid()}.{time.monotonic_ns()}"
         self.sock.sendall(f"{word} {name}\n".encode())
-        until = time.monotonic() + seconds
+        now = time.monotonic()
+        until, last = now + seconds, now
         while True:
-            text = self.line(min(silent, max(until - time.monotonic(), 0)))
+            text = self.line(min(WATCH_SECONDS if watch else silent, until - now))
+            now = time.monotonic()
             if text is None:
-                raise Broken(f"{name} has said nothing for {silent} s, or is not over after {seconds} s")
+                if watch and not watch.answers():
+                    raise Still(f"{name}: the node stands still, it has answered nothing for {now - last + WATCH_SECONDS:.0f} s")
+                if now >= until or now - last >= silent:
+                    raise Silent(f"{name} has said nothing for {silent} s, or is not over after {seconds} s")
+                continue
+            last = now
             if text.startswith(f"{word}: "):
                 yield text[len(word) + 2:]
             elif re.fullmatch(re.escape(word) + r"\. \d+", text):
@@ -222,6 +248,13 @@ class Port:
                 return
             elif text.startswith("hello"):
                 raise Broken(f"{name}: the node rebooted")
+
+    def answers(self):
+        """Whether the node executes an empty script."""
+        try:
+            return list(self.run("../dev/null", WATCH_SECONDS, WATCH_SECONDS)) == [0]
+        except Silent:
+            return False
 
 
 def stop(work):

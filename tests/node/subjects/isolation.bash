@@ -76,6 +76,8 @@ gone() {
 # submit_counted: a job that asks Slurm for three VFs and uses one of them
 submit_counted() { submit --gres=nic:vf:3 --vm=tiny --vm-network=counted --mem=600M --wrap 'sleep 900'; }
 
+waits_for_resources() { [ "$(job_state "$1") $(job_field "$1" Reason)" = "PENDING Resources" ]; }
+
 counted() {
 	local first second third
 	first=$(submit_counted)
@@ -83,8 +85,7 @@ counted() {
 	third=$(submit_counted)
 	wait_until 30 job_is "$first" RUNNING
 	wait_until 30 job_is "$second" RUNNING
-	sleep 3
-	equals "PENDING Resources" "$(job_state "$third") $(job_field "$third" Reason)"
+	wait_until 30 waits_for_resources "$third"
 	scancel "$first"
 	wait_until 60 job_is "$third" RUNNING
 	scancel "$second" "$third"
