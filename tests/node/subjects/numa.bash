@@ -4,7 +4,7 @@
 . /share/subjects/lib.bash
 
 # what is said where there is none is in /run/said
-boots() { hold_machine -c3 --mem=1700M --vm-boot-timeout=90 --vm-mount=/srv/numa:/mnt/numa >/run/said 2>&1; }
+boots() { hold_machine -c3 --mem=1700M --vm-boot-timeout=100 --vm-mount=/srv/numa:/mnt/numa >/run/said 2>&1; }
 
 # The emulated CPUs lose one in ten machines with several vCPUs in their first seconds: it resets itself, or
 # stands still. Then there is another one, once, and a line in /run/again; what else there is is no emulator's.
@@ -70,7 +70,7 @@ is_paused() { as alice wnodes status | grep -q "^$(job) .* paused "; }
 is_ready() { as alice wnodes status | grep -q "^$(job) .* ready "; }
 
 files() {
-	in_job sh -c 'head -c 20000000 /dev/urandom >/mnt/numa/file && sha256sum </mnt/numa/file' >/run/inside
+	in_job sh -c 'head -c 4000000 /dev/urandom >/mnt/numa/file && sha256sum </mnt/numa/file' >/run/inside
 	equals "$(sha256sum </srv/numa/file)" "$(cat /run/inside)"
 	in_job rm /mnt/numa/file
 	equals "" "$(find /srv/numa -type f)"
@@ -94,11 +94,11 @@ suspended() {
 	equals "before after" "$(xargs </srv/numa/open)"
 }
 
-step 230 "a machine of three CPUs on two NUMA nodes" machine
+step 235 "a machine of three CPUs on two NUMA nodes" machine
 [ ! -s /run/again ] || echo "the first machine, which the emulator lost: $(cat /run/again)"
 step 60 "its NUMA nodes have the CPUs of the host's, each pinned to one" cpus
 step 60 "and memory in proportion" shares
 step 120 "which is the host node's" memory
-step 60 "virtiofs shares it" files
+step 90 "virtiofs shares it" files
 step 120 "a suspended machine goes on with its files" suspended
 step 90 "nothing is left" release_machine
