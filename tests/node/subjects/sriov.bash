@@ -16,7 +16,7 @@ networks() {
 		pf = pf0
 		vlan = 100
 		trust = on
-		address = none
+		wait = yes
 		[network near]
 		type = sriov
 		pf = pf0, pf1
@@ -31,7 +31,9 @@ networks() {
 		type = sriov
 		pf = pf1
 		numa = ignore
-		address = none
+		addresses = 10.10.1.60-10.10.1.69/24
+		gateway = 10.10.1.2
+		wait = yes
 		[network far-strict]
 		type = sriov
 		pf = pf1
@@ -116,10 +118,24 @@ after() {
 
 # the same VF with a network's VLAN and trust, and one of the other adapter
 pair() {
-	hold_machine --vm-network=tagged,far
+	submit --vm=tiny --vm-network=tagged,far --wrap 'ip route; ip -4 -o address; sleep 900' >/run/job
+	wait_until 30 job_is "$(job)" RUNNING
+	in_job true
 	attributes pf0 | grep '^vf 0 .*vlan 100, spoof checking on.*trust on'
 	states | grep -c ' vfio-pci vfio-pci$' | grep -x 2
 	drivers | grep -c '/igbvf$' | grep -x 2
+}
+
+# the one by DHCP, the other out of a pool
+addresses() {
+	local out
+	out=/home/alice/job-$(job).out
+	wait_until 10 grep -E ' inet 10\.10\.1\.6[0-9]/24 ' "$out"
+	cat "$out"
+	grep -E ' inet 10\.100\.0\.1[0-5][0-9]/24 ' "$out"
+	grep -E '^default via 10\.10\.1\.2 ' "$out"
+	in_root ping -c 1 -w 5 10.100.0.2
+	in_root ping -c 1 -w 5 10.10.1.2
 	after
 }
 
@@ -242,6 +258,7 @@ step 90 "it reaches the adapter and the peer outside" reaches
 step 30 "what it took of the helper's time is shown: $(vf_ms) ms" spans
 step 60 "it is afterwards what it was" after
 step 300 "two VFs in a machine; VLAN and trust as the network says" pair
+step 60 "by DHCP and of a pool both had an address before the first task; they reach the peers outside" addresses
 step 400 "a job that finds no VF ends with 75" full
 step 90 "the adapter is down: 75, and it says so" down
 step 300 "a VF that the host uses is left alone" used
