@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* check: whether this node has what its networks take. */
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,6 +46,11 @@ static void check_network(struct check *check, const struct config_network *netw
 			check_problem(check, "%s", why.message);
 		return;
 	}
+	if (network->wait && network->wait_timeout >= check->config->boot_timeout)
+		check_note(check,
+		           "%s: wait_timeout = %" PRIu32 " is not over before boot_timeout = %" PRIu64
+		           ", whose end does not say what was waited for",
+		           where, network->wait_timeout, check->config->boot_timeout);
 	if (ops && ops->check)
 		check_host(check, ops, network, where);
 }

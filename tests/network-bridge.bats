@@ -27,6 +27,7 @@ setup_file()
 		'[network vlan]' 'type = bridge' "bridge = ${tag}br" 'vlan = 7' \
 		'[network account]' 'type = bridge' "bridge = ${tag}br" 'account_vlans = chem:7' \
 		'[network loop]' 'type = macvtap' 'device = lo' \
+		'[network patient]' 'type = user' 'wait = yes' 'wait_timeout = 3600' \
 		'[network large]' 'type = bridge' "bridge = ${tag}br" 'mtu = 9000'
 }
 
@@ -289,7 +290,7 @@ clients()
 	as_root wnodes check > "$folder/check" || true
 	cat "$folder/check"
 	for text in "gone.*No such device" "nobridge.*no bridge" "vlan.*does not filter VLANs" "account.*does not filter VLANs" \
-		"loop.*lo is no Ethernet device" "large.*does not fit"; do
+		"loop.*lo is no Ethernet device" "large.*does not fit" "^note: .network patient.: wait_timeout = 3600 is not over before"; do
 		grep -q "$text" "$folder/check"
 	done
 	refute grep -qE "\[network (lan|open|mine|tap|passt|slirp|alone)\]" "$folder/check"
