@@ -41,8 +41,9 @@ AIMED = {"leased": 2, "programming": 0.4, "ready": 3, "open": 2, "releasing": 0.
 VICTIMS = {"monitor": "wnodes-monitor", "qemu": "qemu-system-x86_64", "helper": "wnodes-helper",
            "slurmstepd": "slurmstepd", "slurmd": "slurmd"}
 KILLS = (*VICTIMS, "machine")
-TICK = 0.02
+TICK = 0.005
 FIND_SECONDS = 2
+MISS_SECONDS = 4
 WAVE_SECONDS = 200
 QUIET_SECONDS = 2
 STUCK_SECONDS = 15
@@ -158,13 +159,13 @@ class Job:
         self.aim = aim
         self.who = random.choice(KILLS)
         self.delay = random.uniform(0, AIMED[aim] if aim else life)
-        # what is released was at any point of its life
+        # after its lease: what is released was at any point of its life
         self.end = random.uniform(0, life) if aim == "releasing" else None
-        self.patience = life * 3
+        self.patience = life * 2
         self.begun = time.monotonic()
         self.at = None if aim else self.begun + self.delay
-        self.leased = self.done = False
-        self.said = []
+        self.leased = None
+        self.done = False
         self.id = self.submit(image)
 
     @staticmethod
@@ -176,10 +177,12 @@ class Job:
             env={"PATH": "/usr/bin:/bin", "HOME": home, "USER": "alice"}, stdout=subprocess.PIPE, text=True, check=True)
         return int(said.stdout)
 
-    def phase(self, phases, everyone):
+    def phase(self, phases, everyone=None):
+        """Looks for its QEMU, which takes long, only among processes that are known or where one is waited for."""
         phase = phases.get(self.id)
-        self.leased = self.leased or phase is not None
-        if phase == "ready" and victims("qemu", self.id, everyone):
+        if phase and not self.leased:
+            self.leased = time.monotonic()
+        if phase == "ready" and (everyone or self.aim == "open") and victims("qemu", self.id, everyone or processes()):
             return "open"
         return phase or ("after" if self.leased else "before")
 
@@ -199,8 +202,9 @@ class Wave:
     def cancel(self, job):
         self.call("scancel", str(job.id))
 
-    def kill(self, job, everyone, now):
+    def kill(self, job, now):
         """One of its kind, at once; of another kind once it is clear that there is none."""
+        everyone = processes()
         kinds = [job.who]
         if job.aim or now - job.at > FIND_SECONDS:
             kinds += random.sample(KILLS, len(KILLS))
@@ -237,20 +241,21 @@ class Wave:
 
     def tick(self):
         now = time.monotonic()
-        phases, everyone = leases(), processes()
+        phases = leases()
         self.measure(phases)
         for job in self.jobs:
             if job.done:
                 continue
-            phase = job.phase(phases, everyone)
-            if job.end is not None and now > job.begun + job.end:
+            phase = job.phase(phases)
+            if job.end is not None and job.leased and now > job.leased + job.end:
                 self.cancel(job)
                 job.end = None
-            if job.at is None and (phase == job.aim or now - job.begun > job.patience):
+            # the phase may have been too short to be seen
+            if job.at is None and (phase in (job.aim, "after") or now - job.begun > job.patience):
                 job.at = now + (job.delay if phase == job.aim else 0)
             if job.at is not None and now >= job.at:
-                self.kill(job, everyone, now)
-            if not job.done and now - job.begun > job.patience + 10:
+                self.kill(job, now)
+            if not job.done and job.at is not None and now - job.at > MISS_SECONDS:
                 print(f"job {job.id}: nobody was there to be killed", flush=True)
                 job.done = True
                 self.cancel(job)
