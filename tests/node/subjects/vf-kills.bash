@@ -61,7 +61,7 @@ life_of() {
 
 # rounds IMAGE COUNT EXTRA: EXTRA seconds of its life are after QEMU's start
 rounds() {
-	kills kill "$1" "$2" "$(awk -v s="$(cat /run/life)" -v n="$at_once" -v e="$3" 'BEGIN { print s * (1 + n) / 2 + e }')" "$at_once"
+	kills kill "$1" "$2" "$(awk -v s="$(cat /run/life)" -v n="$at_once" -v e="$3" 'BEGIN { print s * (3 + n) / 4 + e }')" "$at_once"
 	nothing_left
 }
 

@@ -130,12 +130,15 @@ def processes():
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         exe = link_of(f"/proc/{pid}/exe")
-        program = os.path.basename(exe)
+        # Debian's Slurm
+        program = os.path.basename(exe).removesuffix("-wlm")
         if program in VICTIMS.values() or exe.startswith("/usr/libexec/wnodes/"):
             stat = text_of(f"/proc/{pid}/stat").rpartition(")")[2].split()
             words = text_of(f"/proc/{pid}/cmdline").split("\0")
-            if stat and stat[0] not in "ZX":
-                found.append(Process(int(pid), program, text_of(f"/proc/{pid}/cgroup"), words, int(stat[1])))
+            cgroup = text_of(f"/proc/{pid}/cgroup")
+            # one slurmstepd holds the scope of all
+            if stat and stat[0] not in "ZX" and not cgroup.endswith(".scope/system\n"):
+                found.append(Process(int(pid), program, cgroup, words, int(stat[1])))
     return found
 
 
