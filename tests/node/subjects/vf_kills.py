@@ -194,6 +194,7 @@ class Wave:
     def __init__(self, image, aims, life, tally):
         self.tally = tally
         self.children = []
+        self.no_slurmd = False
         self.jobs = [Job(image, aim, life) for aim in aims]
         self.ids = {job.id for job in self.jobs}
         self.measured = set()
@@ -211,6 +212,9 @@ class Wave:
         kinds = [job.who]
         if job.aim or now - job.at > FIND_SECONDS:
             kinds += random.sample(KILLS, len(KILLS))
+        # slurmctld takes a minute to see that slurmd was killed twice
+        if self.no_slurmd:
+            kinds = [kind for kind in kinds if kind != "slurmd"]
         who, pids = next(((k, v) for k in kinds if (v := victims(k, job.id, everyone))), (None, []))
         if not pids:
             return
@@ -231,6 +235,7 @@ class Wave:
         print(f"job {job.id} after {now - job.begun:.2f} s, aimed at {job.aim or 'any moment'}: "
               f"{who} {pids}, phase {phase}", flush=True)
         if who == "slurmd":
+            self.no_slurmd = True
             self.call("systemctl", "restart", "slurmd")
         self.cancel(job)
 
