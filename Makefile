@@ -193,7 +193,7 @@ check: packages
 check-node: packages
 	tests/node/check
 
-# 500 kills, some hours
+# 500 kills, an hour or more
 .PHONY: soak-node
 soak-node: packages
 	WNODES_NODE_SECONDS=21600 WNODES_NODE_SUBJECT_SECONDS=21000 tests/node/check soak

@@ -138,8 +138,10 @@ static void print_one(const struct kv *block)
 		previous = at;
 	}
 	if (kv_get(block, "vf_ms"))
-		printf("  of that, %s ms were spent on virtual functions, from lease to hand-over\n",
-		       kv_get(block, "vf_ms"));
+		printf("  of that, %s ms were spent on virtual functions, from lease to hand-over: lease %s, "
+		       "attributes %s, vfio-pci %s\n",
+		       kv_get(block, "vf_ms"), get(block, "vf_ms.lease"), get(block, "vf_ms.set"),
+		       get(block, "vf_ms.bind"));
 }
 
 int cli_status(char **argv)

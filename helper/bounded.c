@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,20 +42,22 @@ static _Noreturn void bounded_child(bounded_work *work, const void *context, pid
 	_exit(rc < 0 && rc > -255 ? -rc : rc < 0 ? EIO : 0);
 }
 
-/* Whether the child has ended within ms. */
+/* Whether the child has ended within ms; kernels before 5.3 do not wake us for it. */
 static int bounded_wait(pid_t pid, int *status, unsigned int ms)
 {
-	uint64_t deadline = clock_steady() + ms;
+	uint64_t deadline = clock_steady() + ms, now;
+	struct pollfd wait = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+	pid_t ended;
 
-	for (;;) {
-		pid_t ended = waitpid(pid, status, WNOHANG);
-
-		if (ended != 0)
-			return ended == pid;
-		if (clock_steady() >= deadline)
-			return 0;
-		clock_nap(1);
+	while ((ended = waitpid(pid, status, WNOHANG)) == 0 && (now = clock_steady()) < deadline) {
+		if (wait.fd >= 0)
+			(void)poll(&wait, 1, (int)(deadline - now));
+		else
+			clock_nap(1);
 	}
+	if (wait.fd >= 0)
+		close(wait.fd);
+	return ended == pid;
 }
 
 int bounded_run(bounded_work *work, const void *context, unsigned int ms)
@@ -91,10 +94,14 @@ static int do_task(const void *context)
 
 int bounded_do(bounded_call *work, void *context, size_t size, unsigned int ms)
 {
-	void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	const struct task task = {work, shared};
+	struct task task = {.work = work};
+	void *shared;
 	int rc;
 
+	if (bounded_within)
+		return work(context);
+	shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	task.context = shared;
 	if (shared == MAP_FAILED)
 		return -errno;
 	memcpy(shared, context, size);

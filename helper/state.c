@@ -82,7 +82,8 @@ static int state_copy(const struct record *record, struct kv *kv)
 	                                   "vm_mount",       "vm_boot_timeout",
 	                                   "image_entry",    "digest",
 	                                   "vm_disk",        "vm_network",
-	                                   "vf_ms"};
+	                                   "vf_ms",          "vf_ms.lease",
+	                                   "vf_ms.set",      "vf_ms.bind"};
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {

@@ -51,13 +51,13 @@ static int line_print(const struct vf_lease *lease, char *argument)
 	return str_print(argument, ARGUMENT_MAX, "%s %u %s", lease->vf.pf.name, lease->vf.index, lease->base.token);
 }
 
-/* The milliseconds that the record's VFs took, with these; what `wnodes status` shows. */
-static int add_span(const struct network_request *request, uint64_t begun)
+/* Add to what the record's VFs took; what `wnodes status` shows: all as vf_ms, its parts as vf_ms.PART. */
+static int add_span(const struct network_request *request, const char *key, uint64_t ms)
 {
 	uint64_t spent = 0;
 
-	(void)kv_get_u64(&request->record->kv, "vf_ms", 0, UINT32_MAX, &spent);
-	return kv_setf(&request->record->kv, "vf_ms", "%" PRIu64, spent + clock_steady() - begun);
+	(void)kv_get_u64(&request->record->kv, key, 0, UINT32_MAX, &spent);
+	return kv_setf(&request->record->kv, key, "%" PRIu64, spent + ms);
 }
 
 /* For make(), and, without the token, for who asks which VF the machine has. */
@@ -122,6 +122,13 @@ static int choose_and_take(const struct network_request *request, int folder, co
 	return rc;
 }
 
+static int add_lease_span(const struct network_request *request, uint64_t ms)
+{
+	int rc = add_span(request, "vf_ms.lease", ms);
+
+	return rc == 0 ? add_span(request, "vf_ms", ms) : rc;
+}
+
 static int sriov_lease(const struct network_request *request, struct failure *why)
 {
 	static const struct vf_nodes any = {.any = true};
@@ -135,7 +142,7 @@ static int sriov_lease(const struct network_request *request, struct failure *wh
 	rc = choose_and_take(request, folder, &any, NULL, &lease, why);
 	close(folder);
 	if (rc == 0)
-		rc = add_span(request, begun);
+		rc = add_lease_span(request, clock_steady() - begun);
 	return rc < 0 && why->code == 0 ? failure_set(why, EXIT_NODE, "out of memory") : rc;
 }
 
@@ -239,6 +246,7 @@ struct programming {
 	struct vf vf;
 	unsigned int group;
 	bool touched;
+	uint64_t set_ms, bind_ms; /* what the two took */
 	struct failure why;
 };
 
@@ -285,14 +293,18 @@ static int verify(struct programming *is)
 static int program(void *context)
 {
 	struct programming *is = context;
+	uint64_t begun;
 	int rc = look_again(is);
 
 	if (rc < 0)
 		return rc;
 	is->touched = true;
+	begun = clock_steady();
 	rc = vf_link_write(is->pf.ifindex, is->vf.index, &is->attributes, &is->why);
+	is->set_ms = clock_steady() - begun;
 	if (rc == 0)
 		rc = vfio_bind(&is->vf.pci, &is->group, &is->why);
+	is->bind_ms = clock_steady() - begun - is->set_ms;
 	return rc == 0 ? verify(is) : rc;
 }
 
@@ -329,6 +341,20 @@ static int make_ready(const struct network_request *request, int folder, struct 
 	return rc < 0 ? fail_folder(request, rc, why) : 0;
 }
 
+static int describe(const struct network_request *request, const struct programming *is, struct kv *machine,
+                    struct failure *why)
+{
+	int rc = add_span(request, "vf_ms.set", is->set_ms);
+
+	if (rc == 0)
+		rc = add_span(request, "vf_ms.bind", is->bind_ms);
+	if (rc == 0)
+		rc = network_put(request, machine, "pci", is->lease.vf.pci.name);
+	if (rc < 0 || vfio_describe(machine, is->group) < 0)
+		return failure_set(why, EXIT_NODE, "network %s: too many VFIO groups", request->network->name);
+	return 0;
+}
+
 static int hand_over(const struct network_request *request, int folder, struct kv *machine, struct failure *why)
 {
 	static struct programming is;
@@ -345,10 +371,7 @@ static int hand_over(const struct network_request *request, int folder, struct k
 		return fail_folder(request, lock, why);
 	rc = make_ready(request, folder, &is, why);
 	close(lock);
-	if (rc == 0 &&
-	    (network_put(request, machine, "pci", is.lease.vf.pci.name) < 0 || vfio_describe(machine, is.group) < 0))
-		rc = failure_set(why, EXIT_NODE, "network %s: too many VFIO groups", request->network->name);
-	return rc;
+	return rc == 0 ? describe(request, &is, machine, why) : rc;
 }
 
 static int sriov_make(const struct network_request *request, struct kv *machine, struct failure *why)
@@ -362,7 +385,7 @@ static int sriov_make(const struct network_request *request, struct kv *machine,
 	rc = hand_over(request, folder, machine, why);
 	close(folder);
 	if (rc == 0)
-		rc = add_span(request, begun);
+		rc = add_span(request, "vf_ms", clock_steady() - begun);
 	if (rc == 0)
 		(void)state_mark(request->record, "vf");
 	return rc < 0 && why->code == 0 ? failure_set(why, EXIT_NODE, "out of memory") : rc;

@@ -732,6 +732,9 @@ static void a_job_has_a_vf(void **state)
 	assert_string_equal(kv_get(&machine, "network.0.pci"), "0000:01:10.0");
 	assert_string_equal(kv_get(&machine, "vfio"), "8");
 	assert_non_null(kv_get(&record.kv, "vf_ms"));
+	assert_non_null(kv_get(&record.kv, "vf_ms.lease"));
+	assert_non_null(kv_get(&record.kv, "vf_ms.set"));
+	assert_non_null(kv_get(&record.kv, "vf_ms.bind"));
 	/* a second start of it has none */
 	assert_int_equal(network_sriov.make(&request, &machine, &why), -EIO);
 	(void)snprintf(line, sizeof(line), "%s", kv_get(&record.kv, "vf.0"));

@@ -106,10 +106,10 @@ spans() {
 	as alice wnodes status "$(job)" | tee /run/status
 	grep "^  network fast (sriov): 02:00:00:00:10:1[0-9a-f], VF 0 of $(basename "$(readlink -f /sys/class/net/pf0/device)")$" /run/status
 	grep 'virtual functions handed over' /run/status
-	grep 'that, [0-9]* ms were spent on virtual functions' /run/status
+	grep 'that, [0-9]* ms were spent on virtual functions.*: lease [0-9]*, attributes [0-9]*, vfio-pci [0-9]*$' /run/status
 }
 
-vf_ms() { sed -n 's/^vf_ms=//p' /var/lib/wnodes/jobs/cn1/*/record; }
+vf_ms() { sed -n 's/^vf_ms[.]*//p' /var/lib/wnodes/jobs/cn1/*/record | sed 's/^=/all=/' | xargs; }
 
 after() {
 	release_machine
