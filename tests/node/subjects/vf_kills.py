@@ -33,6 +33,7 @@ import time
 BASE = pathlib.Path("/run/vf.states")
 TALLY = pathlib.Path("/run/vf-kills.json")
 LEASES = pathlib.Path("/var/lib/wnodes/vf")
+HELPER = "/usr/libexec/wnodes/wnodes-helper"
 PFS = ("pf0", "pf1")
 # a machine's QEMU is there when it is "open"
 PHASES = ("before", "leased", "programming", "ready", "open", "releasing", "after", "quarantined")
@@ -306,6 +307,12 @@ class Wave:
         print(f"swept: the node is {state} ({reason}), and has " + ("; ".join(left) or "nothing left"), flush=True)
         self.tally["swept"] += 1
         subprocess.run(["wnodes", "sweep"], check=True)
+        for job in self.ids:
+            # for ten minutes a sweep takes it for one whose first step is still to come
+            if fields(text_of(f"/var/lib/wnodes/jobs/cn1/{job}.0/record")).get("phase") in ("prepared", "failed"):
+                print(f"job {job}, of which nothing runs, is destroyed", flush=True)
+                self.tally["destroyed"] = self.tally.get("destroyed", 0) + 1
+                subprocess.run([HELPER, "destroy", "--node", "cn1", "--job", str(job)], check=True)
         if state == "idle":
             return
         self.tally["resumed"] += 1
@@ -345,7 +352,7 @@ def table():
     tally = json.loads(TALLY.read_text())
     counts = collections.Counter(map(tuple, tally["kills"]))
     print(f"{len(tally['kills'])} kills; {tally['swept']} times swept, where nobody was left to clean; "
-          f"{tally['resumed']} times the node had to be resumed")
+          f"{tally.get('destroyed', 0)} jobs destroyed by hand; {tally['resumed']} times the node had to be resumed")
     print("{:<12}".format("killed") + "".join(f"{phase:>12}" for phase in PHASES))
     for who in KILLS:
         print(f"{who:<12}" + "".join(f"{counts[who, phase]:>12}" for phase in PHASES))
