@@ -271,16 +271,17 @@ class Wave:
 
     def left(self):
         """What the wave's machines have left still."""
-        found = [f"job {job}'s lease is {phase}" for job, phase in leases().items()]
+        found = [f"{p.program} {p.pid}" for p in processes() if p.program != "slurmd"]
+        found += [f"job {job}'s lease is {phase}" for job, phase in leases().items()]
         for pattern in ("/var/lib/wnodes/jobs/*/*", "/run/wnodes/*/*", "/var/lib/wnodes/overlays/*",
                         "/sys/fs/cgroup/system.slice/*/job_*/vm"):
             found += names(pattern)
         return found
 
     def works(self):
-        """Whether somebody is at work still, ourselves too."""
+        """Whether somebody is at work at the end of machines still, ourselves too."""
         self.children = [child for child in self.children if child.poll() is None]
-        return bool(self.children) or any(p.program != "slurmd" for p in processes())
+        return bool(self.children) or any(p.program in ("wnodes-helper", "slurmstepd") for p in processes())
 
     def settle(self):
         """Waits until nothing is left and the node idle; where nobody works at that, we are the administrator."""
