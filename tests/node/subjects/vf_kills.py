@@ -244,7 +244,7 @@ class Wave:
         """The milliseconds of the VFs that were handed over."""
         for job in self.ids - self.measured:
             if phases.get(job) == "ready" and (record := fields(text_of(f"/var/lib/wnodes/jobs/cn1/{job}.0/record"))):
-                if "vf_ms" in record:
+                if "vf_ms.bind" in record:
                     self.measured.add(job)
                     self.tally["ms"].append({k: int(v) for k, v in record.items() if k.startswith("vf_ms")})
 
