@@ -33,6 +33,7 @@ import time
 BASE = pathlib.Path("/run/vf.states")
 TALLY = pathlib.Path("/run/vf-kills.json")
 LEASES = pathlib.Path("/var/lib/wnodes/vf")
+HELPER = "/usr/libexec/wnodes/wnodes-helper"
 PFS = ("pf0", "pf1")
 # a machine's QEMU is there when it is "open"
 PHASES = ("before", "leased", "programming", "ready", "open", "releasing", "after", "quarantined")
@@ -243,7 +244,7 @@ class Wave:
         """The milliseconds of the VFs that were handed over."""
         for job in self.ids - self.measured:
             if phases.get(job) == "ready" and (record := fields(text_of(f"/var/lib/wnodes/jobs/cn1/{job}.0/record"))):
-                if "vf_ms" in record:
+                if "vf_ms.bind" in record:
                     self.measured.add(job)
                     self.tally["ms"].append({k: int(v) for k, v in record.items() if k.startswith("vf_ms")})
 
@@ -270,16 +271,17 @@ class Wave:
 
     def left(self):
         """What the wave's machines have left still."""
-        found = [f"job {job}'s lease is {phase}" for job, phase in leases().items()]
+        found = [f"{p.program} {p.pid}" for p in processes() if p.program != "slurmd"]
+        found += [f"job {job}'s lease is {phase}" for job, phase in leases().items()]
         for pattern in ("/var/lib/wnodes/jobs/*/*", "/run/wnodes/*/*", "/var/lib/wnodes/overlays/*",
                         "/sys/fs/cgroup/system.slice/*/job_*/vm"):
             found += names(pattern)
         return found
 
     def works(self):
-        """Whether somebody is at work still, ourselves too."""
+        """Whether somebody is at work at the end of machines still, ourselves too."""
         self.children = [child for child in self.children if child.poll() is None]
-        return bool(self.children) or any(p.program != "slurmd" for p in processes())
+        return bool(self.children) or any(p.program in ("wnodes-helper", "slurmstepd") for p in processes())
 
     def settle(self):
         """Waits until nothing is left and the node idle; where nobody works at that, we are the administrator."""
@@ -306,6 +308,12 @@ class Wave:
         print(f"swept: the node is {state} ({reason}), and has " + ("; ".join(left) or "nothing left"), flush=True)
         self.tally["swept"] += 1
         subprocess.run(["wnodes", "sweep"], check=True)
+        for job in self.ids:
+            # for ten minutes a sweep takes it for one whose first step is still to come
+            if fields(text_of(f"/var/lib/wnodes/jobs/cn1/{job}.0/record")).get("phase") in ("prepared", "failed"):
+                print(f"job {job}, of which nothing runs, is destroyed", flush=True)
+                self.tally["destroyed"] = self.tally.get("destroyed", 0) + 1
+                subprocess.run([HELPER, "destroy", "--node", "cn1", "--job", str(job)], check=True)
         if state == "idle":
             return
         self.tally["resumed"] += 1
@@ -345,7 +353,7 @@ def table():
     tally = json.loads(TALLY.read_text())
     counts = collections.Counter(map(tuple, tally["kills"]))
     print(f"{len(tally['kills'])} kills; {tally['swept']} times swept, where nobody was left to clean; "
-          f"{tally['resumed']} times the node had to be resumed")
+          f"{tally.get('destroyed', 0)} jobs destroyed by hand; {tally['resumed']} times the node had to be resumed")
     print("{:<12}".format("killed") + "".join(f"{phase:>12}" for phase in PHASES))
     for who in KILLS:
         print(f"{who:<12}" + "".join(f"{counts[who, phase]:>12}" for phase in PHASES))
