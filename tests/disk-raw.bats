@@ -17,7 +17,7 @@ setup_file()
 	export top conf place
 	cp "$conf/wnodes.conf" "$folder/wnodes.conf"
 	# a raw image, 512 MiB of which few are there
-	qemu-img convert -O raw "$top/images/tiny/disk.qcow2" "$place/disk"
+	qemu-img convert -U -O raw "$top/images/tiny/disk.qcow2" "$place/disk"
 	chmod 0444 "$place/disk"
 	raw_digest=$(sha256sum < "$place/disk")
 	export raw_digest

@@ -30,7 +30,7 @@ setup_file()
 make_base()
 {
 	base=$disks/base.qcow2
-	qemu-img convert -O raw "$(cluster_folder)/images/tiny/disk.qcow2" "$disks/raw"
+	qemu-img convert -U -O raw "$(cluster_folder)/images/tiny/disk.qcow2" "$disks/raw"
 	e2fsck -fy "$disks/raw" > /dev/null 2>&1 || [ $? -lt 4 ]
 	resize2fs "$disks/raw" 48M > /dev/null 2>&1
 	truncate -s 48M "$disks/raw"

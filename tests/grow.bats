@@ -43,7 +43,7 @@ teardown_file()
 # tiny's tree, as $folder/root
 root_tree()
 {
-	qemu-img convert -O raw "$top/images/tiny/disk.qcow2" "$folder/tiny.raw"
+	qemu-img convert -U -O raw "$top/images/tiny/disk.qcow2" "$folder/tiny.raw"
 	mkdir "$folder/root"
 	debugfs -R "rdump / $folder/root" "$folder/tiny.raw" > /dev/null 2>&1
 	rm -r "$folder/root/lost+found"
