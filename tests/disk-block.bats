@@ -32,12 +32,19 @@ teardown()
 {
 	[ ! -e "$folder/holder" ] || kill "$(cat "$folder/holder")" || true
 	rm -f "$folder/holder"
-	if mountpoint -q "$place/mount"; then umount "$place/mount"; fi
 	as_root scancel -u "$test_user"
 	for number in 3100000001 3100000002; do as_root "$helper" destroy --node "$node" --job $number; done
 	wait_for_nothing
+	[ ! -e "$place/mount" ] || unmounted
 	wait_until 20 is_idle
 	stat -c '%n %U %G %a %t:%T %i' "$one" "$two" | diff "$folder/nodes" -
+}
+
+# What a test that failed half-way has mounted, and the device on it.
+unmounted()
+{
+	losetup -n -O NAME,BACK-FILE | awk -v file="$place/mount/" 'index($2, file) == 1 { print $1 }' | xargs -r losetup -d
+	if mountpoint -q "$place/mount"; then umount "$place/mount"; fi
 }
 
 teardown_file()
@@ -285,7 +292,7 @@ either_has_ended()
 		as_user srun -n1 --vm=tiny --vm-disk=block sh -c 'echo up; while :; do dd if=/dev/zero of=/var/tmp/file bs=1M count=4 conv=fsync 2> /dev/null; sleep 0.2; done' > "$folder/out" 2> "$folder/err" &
 		step=$!
 		if [ $size = 900M ]; then
-			wait_for_line up "$folder/out"
+			wait_for_line up "$folder/out" || { cat "$folder/err"; as_root squeue -a; ps -o pid,stat,wchan:20,args -C wnodes-helper; false; }
 			# EXT4_IOC_SHUTDOWN, EXT4_GOING_FLAGS_NOLOGFLUSH
 			python3 -c 'import fcntl, os, struct, sys
 fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack("I", 2))' "$place/mount"

@@ -20,7 +20,7 @@ setup_file()
 	loader
 	for name in tiny tiny-gpt-ext3 tiny-mbr-ext2 tiny-gpt-behind tiny-loader; do
 		as_user srun -n1 --vm="$name" --vm-disk=size=3G --vm-console="$folder/$name.console" \
-			sh -c 'df -k / | tail -n 1; cat /proc/partitions; echo finished' > "$folder/$name" 2>&1 &
+			sh -c 'df -k / | tail -n 1; cat /proc/partitions; echo finished' > "$folder/$name" 2> "$folder/$name.err" &
 		pids="$pids $!"
 	done
 	# shellcheck disable=SC2086
@@ -81,7 +81,7 @@ loader()
 took_up()
 {
 	local size
-	cat "$folder/$1"
+	cat "$folder/$1.err" "$folder/$1"
 	[ "$(head -n 1 "$folder/$1" | cut -d' ' -f1)" = "$2" ]
 	size=$(awk -v name="${2#/dev/}" '$4 == name { print $3 }' "$folder/$1")
 	[ "$size" -ge "$3" ]
@@ -106,7 +106,7 @@ took_up()
 }
 
 @test "another partition behind the root's: the machine runs, all is as it was, the console says why" {
-	cat "$folder/tiny-gpt-behind" "$folder/tiny-gpt-behind.console"
+	cat "$folder/tiny-gpt-behind.err" "$folder/tiny-gpt-behind" "$folder/tiny-gpt-behind.console"
 	[ "$(awk '$4 == "vda1" { print $3 }' "$folder/tiny-gpt-behind")" -eq $((450 << 10)) ]
 	[ "$(grep -c 'wnodes-agent: partition vda1 cannot take up the rest of its disk: another partition lies behind it' "$folder/tiny-gpt-behind.console")" -eq 1 ]
 	grep -qx finished "$folder/tiny-gpt-behind"
