@@ -63,7 +63,7 @@ wait_until() {
 	local until=$((SECONDS + $1))
 	shift
 	until "$@"; do
-		[ $SECONDS -lt $until ] || { echo "not within its time: $*"; return 1; }
+		[ $SECONDS -lt $until ] || { echo "not within its time: $*${unidle:+, it is $unidle}"; return 1; }
 		sleep 0.3
 	done
 }
@@ -72,7 +72,12 @@ job_field() { scontrol -o show job "$1" | tr ' ' '\n' | sed -n "s/^$2=//p" | hea
 job_state() { job_field "$1" JobState; }
 job_is() { [ "$(job_state "$1")" = "$2" ]; }
 node_state() { sinfo -h -N -n cn1 -o %T | head -n 1; }
-is_idle() { [ "$(node_state)" = idle ]; }
+# nothing has drained it, and its jobs' epilogs are over; else it is $unidle. The backfill scheduler may
+# have planned it for a job that has gone
+is_idle() {
+	unidle=$(node_state)
+	case $unidle in idle | planned) unidle= ;; *) return 1 ;; esac
+}
 
 # submit SBATCH-ARGUMENTS…: alice's; prints the job's id
 submit() { as alice sbatch --parsable --output=job-%j.out "$@"; }

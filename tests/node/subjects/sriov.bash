@@ -252,6 +252,13 @@ lifted() {
 	diff /run/vf.before <(states)
 }
 
+undo() {
+	configure </dev/null
+	ip link set pf0 vf 0 vlan 0
+	ip link set pf0 vf 0 spoofchk on
+	ip link set pf0 vf 0 trust off
+}
+
 step 60 "networks of virtual functions, one of which the administrator has set up" before
 step 300 "a machine has a VF: its MAC, no VLAN, spoofchk on, trust off; igbvf drives it" with
 step 90 "it reaches the adapter and the peer outside" reaches
@@ -267,4 +274,4 @@ step 480 "VFs on the NUMA nodes of the job's CPUs: strict, prefer, ignore" numa
 step 300 "what cannot be put back is quarantined, and the node drained" quarantine
 step 300 "nobody gets it" avoided
 step 60 "wnodes sweep puts it back" lifted
-step 30 "the configuration is what it was" configure </dev/null
+step 30 "the configuration is what it was" undo
