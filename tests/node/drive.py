@@ -10,7 +10,9 @@ and boots it again. What passed and failed is in FOLDER/NAME/counts at the end, 
 
 Where the node itself stands still, which its emulator has made it do now and then, a fresh
 one is booted, installed by the first subject, and the subject runs once more; but one node
-of those in FOLDER is given this, once.
+of those in FOLDER is given this, once. Subjects in which something failed, two at most, run
+once more in a fresh node, and that counts: the emulated CPUs lose machines, too. What failed
+the first time is printed all the same, and named at the end: `unsteady: SUBJECT`.
 WNODES_NODE_SUBJECT_SECONDS is what a subject may take, 480 unless set.
 """
 
@@ -58,6 +60,7 @@ class Run:
         self.subjects = subjects
         self.todo = list(range(len(subjects)))
         self.counts = [(0, 0)] * len(subjects)
+        self.unsteady = []
 
     def subject(self, index, port, watch):
         name = self.subjects[index]
@@ -83,6 +86,10 @@ class Run:
             qemu.kill()
             qemu.wait()
 
+    def after_reset(self, index):
+        """Whether the subject is about what a reset does."""
+        return "reset" in self.subjects and index >= self.subjects.index("reset") - 1
+
     def repeat(self):
         """Whether this was the first standstill of all the nodes: then what was begun is to do again."""
         try:
@@ -90,24 +97,41 @@ class Run:
         except FileExistsError:
             return False
         begun = self.todo[0]
-        if "reset" in self.subjects[:begun + 1]:
-            # what follows a reset is about what was done before it
+        if self.after_reset(begun):
             begun = self.subjects.index("reset") - 1
         self.todo = [0, *range(max(begun, 1), len(self.subjects))]
         return True
 
+    def failing(self):
+        return [index for index, (_, failed) in enumerate(self.counts) if failed]
+
+    def again(self):
+        """Whether what failed is to run once more."""
+        failing = self.failing()
+        if self.unsteady or not failing or len(failing) > 2 or 0 in failing:
+            return False
+        self.unsteady = failing
+        resets = any(self.after_reset(index) for index in failing)
+        self.todo = [index for index in range(len(self.subjects))
+                     if index == 0 or index in failing or resets and self.after_reset(index)]
+        say("== once more, in a fresh node: " + " ".join(self.subjects[index] for index in failing))
+        return True
+
     def all(self):
-        while self.todo:
+        while self.todo or self.again():
             try:
                 self.boot()
             except node.Broken as error:
                 console = (self.work / "console").read_text(errors="replace")
-                repeats = isinstance(error, node.Still) and "Kernel panic" not in console and self.repeat()
+                repeats = isinstance(error, node.Still) and not node.has_said_why(console) and self.repeat()
                 say(f"{error}: its emulator's fault, a fresh one is booted for it once" if repeats else f"not ok {error}")
                 print("".join(f"  {line}\n" for line in console.splitlines()[-30:]), flush=True)
                 if not repeats:
                     self.counts.append((0, 1))
                     return
+        for index in self.unsteady:
+            if index not in self.failing():
+                say(f"unsteady: {self.subjects[index]}")
 
 
 def main():

@@ -29,7 +29,12 @@ class Silent(Broken):
 
 
 class Still(Broken):
-    """Nothing is executed in the node any more: what emulates it has failed, not what is tested in it."""
+    """The node stands still, or has reset itself: what emulates it has failed, if its kernel has not said why."""
+
+
+def has_said_why(console):
+    """Whether the kernel of the node went down by itself. Lock-ups are what a CPU that stands still looks like."""
+    return re.search(r"Kernel panic|Oops|general protection|reboot: |BUG: (?!soft lockup|workqueue lockup)", console) is not None
 
 
 def network():
@@ -247,7 +252,7 @@ class Port:
                 yield int(text[len(word) + 2:])
                 return
             elif text.startswith("hello"):
-                raise Broken(f"{name}: the node rebooted")
+                raise Still(f"{name}: the node reset itself")
 
     def answers(self):
         """Whether the node executes an empty script."""
