@@ -13,7 +13,8 @@ one is booted, installed by the first subject, and the subject runs once more; b
 of those in FOLDER is given this, once. Subjects in which something failed, two at most, run
 once more in a fresh node, and that counts: the emulated CPUs lose machines, too. What failed
 the first time is printed all the same, and named at the end: `unsteady: SUBJECT`.
-WNODES_NODE_SUBJECT_SECONDS is what a subject may take, 480 unless set.
+WNODES_NODE_SUBJECT_SECONDS is what a subject may take, 480 unless set; with
+WNODES_NODE_ONCE what failed does not run once more.
 """
 
 import os
@@ -108,7 +109,7 @@ class Run:
     def again(self):
         """Whether what failed is to run once more."""
         failing = self.failing()
-        if self.unsteady or not failing or len(failing) > 2 or 0 in failing:
+        if "WNODES_NODE_ONCE" in os.environ or self.unsteady or not failing or len(failing) > 2 or 0 in failing:
             return False
         self.unsteady = failing
         resets = any(self.after_reset(index) for index in failing)

@@ -14,7 +14,7 @@ prepare() {
 		[network red]
 		type = sriov
 		pf = pf0
-		vlan = 200
+		account_vlans = physics:200
 		addresses = 10.200.0.10-10.200.0.20/24
 		wait = yes
 		[network counted]
@@ -24,9 +24,15 @@ prepare() {
 	wnodes check
 }
 
+# red has VLANs of accounts alone
+denied() {
+	equals 77 "$(status_of as alice srun --mem=600M --vm=tiny --vm-network=red true)"
+	equals 77 "$(status_of as alice srun --account=chemistry --mem=600M --vm=tiny --vm-network=red true)"
+}
+
 two() {
 	hold_machine --vm-network=blue
-	hold_second --vm-network=red
+	hold_second --account=physics --vm-network=red
 	pings "$(job)" 10.100.0.2
 	pings "$(second)" 10.200.0.2
 	# each VF has the VLAN of its job's network, the host's own have none
@@ -93,6 +99,7 @@ counted() {
 }
 
 step 60 "networks with VLANs of their own" prepare
+step 60 "who has no VLAN in a network of accounts' VLANs has no machine there" denied
 step 300 "two machines, each reaches its own" two
 step 120 "an address of the other's does not get a machine there" intrude
 step 120 "all that it sends has its VLAN's tag" tags

@@ -73,10 +73,15 @@ job_state() { job_field "$1" JobState; }
 job_is() { [ "$(job_state "$1")" = "$2" ]; }
 node_state() { sinfo -h -N -n cn1 -o %T | head -n 1; }
 # nothing has drained it, and its jobs' epilogs are over; else it is $unidle. The backfill scheduler may
-# have planned it for a job that has gone
+# have planned it for a job that has gone, and slurmctld counts CPUs of such a one until it looks for
+# a place for the next
 is_idle() {
 	unidle=$(node_state)
-	case $unidle in idle | planned) unidle= ;; *) return 1 ;; esac
+	case $unidle in
+	idle | planned) unidle= ;;
+	mixed | allocated) [ -n "$(squeue -a -h)" ] || unidle= ;;
+	esac
+	[ -z "$unidle" ]
 }
 
 # submit SBATCH-ARGUMENTS…: alice's; prints the job's id

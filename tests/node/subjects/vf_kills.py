@@ -78,7 +78,12 @@ def output(*command):
 
 
 def node_state():
-    return output("sinfo", "-h", "-N", "-n", "cn1", "-o", "%T %E").strip().partition(" ")
+    """The node's state, and its reason."""
+    state, _, reason = output("sinfo", "-h", "-N", "-n", "cn1", "-o", "%T %E").strip().partition(" ")
+    # slurmctld may count CPUs of jobs that have gone until it looks for a place for the next one
+    if state in ("mixed", "allocated", "planned") and not output("squeue", "-a", "-h").strip():
+        state = "idle"
+    return state, reason
 
 
 def vf_states():
@@ -289,7 +294,7 @@ class Wave:
         quiet = time.monotonic()
         while True:
             works, left = self.works(), self.left()
-            state, _, reason = ("?", "", "") if works else node_state()
+            state, reason = ("?", "") if works else node_state()
             now = time.monotonic()
             if state == "idle" and not left:
                 return
