@@ -20,6 +20,13 @@
 #define MACHINE_ID "/etc/machine-id"
 #define ID_SIZE 33U
 
+struct claim {
+	struct record *record;
+	const struct config_network *network;
+	unsigned int index;
+	struct claim_used macs, addresses;
+};
+
 static int used_add(struct claim_used *used, uint64_t number)
 {
 	uint64_t *grown = reallocarray(used->numbers, used->count + 1, sizeof(*grown));
@@ -107,26 +114,19 @@ static int add_mac(void *context, uint64_t mac)
 	return used_add(context, mac);
 }
 
-/* What all records have but this one, and VFs that did not come back. */
-static int claim_collect(const struct record *record, struct claim_used *macs, struct claim_used *addresses)
+static int add_record(void *context, const struct record *record)
 {
-	const struct record_id *own = &record->id;
-	struct record_id *ids = NULL;
-	struct record other;
-	size_t count = 0;
-	int rc = record_list(NULL, 0, &ids, &count);
+	struct claim *claim = context;
 
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		if (ids[i].job == own->job && ids[i].restart == own->restart && strcmp(ids[i].node, own->node) == 0)
-			continue;
-		/* one that is being made or removed has no claim */
-		if (record_open(&other, &ids[i]) < 0)
-			continue;
-		rc = claim_add(macs, addresses, &other.kv);
-		record_close(&other);
-	}
-	free(ids);
-	return rc == 0 ? vf_lease_macs(add_mac, macs) : rc;
+	return claim_add(&claim->macs, &claim->addresses, &record->kv);
+}
+
+/* What all records have but this one, and VFs that did not come back. */
+static int claim_collect(struct claim *claim)
+{
+	int rc = record_each(&claim->record->id, add_record, claim);
+
+	return rc == 0 ? vf_lease_macs(add_mac, &claim->macs) : rc;
 }
 
 /* Nothing where there is none: the node's name tells nodes of a cluster apart, too. */
@@ -140,13 +140,6 @@ static void machine_id(char *id)
 	if (fd >= 0)
 		close(fd);
 }
-
-struct claim {
-	struct record *record;
-	const struct config_network *network;
-	unsigned int index;
-	struct claim_used macs, addresses;
-};
 
 static int claim_mac(struct claim *claim, struct failure *why)
 {
@@ -223,7 +216,7 @@ int claim_networks(const struct config *config, struct record *record, struct fa
 	lock = limits_lock(why);
 	if (lock < 0)
 		return lock;
-	rc = claim_collect(record, &claim.macs, &claim.addresses);
+	rc = claim_collect(&claim);
 	if (rc == 0)
 		rc = claim_all(config, &claim, why);
 	if (rc == 0)

@@ -6,7 +6,7 @@
 /* links: helper/ini_file.o common/command_names.o common/disk_option.o common/kv.o common/mac.o common/mounts.o */
 /* links: common/sha256.o common/network_option.o common/str.o */
 /* links: tests/unit/config_says.o */
-/* libs: -linih -Wl,--wrap=limits_lock,--wrap=record_list,--wrap=record_save */
+/* libs: -linih -Wl,--wrap=limits_lock,--wrap=record_each,--wrap=record_save */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -330,9 +330,9 @@ static void a_network_that_has_gone_ends_the_job(void **state)
 	kv_free(&machine);
 }
 
-/* Nor are other jobs' records. */
+/* Nor are other jobs' records, but one's. */
 int __wrap_limits_lock(struct failure *failure);
-int __wrap_record_list(const char *node, uint32_t job, struct record_id **ids, size_t *count);
+int __wrap_record_each(const struct record_id *own, record_call *call, void *context);
 int __wrap_record_save(struct record *saved);
 
 int __wrap_limits_lock(struct failure *failure)
@@ -341,13 +341,16 @@ int __wrap_limits_lock(struct failure *failure)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-int __wrap_record_list(const char *node, uint32_t job, struct record_id **ids, size_t *count)
+int __wrap_record_each(const struct record_id *own, record_call *call, void *context)
 {
-	(void)node;
-	(void)job;
-	*ids = NULL;
-	*count = 0;
-	return 0;
+	struct record other = {.id = {.node = "cn1", .job = 7}, .dirfd = -1, .lock = -1};
+	int rc;
+
+	assert_int_equal(own->job, 8);
+	assert_int_equal(kv_set(&other.kv, "network.0.mac", "02:00:00:00:10:09"), 0);
+	rc = call(context, &other);
+	kv_free(&other.kv);
+	return rc;
 }
 
 int __wrap_record_save(struct record *saved)
@@ -362,7 +365,7 @@ int vf_lease_macs(int (*call)(void *context, uint64_t mac), void *context)
 	return call(context, UINT64_C(0x020000001008));
 }
 
-static void the_mac_of_a_vf_in_quarantine_is_nobodys(void **state)
+static void a_mac_of_another_job_or_of_a_vf_in_quarantine_is_not_given(void **state)
 {
 	struct record own = {.id = {.node = "cn1", .job = 8}, .dirfd = -1, .lock = -1};
 
@@ -373,7 +376,7 @@ static void the_mac_of_a_vf_in_quarantine_is_nobodys(void **state)
 	assert_int_equal(kv_set(&own.kv, "networks", "1"), 0);
 	assert_int_equal(kv_set(&own.kv, "network.0.name", "fast"), 0);
 	assert_int_equal(claim_networks(&config, &own, &why), 0);
-	assert_string_equal(kv_get(&own.kv, "network.0.mac"), "02:00:00:00:10:09");
+	assert_string_equal(kv_get(&own.kv, "network.0.mac"), "02:00:00:00:10:0a");
 	kv_free(&own.kv);
 }
 
@@ -438,7 +441,7 @@ int main(void)
 	        cmocka_unit_test(the_account_the_group_or_the_network_says_the_vlan),
 	        cmocka_unit_test(a_job_gets_the_networks_that_it_names),
 	        cmocka_unit_test(a_network_that_has_gone_ends_the_job),
-	        cmocka_unit_test(the_mac_of_a_vf_in_quarantine_is_nobodys),
+	        cmocka_unit_test(a_mac_of_another_job_or_of_a_vf_in_quarantine_is_not_given),
 	        cmocka_unit_test(claims_are_not_given_twice),
 	        cmocka_unit_test(the_description_says_what_the_guest_is_to_know),
 	};
