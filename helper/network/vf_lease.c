@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/kv.h"
+#include "common/mac.h"
 #include "common/str.h"
 
 void vf_lease_name(const struct pci_address *pf, unsigned int index, char *name)
@@ -44,10 +45,10 @@ int vf_lease_lock_vf(int folder, const struct pci_address *pf, unsigned int inde
 static int put_attributes(struct kv *kv, const struct vf_attributes *is)
 {
 	static const char *const words[] = {"none", "off", "on"};
-	char mac[18];
+	char mac[MAC_TEXT];
 	int rc;
 
-	vf_link_print_mac(is->mac, mac);
+	mac_format(is->mac, mac);
 	rc = kv_set(kv, "original.mac", mac);
 	if (rc == 0)
 		rc = kv_setf(kv, "original.vlan", "%u", is->vlan);
@@ -85,17 +86,17 @@ static int get_setting(const struct kv *kv, const char *key, int *setting)
 	return *setting < 0 && strcmp(value, "none") != 0 ? -EINVAL : 0;
 }
 
-static int get_mac(const struct kv *kv, const char *key, uint8_t *mac)
+static int get_mac(const struct kv *kv, const char *key, uint64_t *mac)
 {
 	const char *value = kv_get(kv, key);
 
-	return value ? vf_link_parse_mac(value, mac) : -ENOENT;
+	return value ? mac_parse(value, mac) : -ENOENT;
 }
 
 static int get_attributes(const struct kv *kv, struct vf_attributes *is)
 {
 	uint32_t vlan = 0, proto = 0;
-	int rc = get_mac(kv, "original.mac", is->mac);
+	int rc = get_mac(kv, "original.mac", &is->mac);
 
 	if (rc == 0)
 		rc = get_u32(kv, "original.vlan", UINT16_MAX, &vlan);
@@ -118,10 +119,10 @@ static int get_attributes(const struct kv *kv, struct vf_attributes *is)
 
 static int put_lease(struct kv *kv, const struct vf_lease *lease)
 {
-	char mac[18];
+	char mac[MAC_TEXT];
 	int rc = kv_set(kv, "pci", lease->vf.pci.name);
 
-	vf_link_print_mac(lease->mac, mac);
+	mac_format(lease->mac, mac);
 	if (rc == 0)
 		rc = kv_set(kv, "mac", mac);
 	if (rc == 0)
@@ -149,7 +150,7 @@ int vf_lease_read(const struct lease *base, const struct kv *own, struct vf_leas
 	if (rc == 0)
 		rc = pci_parse(pci, &lease->vf.pci);
 	if (rc == 0)
-		rc = get_mac(own, "mac", lease->mac);
+		rc = get_mac(own, "mac", &lease->mac);
 	if (rc == 0)
 		rc = get_text(own, "driver", lease->driver, sizeof(lease->driver));
 	if (rc == 0)
@@ -237,13 +238,10 @@ struct macs {
 static int each_mac(void *context, const struct pci_address *pf, unsigned int index, const struct vf_lease *lease)
 {
 	const struct macs *macs = context;
-	uint64_t mac = 0;
 
 	(void)pf;
 	(void)index;
-	for (unsigned int i = 0; lease && i < VF_MAC_BYTES; i++)
-		mac = mac << 8 | lease->mac[i];
-	return lease ? macs->call(macs->context, mac) : 0;
+	return lease ? macs->call(macs->context, lease->mac) : 0;
 }
 
 int vf_lease_macs(int (*call)(void *context, uint64_t mac), void *context)

@@ -57,11 +57,10 @@ static int reset(const struct vf *vf, struct failure *why)
 /* A driver may give a VF that has no address one of its own. */
 static bool is_restored(const struct vf_lease *lease, const struct vf_attributes *is)
 {
-	static const uint8_t none[VF_MAC_BYTES];
 	struct vf_attributes wanted = lease->original;
 
-	if (memcmp(wanted.mac, none, VF_MAC_BYTES) == 0 && memcmp(is->mac, lease->mac, VF_MAC_BYTES) != 0)
-		memcpy(wanted.mac, is->mac, VF_MAC_BYTES);
+	if (wanted.mac == 0 && is->mac != lease->mac)
+		wanted.mac = is->mac;
 	return vf_link_is(is, &wanted);
 }
 
