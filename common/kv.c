@@ -45,6 +45,23 @@ int kv_get_u64(const struct kv *kv, const char *key, uint64_t min, uint64_t max,
 	return value ? str_u64(value, min, max, number) : -ENOENT;
 }
 
+int kv_get_u32(const struct kv *kv, const char *key, uint32_t min, uint32_t max, uint32_t *number)
+{
+	uint64_t value;
+	int rc = kv_get_u64(kv, key, min, max, &value);
+
+	if (rc == 0)
+		*number = (uint32_t)value;
+	return rc;
+}
+
+int kv_get_text(const struct kv *kv, const char *key, char *text, size_t size)
+{
+	const char *value = kv_get(kv, key);
+
+	return value ? str_print(text, size, "%s", value) : -ENOENT;
+}
+
 static int kv_is_valid(const char *key, const char *value)
 {
 	size_t length = strlen(key);

@@ -112,15 +112,12 @@ static int each(const struct config *config, struct record *record, struct kv *m
                 struct failure *why)
 {
 	struct network_request request = {.config = config, .record = record};
-	uint64_t count = 0, uid = 0, gid = 0;
+	uint64_t count = 0;
 	int rc = 0;
 
 	if (kv_get_u64(&record->kv, "networks", 0, NETWORKS_MAX, &count) < 0 ||
-	    kv_get_u64(&record->kv, "uid", 1, UINT32_MAX - 1, &uid) < 0 ||
-	    kv_get_u64(&record->kv, "gid", 0, UINT32_MAX - 1, &gid) < 0)
+	    record_owner(record, &request.uid, &request.gid) < 0)
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
-	request.uid = (uid_t)uid;
-	request.gid = (gid_t)gid;
 	for (; rc == 0 && request.index < count; request.index++) {
 		const char *name = network_get(&request, "name"), *type = network_get(&request, "type");
 		const struct network_ops *ops = type ? network_find(type) : NULL;

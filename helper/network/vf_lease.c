@@ -67,15 +67,6 @@ static int put_attributes(struct kv *kv, const struct vf_attributes *is)
 	return rc == 0 ? kv_setf(kv, "original.link_state", "%u", is->link_state) : rc;
 }
 
-static int get_u32(const struct kv *kv, const char *key, uint32_t max, uint32_t *number)
-{
-	uint64_t value = 0;
-	int rc = kv_get_u64(kv, key, 0, max, &value);
-
-	*number = (uint32_t)value;
-	return rc;
-}
-
 static int get_setting(const struct kv *kv, const char *key, int *setting)
 {
 	const char *value = kv_get(kv, key);
@@ -99,22 +90,22 @@ static int get_attributes(const struct kv *kv, struct vf_attributes *is)
 	int rc = get_mac(kv, "original.mac", &is->mac);
 
 	if (rc == 0)
-		rc = get_u32(kv, "original.vlan", UINT16_MAX, &vlan);
+		rc = kv_get_u32(kv, "original.vlan", 0, UINT16_MAX, &vlan);
 	if (rc == 0)
-		rc = get_u32(kv, "original.vlan_proto", UINT16_MAX, &proto);
+		rc = kv_get_u32(kv, "original.vlan_proto", 0, UINT16_MAX, &proto);
 	if (rc == 0)
-		rc = get_u32(kv, "original.qos", UINT32_MAX, &is->qos);
+		rc = kv_get_u32(kv, "original.qos", 0, UINT32_MAX, &is->qos);
 	if (rc == 0)
 		rc = get_setting(kv, "original.spoofchk", &is->spoofchk);
 	if (rc == 0)
 		rc = get_setting(kv, "original.trust", &is->trust);
 	if (rc == 0)
-		rc = get_u32(kv, "original.min_tx_rate", UINT32_MAX, &is->min_tx_rate);
+		rc = kv_get_u32(kv, "original.min_tx_rate", 0, UINT32_MAX, &is->min_tx_rate);
 	if (rc == 0)
-		rc = get_u32(kv, "original.max_tx_rate", UINT32_MAX, &is->max_tx_rate);
+		rc = kv_get_u32(kv, "original.max_tx_rate", 0, UINT32_MAX, &is->max_tx_rate);
 	is->vlan = (uint16_t)vlan;
 	is->vlan_proto = (uint16_t)proto;
-	return rc == 0 ? get_u32(kv, "original.link_state", IFLA_VF_LINK_STATE_DISABLE, &is->link_state) : rc;
+	return rc == 0 ? kv_get_u32(kv, "original.link_state", 0, IFLA_VF_LINK_STATE_DISABLE, &is->link_state) : rc;
 }
 
 static int put_lease(struct kv *kv, const struct vf_lease *lease)
@@ -132,13 +123,6 @@ static int put_lease(struct kv *kv, const struct vf_lease *lease)
 	return rc == 0 ? put_attributes(kv, &lease->original) : rc;
 }
 
-static int get_text(const struct kv *kv, const char *key, char *text, size_t size)
-{
-	const char *value = kv_get(kv, key);
-
-	return value ? str_print(text, size, "%s", value) : -ENOENT;
-}
-
 int vf_lease_read(const struct lease *base, const struct kv *own, struct vf_lease *lease)
 {
 	const char *pci = kv_get(own, "pci");
@@ -152,9 +136,9 @@ int vf_lease_read(const struct lease *base, const struct kv *own, struct vf_leas
 	if (rc == 0)
 		rc = get_mac(own, "mac", &lease->mac);
 	if (rc == 0)
-		rc = get_text(own, "driver", lease->driver, sizeof(lease->driver));
+		rc = kv_get_text(own, "driver", lease->driver, sizeof(lease->driver));
 	if (rc == 0)
-		rc = get_text(own, "network", lease->network, sizeof(lease->network));
+		rc = kv_get_text(own, "network", lease->network, sizeof(lease->network));
 	if (rc == 0)
 		rc = get_attributes(own, &lease->original);
 	return rc < 0 ? -EINVAL : 0;

@@ -153,6 +153,8 @@ static void a_flat_file_comes_back_as_it_was(void **state)
 {
 	char folder[] = "/tmp/wnodes-kv.XXXXXX";
 	struct kv kv = {0}, back = {0};
+	uint32_t small = 0;
+	char text[3];
 	uint64_t n;
 	int fd;
 
@@ -169,6 +171,13 @@ static void a_flat_file_comes_back_as_it_was(void **state)
 	assert_int_equal(kv_get_u64(&back, "b.c", 0, 42, &n), 0);
 	assert_int_equal(kv_get_u64(&back, "b.c", 0, 41, &n), -ERANGE);
 	assert_int_equal(kv_get_u64(&back, "none", 0, 41, &n), -ENOENT);
+	assert_int_equal(kv_get_u32(&back, "b.c", 42, UINT32_MAX, &small), 0);
+	assert_int_equal(small, 42);
+	assert_int_equal(kv_get_u32(&back, "b.c", 43, UINT32_MAX, &small), -ERANGE);
+	assert_int_equal(kv_get_text(&back, "b.c", text, sizeof(text)), 0);
+	assert_string_equal(text, "42");
+	assert_int_equal(kv_get_text(&back, "a", text, sizeof(text)), -ENAMETOOLONG);
+	assert_int_equal(kv_get_text(&back, "none", text, sizeof(text)), -ENOENT);
 	assert_null(kv_get(&back, "gone"));
 	assert_int_equal(symlinkat("file", fd, "link"), 0);
 	assert_int_equal(kv_load(&back, fd, "link"), -ELOOP);
