@@ -3,7 +3,7 @@
 /* links: helper/lease.o helper/lease_release.o helper/controller.o helper/record.o helper/journal.o helper/state.o */
 /* links: helper/vfio.o helper/pci.o helper/pci_address.o helper/bounded.o helper/harden.o helper/fs.o helper/child.o */
 /* links: helper/cgroup.o helper/cgroup_leave.o helper/cgroup_path.o helper/cgroup_hunt.o helper/cgroup_kill.o */
-/* links: helper/failure.o common/kv.o common/str.o common/log.o tests/unit/sysfs.o */
+/* links: helper/failure.o common/kv.o common/range.o common/str.o common/log.o tests/unit/sysfs.o */
 /* libs: -lslurm -linih -Wl,--wrap=controller_gres,--wrap=controller_drain,--wrap=lease_folder,--wrap=record_open */
 /* libs: -Wl,--wrap=state_mark,--wrap=config_load */
 #include <errno.h>

@@ -3,7 +3,7 @@
 /* links: helper/network/vf.o helper/network/vf_lease.o helper/network/vf_choose.o helper/network/vf_release.o */
 /* links: helper/network/vf_link.o helper/network/rtnl.o helper/network/sriov.o helper/network/network.o */
 /* links: helper/lease.o helper/lease_release.o */
-/* links: tests/unit/vf_adapter.o helper/topology.o helper/list.o */
+/* links: tests/unit/vf_adapter.o helper/topology.o helper/list.o common/range.o */
 /* links: helper/record.o helper/journal.o helper/vfio.o helper/pci.o helper/bounded.o helper/harden.o helper/fs.o */
 /* links: helper/failure.o helper/cgroup.o helper/cgroup_leave.o helper/cgroup_path.o helper/cgroup_hunt.o */
 /* links: helper/cgroup_kill.o common/kv.o common/str.o common/log.o common/mac.o common/sha256.o tests/unit/sysfs.o */

@@ -2,6 +2,7 @@
 /* links: helper/network/vf_link.o helper/network/rtnl.o helper/bounded.o helper/harden.o helper/fs.o */
 /* links: helper/failure.o helper/cgroup.o helper/cgroup_leave.o helper/cgroup_path.o helper/cgroup_hunt.o */
 /* links: helper/cgroup_kill.o helper/journal.o common/kv.o common/str.o common/log.o common/mac.o common/sha256.o */
+/* links: common/range.o */
 /* libs: -lmnl -Wl,--wrap=rtnl_ask,--wrap=rtnl_send */
 #include <arpa/inet.h>
 #include <errno.h>
