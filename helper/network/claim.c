@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "helper/network/claim.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,6 +13,7 @@
 #include "common/mac.h"
 #include "common/network_option.h"
 #include "common/str.h"
+#include "helper/ipv4.h"
 #include "helper/limits.h"
 #include "helper/network/vf_lease.h"
 
@@ -68,30 +68,20 @@ static int set(struct kv *kv, unsigned int index, const char *part, const char *
 	return rc == 0 ? kv_set(kv, key, value) : rc;
 }
 
-/* The number of ADDRESS/BITS; 0: it is none. */
-static uint32_t address_of(const char *text)
-{
-	char address[INET_ADDRSTRLEN];
-	struct in_addr in;
-
-	if (str_print(address, sizeof(address), "%.*s", (int)strcspn(text, "/"), text) < 0 ||
-	    inet_pton(AF_INET, address, &in) != 1)
-		return 0;
-	return ntohl(in.s_addr);
-}
-
 int claim_add(struct claim_used *macs, struct claim_used *addresses, const struct kv *kv)
 {
 	int rc = 0;
 
 	for (unsigned int i = 0; rc == 0 && i < NETWORKS_MAX; i++) {
 		const char *mac = get(kv, i, "mac"), *address = get(kv, i, "address");
+		unsigned int bits;
+		uint32_t host;
 		uint64_t number;
 
 		if (mac && mac_parse(mac, &number) == 0)
 			rc = used_add(macs, number);
-		if (rc == 0 && address)
-			rc = used_add(addresses, address_of(address));
+		if (rc == 0 && address && ipv4_parse_bits(address, &host, &bits) == 0)
+			rc = used_add(addresses, host);
 	}
 	return rc;
 }
@@ -168,8 +158,7 @@ static int claim_mac(struct claim *claim, struct failure *why)
 static int claim_address(struct claim *claim, struct failure *why)
 {
 	const struct config_network *network = claim->network;
-	char text[INET_ADDRSTRLEN + 4], address[INET_ADDRSTRLEN];
-	struct in_addr in;
+	char text[IPV4_TEXT + 4], address[IPV4_TEXT];
 	uint64_t number = 0;
 	int rc;
 
@@ -180,8 +169,7 @@ static int claim_address(struct claim *claim, struct failure *why)
 	if (rc < 0)
 		return failure_set(why, EXIT_NODE, "network %s: all of its addresses are in use on node %s",
 		                   network->name, claim->record->id.node);
-	in.s_addr = htonl((uint32_t)number);
-	(void)inet_ntop(AF_INET, &in, address, sizeof(address));
+	ipv4_format((uint32_t)number, address);
 	(void)str_print(text, sizeof(text), "%s/%u", address, network->prefix);
 	rc = used_add(&claim->addresses, number);
 	return rc < 0 ? rc : set(&claim->record->kv, claim->index, "address", text);

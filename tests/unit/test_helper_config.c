@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/config_device.o helper/pci_address.o */
 /* links: helper/config.o helper/ini_file.o helper/failure.o helper/fs.o helper/list.o common/str.o common/mounts.o */
-/* links: helper/config_network.o common/mac.o common/sha256.o common/network_option.o */
+/* links: helper/config_network.o helper/ipv4.o common/mac.o common/sha256.o common/network_option.o */
 /* links: helper/image/catalogue.o common/kv.o */
 /* links: helper/machine.o helper/state.o helper/record.o helper/journal.o */
 /* links: helper/config_disk.o common/disk_option.o */

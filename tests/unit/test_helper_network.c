@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/config_device.o helper/pci_address.o */
-/* links: helper/config.o helper/config_disk.o helper/config_machine.o helper/config_network.o */
+/* links: helper/config.o helper/config_disk.o helper/config_machine.o helper/config_network.o helper/ipv4.o */
 /* links: helper/config_partition.o helper/network/network.o helper/network/networks.o helper/network/claim.o */
 /* links: helper/policy.o helper/limits.o helper/record.o helper/fs.o helper/list.o helper/failure.o */
 /* links: helper/ini_file.o common/command_names.o common/disk_option.o common/kv.o common/mac.o common/mounts.o */
@@ -22,6 +22,7 @@
 #include "common/exitcode.h"
 #include "common/mac.h"
 #include "helper/config.h"
+#include "helper/ipv4.h"
 #include "helper/limits.h"
 #include "helper/network/claim.h"
 #include "helper/network/network.h"
@@ -380,6 +381,30 @@ static void a_mac_of_another_job_or_of_a_vf_in_quarantine_is_not_given(void **st
 	kv_free(&own.kv);
 }
 
+static void addresses_are_read_and_written(void **state)
+{
+	static const char *const wrong[] = {"",    "10.0.0",     "0.0.0.0",   "10.0.0.1/24",
+	                                    "::1", "10.0.0.256", "10.0.0.1 ", "010.0.0.0.1"};
+	static const char *const wrong_bits[] = {"10.0.0.1",    "10.0.0.1/",  "10.0.0.1/0",         "10.0.0.1/32",
+	                                         "10.0.0.1/-1", "0.0.0.0/24", "100.100.100.1000/24"};
+	uint32_t address = 0;
+	unsigned int bits = 0;
+	char text[IPV4_TEXT];
+
+	(void)state;
+	assert_int_equal(ipv4_parse("255.254.0.1", &address), 0);
+	assert_int_equal(address, 0xfffe0001);
+	ipv4_format(address, text);
+	assert_string_equal(text, "255.254.0.1");
+	assert_int_equal(ipv4_parse_bits("10.0.0.1/31", &address, &bits), 0);
+	assert_int_equal(address, 0x0a000001);
+	assert_int_equal(bits, 31);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(ipv4_parse(wrong[i], &address), -EINVAL);
+	for (size_t i = 0; i < sizeof(wrong_bits) / sizeof(wrong_bits[0]); i++)
+		assert_int_equal(ipv4_parse_bits(wrong_bits[i], &address, &bits), -EINVAL);
+}
+
 static void claims_are_not_given_twice(void **state)
 {
 	struct claim_used macs = {0}, addresses = {0};
@@ -442,6 +467,7 @@ int main(void)
 	        cmocka_unit_test(a_job_gets_the_networks_that_it_names),
 	        cmocka_unit_test(a_network_that_has_gone_ends_the_job),
 	        cmocka_unit_test(a_mac_of_another_job_or_of_a_vf_in_quarantine_is_not_given),
+	        cmocka_unit_test(addresses_are_read_and_written),
 	        cmocka_unit_test(claims_are_not_given_twice),
 	        cmocka_unit_test(the_description_says_what_the_guest_is_to_know),
 	};
