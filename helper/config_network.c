@@ -39,22 +39,6 @@ struct key {
 	const char *words; /* of choices, as "bridge, vepa or private" */
 };
 
-/* The next of a list's entries, without the blanks around it, into entry[size]; NULL at the end. */
-static const char *next_entry(const char *at, char *entry, size_t size)
-{
-	size_t length;
-	const char *end;
-
-	at += strspn(at, " \t");
-	end = at + strcspn(at, ",");
-	length = (size_t)(end - at);
-	while (length > 0 && (at[length - 1] == ' ' || at[length - 1] == '\t'))
-		length--;
-	if (length >= size || str_print(entry, size, "%.*s", (int)length, at) < 0)
-		entry[0] = 0;
-	return *end ? end + 1 : NULL;
-}
-
 static const char *take_type(const struct key *key, struct ini_file *file, struct config_network *network, void *field,
                              const char *value)
 {
@@ -215,7 +199,7 @@ static const char *take_dns(const struct key *key, struct ini_file *file, struct
 
 	(void)field;
 	for (const char *at = value; at;) {
-		at = next_entry(at, entry, sizeof(entry));
+		at = list_next(at, entry, sizeof(entry));
 		if (network->dns_count == CONFIG_NETWORK_DNS)
 			return ini_file_error(file, "%s: more than %u servers", key->name, CONFIG_NETWORK_DNS);
 		if (ipv4_parse(entry, &network->dns[network->dns_count++]) < 0)
@@ -251,7 +235,7 @@ static const char *take_pfs(const struct key *key, struct ini_file *file, struct
 
 	(void)field;
 	for (const char *at = value; at;) {
-		at = next_entry(at, entry, sizeof(entry));
+		at = list_next(at, entry, sizeof(entry));
 		if (pci_parse(entry, &pci) == 0)
 			(void)str_print(entry, sizeof(entry), "%s", pci.name);
 		else if (!is_netdev(entry))
@@ -295,7 +279,7 @@ static const char *take_vlans(const struct key *key, struct ini_file *file, stru
 	char entry[96];
 
 	for (const char *at = value; at && !error;) {
-		at = next_entry(at, entry, sizeof(entry));
+		at = list_next(at, entry, sizeof(entry));
 		if (*count == CONFIG_NETWORK_VLANS)
 			return ini_file_error(file, "%s: more than %u", key->name, CONFIG_NETWORK_VLANS);
 		error = take_named_vlan(key, file, &vlans[*count], entry);

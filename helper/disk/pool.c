@@ -16,6 +16,7 @@
 #include "common/str.h"
 #include "helper/fs.h"
 #include "helper/journal.h"
+#include "helper/list.h"
 #include "helper/record.h"
 
 #define LOCK "devices.lock" /* in WNODES_STATEDIR */
@@ -55,16 +56,6 @@ static int lease_parse(const char *argument, struct lease *lease)
 		return -EINVAL;
 	lease->number = makedev(major, minor);
 	return 0;
-}
-
-/* The next path of the list, from *at, into path[PATH_MAX]; false at its end. */
-static bool next_path(const char **at, char *path)
-{
-	size_t length = strcspn(*at, ",");
-	bool is_one = length > 0 && str_print(path, PATH_MAX, "%.*s", (int)length, *at) == 0;
-
-	*at += length + ((*at)[length] == ',');
-	return is_one;
 }
 
 static int collect_line(void *context, const char *kind, const char *argument)
@@ -169,7 +160,7 @@ static int note(const struct search *search, const char *path, const struct devi
 /* Under the lock. */
 static int choose(struct search *search, struct device *device, struct failure *why)
 {
-	const char *at = search->request->config->disk.devices;
+	const char *devices = search->request->config->disk.devices;
 	char path[PATH_MAX];
 	bool fits = false;
 	int rc = record_boot_id(search->boot);
@@ -178,8 +169,10 @@ static int choose(struct search *search, struct device *device, struct failure *
 		rc = collect(search);
 	if (rc < 0)
 		return failure_set(why, EXIT_NODE, "the leases of block devices cannot be read: %s", strerror(-rc));
-	while (!fits && next_path(&at, path))
+	for (const char *at = devices[0] ? devices : NULL; !fits && at;) {
+		at = list_next(at, path, sizeof(path));
 		fits = is_fit(search, path, device);
+	}
 	return fits ? note(search, path, device, why) : none_is_fit(search, why);
 }
 
@@ -223,16 +216,18 @@ static void check_one(const char *path, dev_t *seen, size_t *count, pool_report 
 int pool_check(const struct config *config, pool_report *report, void *context)
 {
 	struct search search = {0};
-	const char *at = config->disk.devices;
+	const char *devices = config->disk.devices;
 	char path[PATH_MAX];
 	dev_t seen[DEVICES_MAX];
 	size_t count = 0;
 	int lock = fs_open_lock(WNODES_STATEDIR, LOCK, LOCK_MS);
 	int rc = lock < 0 ? lock : collect(&search);
 
-	while (rc == 0 && next_path(&at, path))
+	for (const char *at = rc == 0 && devices[0] ? devices : NULL; at;) {
+		at = list_next(at, path, sizeof(path));
 		if (!is_leased(&search, path, 0))
 			check_one(path, seen, &count, report, context);
+	}
 	if (lock >= 0)
 		close(lock);
 	free(search.leases);

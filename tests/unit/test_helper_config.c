@@ -477,7 +477,19 @@ static void commands_are_listed(void **state)
 
 static void lists(void **state)
 {
+	const char *at = " ab cd ,, efghijkl\t,efg";
+	char entry[6];
+
 	(void)state;
+	at = list_next(at, entry, sizeof(entry));
+	assert_string_equal(entry, "ab cd");
+	at = list_next(at, entry, sizeof(entry));
+	assert_string_equal(entry, "");
+	at = list_next(at, entry, sizeof(entry));
+	assert_string_equal(entry, "");
+	at = list_next(at, entry, sizeof(entry));
+	assert_string_equal(entry, "efg");
+	assert_null(at);
 	assert_true(list_has("a, bc ,d", "bc", 2));
 	assert_true(list_has("a, bc ,d", "d", 1));
 	assert_false(list_has("a, bc ,d", "b", 1));
