@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "common/exitcode.h"
+#include "common/size.h"
 #include "common/str.h"
 #include "helper/list.h"
 
-#define KIB (UINT64_C(1) << 10)
-#define MIB (UINT64_C(1) << 20)
 #define COPY_TIMEOUT_MAX 86400U
 
 enum key {

@@ -13,6 +13,7 @@
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/paths.h"
+#include "common/size.h"
 #include "common/str.h"
 #include "helper/fs.h"
 #include "helper/journal.h"
@@ -21,7 +22,6 @@
 
 #define LOCK "devices.lock" /* in WNODES_STATEDIR */
 #define LOCK_MS 30000U      /* others look through all processes meanwhile */
-#define MIB (UINT64_C(1) << 20)
 #define ARGUMENT_MAX (PATH_MAX + 96U)
 #define DEVICES_MAX 256U
 
@@ -139,7 +139,7 @@ static int none_is_fit(const struct search *search, struct failure *why)
 		return failure_set(why, search->request->size ? EXIT_USAGE : EXIT_NODE,
 		                   "node %s: the machine's disk needs %llu MiB, and the largest of its block devices "
 		                   "has %llu MiB",
-		                   node, (unsigned long long)((search->bytes + MIB - 1) / MIB),
+		                   node, (unsigned long long)size_mib_up(search->bytes),
 		                   (unsigned long long)(search->largest / MIB));
 	return failure_set(why, EXIT_NODE, "node %s: no block device is free: jobs have %u%s%s%s", node, search->leased,
 	                   search->small ? ", others are too small" : "", search->refused[0] ? "; " : "",
