@@ -26,7 +26,7 @@
 #define DEVICES_MAX 256U
 
 /* What a journal's line says. */
-struct lease {
+struct line {
 	char path[PATH_MAX];
 	dev_t number;
 	char boot[40];
@@ -44,17 +44,17 @@ struct search {
 	char refused[DEVICE_WHY_MAX + PATH_MAX]; /* the first device that cannot be used, and why; "" */
 };
 
-static int lease_parse(const char *argument, struct lease *lease)
+static int line_parse(const char *argument, struct line *line)
 {
 	unsigned int major = 0, minor = 0;
 	const char *space = strchr(argument, ' ');
 	char end = 0;
 
-	*lease = (struct lease){0};
-	if (!space || str_print(lease->path, sizeof(lease->path), "%.*s", (int)(space - argument), argument) < 0 ||
-	    !str_is_path(lease->path) || sscanf(space, " %u:%u %39[0-9a-f-]%c", &major, &minor, lease->boot, &end) != 3)
+	*line = (struct line){0};
+	if (!space || str_print(line->path, sizeof(line->path), "%.*s", (int)(space - argument), argument) < 0 ||
+	    !str_is_path(line->path) || sscanf(space, " %u:%u %39[0-9a-f-]%c", &major, &minor, line->boot, &end) != 3)
 		return -EINVAL;
-	lease->number = makedev(major, minor);
+	line->number = makedev(major, minor);
 	return 0;
 }
 
@@ -89,12 +89,11 @@ static int collect(struct search *search)
 /* By its path whatever the boot: what is not swept yet may be another name of it. */
 static bool is_leased(const struct search *search, const char *path, dev_t number)
 {
-	struct lease lease;
+	struct line line;
 
-	for (const char *line = search->leases; line && line < search->leases + search->used; line += strlen(line) + 1)
-		if (lease_parse(line, &lease) == 0 &&
-		    (strcmp(lease.path, path) == 0 ||
-		     (lease.number == number && strcmp(lease.boot, search->boot) == 0)))
+	for (const char *at = search->leases; at && at < search->leases + search->used; at += strlen(at) + 1)
+		if (line_parse(at, &line) == 0 &&
+		    (strcmp(line.path, path) == 0 || (line.number == number && strcmp(line.boot, search->boot) == 0)))
 			return true;
 	return false;
 }
@@ -262,20 +261,20 @@ int pool_release(const char *argument)
 {
 	char boot[40], why[DEVICE_WHY_MAX] = "";
 	struct device device;
-	struct lease lease;
-	int rc = lease_parse(argument, &lease);
+	struct line line;
+	int rc = line_parse(argument, &line);
 
 	if (rc < 0)
 		return rc;
 	/* the numbers, and the path perhaps, were another device's */
-	if (record_boot_id(boot) < 0 || strcmp(boot, lease.boot) != 0)
+	if (record_boot_id(boot) < 0 || strcmp(boot, line.boot) != 0)
 		return 0;
-	rc = device_claim(&device, lease.path, why);
-	if (rc == 0 && device.number == lease.number)
+	rc = device_claim(&device, line.path, why);
+	if (rc == 0 && device.number == line.number)
 		rc = wipe_ends(&device);
 	device_close(&device);
 	/* whoever gets it next looks at it again, and clears it whole */
 	if (rc < 0)
-		log_error("block device %s is given back as it is: %s", lease.path, why[0] ? why : strerror(-rc));
+		log_error("block device %s is given back as it is: %s", line.path, why[0] ? why : strerror(-rc));
 	return 0;
 }
