@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/str.h"
+#include "common/write.h"
 
 void kv_free(struct kv *kv)
 {
@@ -228,21 +229,6 @@ out:
 	return rc;
 }
 
-static int kv_write(int fd, const char *text, size_t length)
-{
-	while (length > 0) {
-		ssize_t n = write(fd, text, length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text += n;
-		length -= (size_t)n;
-	}
-	return 0;
-}
-
 int kv_save(const struct kv *kv, int dirfd, const char *name, unsigned int mode, int durable)
 {
 	char temporary[NAME_MAX + 1];
@@ -262,7 +248,7 @@ int kv_save(const struct kv *kv, int dirfd, const char *name, unsigned int mode,
 		rc = -errno;
 		goto out;
 	}
-	rc = kv_write(fd, text, length);
+	rc = write_all(fd, text, length);
 	if (rc == 0 && fchmod(fd, mode) < 0)
 		rc = -errno;
 	if (rc == 0 && durable && fsync(fd) < 0)
