@@ -31,7 +31,7 @@ const char *kv_get(const struct kv *kv, const char *key);
 
 /**
  * The value of key as a decimal number of [min, max]. Returns 0, -ENOENT, or
- * str_u64()'s errors.
+ * str_u64()'s errors; then *number stays as it is.
  */
 int kv_get_u64(const struct kv *kv, const char *key, uint64_t min, uint64_t max, uint64_t *number);
 int kv_get_u32(const struct kv *kv, const char *key, uint32_t min, uint32_t max, uint32_t *number);

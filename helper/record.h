@@ -67,6 +67,8 @@ int record_owner(const struct record *record, uid_t *uid, gid_t *gid);
 
 /** Tell a start under way to stop, and any later one. Returns 0 or a negative errno. */
 int record_cancel(const struct record *record);
+
+/** Whether it has been told so; in doubt it has. */
 bool record_is_cancelled(const struct record *record);
 
 /** Remove the record's folder; the last step of destroy. Missing parts are no error. Returns 0 or a negative errno. */
