@@ -12,7 +12,6 @@
 #include "helper/list.h"
 #include "helper/pci.h"
 
-#define VLAN_MAX 4094U
 #define MTU_MIN 576U
 #define MTU_MAX 65535U
 #define RATE_MAX 1000000U /* Mbit/s */
@@ -262,9 +261,9 @@ static const char *take_named_vlan(const struct key *key, struct ini_file *file,
 
 	if (!colon || colon == entry ||
 	    str_print(vlan->name, sizeof(vlan->name), "%.*s", (int)(colon - entry), entry) < 0 ||
-	    strpbrk(vlan->name, " \t") || str_u64(colon + 1, 0, VLAN_MAX, &number) < 0)
+	    strpbrk(vlan->name, " \t") || str_u64(colon + 1, 0, CONFIG_VLAN_MAX, &number) < 0)
 		return ini_file_error(file, "%s: '%.80s' is not NAME:VLAN, with a VLAN from 0 to %u", key->name, entry,
-		                      VLAN_MAX);
+		                      CONFIG_VLAN_MAX);
 	vlan->vlan = (uint16_t)number;
 	return NULL;
 }
@@ -308,7 +307,7 @@ static const struct key keys[] = {
         {"wait", NIC, take_answer, AT(wait), 0, 0, "yes or no"},
         {"wait_timeout", NIC, take_number, AT(wait_timeout), 1, WAIT_MAX, NULL},
         {"pf", SRIOV, take_pfs, AT(pfs), 0, 0, NULL},
-        {"vlan", SRIOV | BRIDGE, take_vlan, AT(vlan), 0, VLAN_MAX, NULL},
+        {"vlan", SRIOV | BRIDGE, take_vlan, AT(vlan), 0, CONFIG_VLAN_MAX, NULL},
         {"account_vlans", SRIOV | BRIDGE, take_vlans, AT(account_vlans), 0, 0, NULL},
         {"group_vlans", SRIOV | BRIDGE, take_vlans, AT(group_vlans), 0, 0, NULL},
         {"spoofchk", LAN, take_answer, AT(spoofchk), 0, 0, "on or off"},

@@ -15,7 +15,6 @@
 #include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/log.h"
-#include "common/mac.h"
 #include "common/str.h"
 #include "helper/bounded.h"
 #include "helper/journal.h"
@@ -106,11 +105,10 @@ static int fail_folder(const struct network_request *request, int rc, struct fai
 static int choose_and_take(const struct network_request *request, int folder, const struct vf_nodes *nodes,
                            const char *own, struct vf_lease *lease, struct failure *why)
 {
-	const char *text = network_get(request, "mac");
 	uint64_t mac;
 	int lock, rc;
 
-	if (!text || mac_parse(text, &mac) < 0)
+	if (network_get_mac(request, &mac) < 0)
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
 	lock = lease_lock(folder, "lock", LOCK_MS);
 	if (lock < 0)
@@ -224,8 +222,6 @@ static int find_lease(const struct network_request *request, int folder, struct 
 static int wanted(const struct network_request *request, const struct vf_lease *lease, struct vf_attributes *attributes)
 {
 	const struct config_network *network = request->network;
-	const char *vlan = network_get(request, "vlan");
-	uint64_t number = 0;
 
 	*attributes = (struct vf_attributes){.mac = lease->mac,
 	                                     .vlan_proto = VF_VLAN_PROTO,
@@ -233,10 +229,7 @@ static int wanted(const struct network_request *request, const struct vf_lease *
 	                                     .trust = network->trust,
 	                                     .max_tx_rate = network->max_tx_rate,
 	                                     .link_state = IFLA_VF_LINK_STATE_AUTO};
-	if (vlan && str_u64(vlan, 0, VF_VLAN_MAX, &number) < 0)
-		return -EINVAL;
-	attributes->vlan = (uint16_t)number;
-	return 0;
+	return network_get_vlan(request, &attributes->vlan);
 }
 
 /* What the hardware is to be, and is. */

@@ -12,8 +12,7 @@
 
 #include "helper/failure.h"
 
-#define VF_MAX 256U /* VFs of a PF */
-#define VF_VLAN_MAX 4094U
+#define VF_MAX 256U           /* VFs of a PF */
 #define VF_VLAN_PROTO 0x8100U /* 802.1Q */
 #define VF_LINK_ADDRESSED 512U
 
