@@ -24,6 +24,7 @@ struct claim {
 	struct record *record;
 	const struct config_network *network;
 	unsigned int index;
+	bool collected; /* macs and addresses are whole */
 	struct claim_used macs, addresses;
 };
 
@@ -119,6 +120,18 @@ static int claim_collect(struct claim *claim)
 	return rc == 0 ? vf_lease_macs(add_mac, &claim->macs) : rc;
 }
 
+/* The first of a pool that nobody has, from seed's place on; only for that are the others looked at. */
+static int claim_one(struct claim *claim, struct claim_used *used, uint64_t first, uint64_t last, uint64_t seed,
+                     uint64_t *number)
+{
+	int rc = claim->collected ? 0 : claim_collect(claim);
+
+	claim->collected = rc == 0;
+	if (rc == 0)
+		rc = claim_find(used, first, last, seed, number);
+	return rc == 0 ? used_add(used, *number) : rc;
+}
+
 /* Nothing where there is none: the node's name tells nodes of a cluster apart, too. */
 static void machine_id(char *id)
 {
@@ -139,19 +152,18 @@ static int claim_mac(struct claim *claim, struct failure *why)
 	int rc = 0;
 
 	if (claim->network->mac_first) {
-		rc = claim_find(&claim->macs, claim->network->mac_first, claim->network->mac_last,
-		                (uint64_t)id->job + claim->index, &mac);
+		rc = claim_one(claim, &claim->macs, claim->network->mac_first, claim->network->mac_last,
+		               (uint64_t)id->job + claim->index, &mac);
 	} else {
 		machine_id(machine);
 		(void)str_print(seed, sizeof(seed), "%s %s %" PRIu32 ".%" PRIu32 " %u", machine, id->node, id->job,
 		                id->restart, claim->index);
 		mac = mac_derive(seed);
 	}
-	if (rc < 0)
+	if (rc == -ENOSPC)
 		return failure_set(why, EXIT_NODE, "network %s: all addresses of its mac_pool are in use on node %s",
 		                   claim->network->name, id->node);
 	mac_format(mac, text);
-	rc = used_add(&claim->macs, mac);
 	return rc < 0 ? rc : set(&claim->record->kv, claim->index, "mac", text);
 }
 
@@ -164,18 +176,17 @@ static int claim_address(struct claim *claim, struct failure *why)
 
 	if (network->address != NETWORK_ADDRESS_POOL)
 		return 0;
-	rc = claim_find(&claim->addresses, network->address_first, network->address_last, claim->record->id.job,
-	                &number);
-	if (rc < 0)
+	rc = claim_one(claim, &claim->addresses, network->address_first, network->address_last, claim->record->id.job,
+	               &number);
+	if (rc == -ENOSPC)
 		return failure_set(why, EXIT_NODE, "network %s: all of its addresses are in use on node %s",
 		                   network->name, claim->record->id.node);
 	ipv4_format((uint32_t)number, address);
 	(void)str_print(text, sizeof(text), "%s/%u", address, network->prefix);
-	rc = used_add(&claim->addresses, number);
 	return rc < 0 ? rc : set(&claim->record->kv, claim->index, "address", text);
 }
 
-/* All of the job's networks, with what others have known. */
+/* All of the job's networks. */
 static int claim_all(const struct config *config, struct claim *claim, struct failure *why)
 {
 	struct kv *kv = &claim->record->kv;
@@ -204,9 +215,7 @@ int claim_networks(const struct config *config, struct record *record, struct fa
 	lock = limits_lock(why);
 	if (lock < 0)
 		return lock;
-	rc = claim_collect(&claim);
-	if (rc == 0)
-		rc = claim_all(config, &claim, why);
+	rc = claim_all(config, &claim, why);
 	if (rc == 0)
 		rc = record_save(record);
 	close(lock);

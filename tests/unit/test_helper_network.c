@@ -342,11 +342,15 @@ int __wrap_limits_lock(struct failure *failure)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+static int records_rc; /* of reading them */
+
 int __wrap_record_each(const struct record_id *own, record_call *call, void *context)
 {
 	struct record other = {.id = {.node = "cn1", .job = 7}, .dirfd = -1, .lock = -1};
 	int rc;
 
+	if (records_rc < 0)
+		return records_rc;
 	assert_int_equal(own->job, 8);
 	assert_int_equal(kv_set(&other.kv, "network.0.mac", "02:00:00:00:10:09"), 0);
 	rc = call(context, &other);
@@ -378,6 +382,28 @@ static void a_mac_of_another_job_or_of_a_vf_in_quarantine_is_not_given(void **st
 	assert_int_equal(kv_set(&own.kv, "network.0.name", "fast"), 0);
 	assert_int_equal(claim_networks(&config, &own, &why), 0);
 	assert_string_equal(kv_get(&own.kv, "network.0.mac"), "02:00:00:00:10:0a");
+	kv_free(&own.kv);
+}
+
+static void only_for_a_pool_must_others_be_known(void **state)
+{
+	struct record own = {.id = {.node = "cn1", .job = 8}, .dirfd = -1, .lock = -1};
+
+	(void)state;
+	records_rc = -EPERM;
+	assert_string_equal(config_says("[network derived]\ntype = user\n"
+	                                "[network pooled]\ntype = bridge\nbridge = br0\n"
+	                                "addresses = 10.0.0.2-10.0.0.3/24\n"),
+	                    "");
+	assert_int_equal(kv_set(&own.kv, "networks", "1"), 0);
+	assert_int_equal(kv_set(&own.kv, "network.0.name", "derived"), 0);
+	assert_int_equal(claim_networks(&config, &own, &why), 0);
+	assert_non_null(kv_get(&own.kv, "network.0.mac"));
+	assert_int_equal(kv_set(&own.kv, "network.0.name", "pooled"), 0);
+	why = (struct failure){0};
+	assert_int_equal(claim_networks(&config, &own, &why), -EIO);
+	assert_string_equal(why.message, "cannot claim what the job's networks need: Operation not permitted");
+	records_rc = 0;
 	kv_free(&own.kv);
 }
 
@@ -467,6 +493,7 @@ int main(void)
 	        cmocka_unit_test(a_job_gets_the_networks_that_it_names),
 	        cmocka_unit_test(a_network_that_has_gone_ends_the_job),
 	        cmocka_unit_test(a_mac_of_another_job_or_of_a_vf_in_quarantine_is_not_given),
+	        cmocka_unit_test(only_for_a_pool_must_others_be_known),
 	        cmocka_unit_test(addresses_are_read_and_written),
 	        cmocka_unit_test(claims_are_not_given_twice),
 	        cmocka_unit_test(the_description_says_what_the_guest_is_to_know),
