@@ -77,7 +77,7 @@ $(BUILD)/wnodes-helper $(BUILD)/wnodes-monitor $(BUILD)/wnodes-run $(BUILD)/wnod
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # The plugin links nothing: what it calls of Slurm is there when it is loaded.
-PLUGIN_COMMON := $(addprefix $(BUILD)/common/,str.o kv.o mounts.o disk_option.o network_option.o)
+PLUGIN_COMMON := $(addprefix $(BUILD)/common/,str.o kv.o range.o mounts.o disk_option.o network_option.o)
 $(BUILD)/wnodes.so: $(PLUGIN) $(PLUGIN_COMMON) plugin/wnodes.map
 	$(call say,LINK,$@)
 	$(Q)$(CC) -shared $(LDFLAGS) -Wl,--version-script=plugin/wnodes.map -o $@ $(PLUGIN) $(PLUGIN_COMMON)
@@ -89,7 +89,7 @@ $(BUILD)/%.o: %.c
 
 # The agent runs in any guest: static, musl, and nothing of the host's libraries.
 AGENT_SOURCES := $(wildcard guest/*.c) common/wire.c common/str.c \
-	$(addprefix common/,channel.c command.c command_names.c frame.c queue.c slurm_options.c slurm_tables.c spec_put.c task_file.c terminal.c)
+	$(addprefix common/,channel.c command.c command_names.c frame.c queue.c range.c slurm_options.c slurm_tables.c spec_put.c task_file.c terminal.c)
 AGENT := $(patsubst %.c,$(BUILD)/musl/%.o,$(AGENT_SOURCES))
 $(BUILD)/musl/%.o: %.c
 	@mkdir -p $(@D)

@@ -16,6 +16,7 @@
 #include "common/frame.h"
 #include "common/paths.h"
 #include "common/str.h"
+#include "common/write.h"
 
 #define START_SECONDS 30              /* for the machine to start */
 #define GRANT (WIRE_WINDOW_FIRST / 4) /* bytes that are written before the relay may send as many more */
@@ -33,21 +34,6 @@ static int usage(const char *what)
 {
 	fprintf(stderr, "wnodes: console: %s: usage: wnodes console [--node NODE] JOB\n", what);
 	return EXIT_USAGE;
-}
-
-static int write_all(int fd, const uint8_t *bytes, size_t length)
-{
-	while (length > 0) {
-		ssize_t n = write(fd, bytes, length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -errno;
-		bytes += n;
-		length -= (size_t)n;
-	}
-	return 0;
 }
 
 static int send_frame(struct console *console, uint8_t type, uint8_t stream, const void *payload, uint32_t length)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/str.h"
+#include "common/write.h"
 
 void kv_free(struct kv *kv)
 {
@@ -43,6 +44,23 @@ int kv_get_u64(const struct kv *kv, const char *key, uint64_t min, uint64_t max,
 	const char *value = kv_get(kv, key);
 
 	return value ? str_u64(value, min, max, number) : -ENOENT;
+}
+
+int kv_get_u32(const struct kv *kv, const char *key, uint32_t min, uint32_t max, uint32_t *number)
+{
+	uint64_t value;
+	int rc = kv_get_u64(kv, key, min, max, &value);
+
+	if (rc == 0)
+		*number = (uint32_t)value;
+	return rc;
+}
+
+int kv_get_text(const struct kv *kv, const char *key, char *text, size_t size)
+{
+	const char *value = kv_get(kv, key);
+
+	return value ? str_print(text, size, "%s", value) : -ENOENT;
 }
 
 static int kv_is_valid(const char *key, const char *value)
@@ -211,21 +229,6 @@ out:
 	return rc;
 }
 
-static int kv_write(int fd, const char *text, size_t length)
-{
-	while (length > 0) {
-		ssize_t n = write(fd, text, length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text += n;
-		length -= (size_t)n;
-	}
-	return 0;
-}
-
 int kv_save(const struct kv *kv, int dirfd, const char *name, unsigned int mode, int durable)
 {
 	char temporary[NAME_MAX + 1];
@@ -245,7 +248,7 @@ int kv_save(const struct kv *kv, int dirfd, const char *name, unsigned int mode,
 		rc = -errno;
 		goto out;
 	}
-	rc = kv_write(fd, text, length);
+	rc = write_all(fd, text, length);
 	if (rc == 0 && fchmod(fd, mode) < 0)
 		rc = -errno;
 	if (rc == 0 && durable && fsync(fd) < 0)

@@ -31,9 +31,13 @@ const char *kv_get(const struct kv *kv, const char *key);
 
 /**
  * The value of key as a decimal number of [min, max]. Returns 0, -ENOENT, or
- * str_u64()'s errors.
+ * str_u64()'s errors; then *number stays as it is.
  */
 int kv_get_u64(const struct kv *kv, const char *key, uint64_t min, uint64_t max, uint64_t *number);
+int kv_get_u32(const struct kv *kv, const char *key, uint32_t min, uint32_t max, uint32_t *number);
+
+/** Copy the value of key into text[size]. Returns 0, -ENOENT, or -ENAMETOOLONG where it does not fit. */
+int kv_get_text(const struct kv *kv, const char *key, char *text, size_t size);
 
 /**
  * Set key to value (replacing it; NULL removes it). Returns 0, -EINVAL for a

@@ -24,10 +24,10 @@ int mac_parse(const char *text, uint64_t *mac)
 
 	if (strlen(text) != MAC_TEXT - 1)
 		return -EINVAL;
-	for (unsigned int i = 0; i < 6; i++, text += 3) {
+	for (unsigned int i = 0; i < MAC_BYTES; i++, text += 3) {
 		int high = digit(text[0]), low = digit(text[1]);
 
-		if (high < 0 || low < 0 || text[2] != (i < 5 ? ':' : 0))
+		if (high < 0 || low < 0 || text[2] != (i < MAC_BYTES - 1 ? ':' : 0))
 			return -EINVAL;
 		number = number << 8 | (uint64_t)(high << 4 | low);
 	}
@@ -42,6 +42,21 @@ void mac_format(uint64_t mac, char *text)
 	               (unsigned int)(mac >> 16 & 0xff), (unsigned int)(mac >> 8 & 0xff), (unsigned int)(mac & 0xff));
 }
 
+uint64_t mac_read(const uint8_t *bytes)
+{
+	uint64_t mac = 0;
+
+	for (unsigned int i = 0; i < MAC_BYTES; i++)
+		mac = mac << 8 | bytes[i];
+	return mac;
+}
+
+void mac_write(uint64_t mac, uint8_t *bytes)
+{
+	for (unsigned int i = MAC_BYTES; i-- > 0; mac >>= 8)
+		bytes[i] = (uint8_t)mac;
+}
+
 bool mac_is_unicast(uint64_t mac)
 {
 	return mac && !(mac & GROUP);
@@ -50,10 +65,7 @@ bool mac_is_unicast(uint64_t mac)
 uint64_t mac_derive(const char *seed)
 {
 	unsigned char hash[SHA256_SIZE];
-	uint64_t mac = 0;
 
 	sha256(seed, strlen(seed), hash);
-	for (unsigned int i = 0; i < 6; i++)
-		mac = mac << 8 | hash[i];
-	return (mac & ~GROUP) | LOCAL;
+	return (mac_read(hash) & ~GROUP) | LOCAL;
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/write.h"
+
 #define WRITEBACK (UINT64_C(8) << 20) /* so that little is left to write when all is here */
 
 int part_open(struct part *part, int fd, uint64_t max)
@@ -33,22 +35,6 @@ static bool is_zero(const uint8_t *data, size_t length)
 	return data[0] == 0 && memcmp(data, data + 1, length - 1) == 0;
 }
 
-static int write_all(int fd, const uint8_t *data, size_t length, uint64_t offset)
-{
-	while (length > 0) {
-		ssize_t n = pwrite(fd, data, length, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		data += n;
-		offset += (uint64_t)n;
-		length -= (size_t)n;
-	}
-	return 0;
-}
-
 static void write_back(struct part *part)
 {
 	if (part->written - part->writeback < WRITEBACK)
@@ -64,7 +50,7 @@ static int write_piece(struct part *part, const uint8_t *data, size_t length)
 	int rc = 0;
 
 	if (length < PART_PIECE || !is_zero(data, length))
-		rc = write_all(part->fd, data, length, part->written);
+		rc = write_all_at(part->fd, data, length, part->written);
 	if (rc < 0)
 		return rc;
 	part->written += length;

@@ -8,27 +8,11 @@
 #include <unistd.h>
 
 #include "common/str.h"
+#include "common/write.h"
 
 #define LINE 4096U
 
 static char prepared[LINE];
-
-static int write_line(const char *line)
-{
-	size_t length = strlen(line);
-
-	while (length > 0) {
-		ssize_t n = write(STDOUT_FILENO, line, length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		line += n;
-		length -= (size_t)n;
-	}
-	return 0;
-}
 
 int report(const char *key, const char *format, ...)
 {
@@ -40,7 +24,7 @@ int report(const char *key, const char *format, ...)
 	va_end(arguments);
 	str_printable(value);
 	(void)snprintf(line, sizeof(line), "%.32s=%s\n", key, value);
-	return write_line(line);
+	return write_all(STDOUT_FILENO, line, strlen(line));
 }
 
 void report_prepare(const char *format, ...)
@@ -57,5 +41,5 @@ void report_prepare(const char *format, ...)
 
 void report_prepared(void)
 {
-	(void)write_line(prepared);
+	(void)write_all(STDOUT_FILENO, prepared, strlen(prepared));
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/str.h"
+#include "common/write.h"
 #include "guest/log.h"
 
 #define FILE_MAX (16U << 20)
@@ -66,8 +67,6 @@ static int copy_attributes(const char *path, int fd)
 int etc_write(const char *path, const char *text)
 {
 	char temporary[PATH_MAX];
-	size_t left = strlen(text);
-	ssize_t put;
 	int fd, rc;
 
 	rc = str_print(temporary, sizeof(temporary), "%s.wnodes", path);
@@ -78,15 +77,8 @@ int etc_write(const char *path, const char *text)
 	if (fd < 0)
 		return -errno;
 	rc = copy_attributes(path, fd);
-	while (rc == 0 && left > 0) {
-		put = write(fd, text, left);
-		if (put < 0 && errno != EINTR)
-			rc = -errno;
-		if (put > 0) {
-			text += put;
-			left -= (size_t)put;
-		}
-	}
+	if (rc == 0)
+		rc = write_all(fd, text, strlen(text));
 	if (close(fd) < 0 && rc == 0)
 		rc = -errno;
 	if (rc == 0 && rename(temporary, path) < 0)
@@ -99,12 +91,11 @@ int etc_write(const char *path, const char *text)
 int etc_overwrite(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	int rc = 0;
+	int rc;
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		rc = -EIO;
+	rc = write_all(fd, text, strlen(text));
 	if (close(fd) < 0 && rc == 0)
 		rc = -errno;
 	return rc;

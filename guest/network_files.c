@@ -189,31 +189,24 @@ static int networkd_text(const struct job_network *network, uint32_t metric, cha
 	return rc;
 }
 
-/* The network's own file; names of the kind that come first. */
-static int networkd_name(const struct job_network *network, char *name, size_t size)
+/* The network's own file in folder, which ends in kind; names of the kind that come first. */
+static int own_name(const struct job_network *network, const char *folder, const char *kind, char *name, size_t size)
 {
 	const uint8_t *mac = network->mac;
 
-	return str_print(name, size, NETWORKD_FOLDER "/10-wnodes-%02x%02x%02x%02x%02x%02x.network", mac[0], mac[1],
-	                 mac[2], mac[3], mac[4], mac[5]);
+	return str_print(name, size, "%s/10-wnodes-%02x%02x%02x%02x%02x%02x.%s", folder, mac[0], mac[1], mac[2], mac[3],
+	                 mac[4], mac[5], kind);
 }
 
 bool network_files_tell_networkd(const struct network_files *files, const struct job_network *network, uint32_t metric)
 {
 	char name[128], text[TEXT_MAX];
 
-	if (!is_there(files->run, "systemd/system") || networkd_name(network, name, sizeof(name)) < 0 ||
+	if (!is_there(files->run, "systemd/system") ||
+	    own_name(network, NETWORKD_FOLDER, "network", name, sizeof(name)) < 0 ||
 	    networkd_text(network, metric, text, sizeof(text)) < 0)
 		return false;
 	return put(files->run, name, text) == 0 && is_there(files->run, "systemd/netif");
-}
-
-static int manager_name(const struct job_network *network, char *name, size_t size)
-{
-	const uint8_t *mac = network->mac;
-
-	return str_print(name, size, MANAGER_FOLDER "/10-wnodes-%02x%02x%02x%02x%02x%02x.conf", mac[0], mac[1], mac[2],
-	                 mac[3], mac[4], mac[5]);
 }
 
 void network_files_tell_manager(const struct network_files *files, const struct job_network *network)
@@ -221,7 +214,8 @@ void network_files_tell_manager(const struct network_files *files, const struct 
 	const uint8_t *mac = network->mac;
 	char name[128], text[256];
 
-	if (!is_there(files->etc, "NetworkManager") || manager_name(network, name, sizeof(name)) < 0 ||
+	if (!is_there(files->etc, "NetworkManager") ||
+	    own_name(network, MANAGER_FOLDER, "conf", name, sizeof(name)) < 0 ||
 	    str_print(text, sizeof(text),
 	              "[device-wnodes-%02x%02x]\nmatch-device=mac:%02x:%02x:%02x:%02x:%02x:%02x\nmanaged=0\n", mac[4],
 	              mac[5], mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]) < 0)
@@ -253,9 +247,9 @@ void network_files_undo(struct network_files *files, const struct job *job)
 	undo_resolver(files);
 	take_away(files->run, RESOLVED_FILE);
 	for (size_t i = 0; i < job->network_count; i++) {
-		if (networkd_name(&job->networks[i], name, sizeof(name)) == 0)
+		if (own_name(&job->networks[i], NETWORKD_FOLDER, "network", name, sizeof(name)) == 0)
 			take_away(files->run, name);
-		if (manager_name(&job->networks[i], name, sizeof(name)) == 0)
+		if (own_name(&job->networks[i], MANAGER_FOLDER, "conf", name, sizeof(name)) == 0)
 			take_away(files->run, name);
 	}
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/wire.h"
+#include "common/write.h"
 #include "guest/partition_mbr.h"
 
 #define GRAIN (1U << 20) /* bytes: partitions end on multiples of it, and grow by no less */
@@ -149,22 +150,6 @@ int partition_plan(const struct partition_disk *disk, const struct partition *pa
 	return rc;
 }
 
-static int write_all(const struct partition_disk *disk, uint64_t offset, const uint8_t *bytes, size_t length)
-{
-	while (length > 0) {
-		ssize_t rc = pwrite(disk->fd, bytes, length, (off_t)offset);
-
-		if (rc < 0 && errno == EINTR)
-			continue;
-		if (rc <= 0)
-			return rc < 0 ? -errno : -EIO;
-		bytes += rc;
-		offset += (uint64_t)rc;
-		length -= (size_t)rc;
-	}
-	return 0;
-}
-
 int partition_write(const struct partition_disk *disk, const struct partition_change *change)
 {
 	size_t done = 0;
@@ -172,7 +157,8 @@ int partition_write(const struct partition_disk *disk, const struct partition_ch
 
 	/* each on the disk before the next: there is a whole table at any moment */
 	while (rc == 0 && done < change->pieces) {
-		rc = write_all(disk, change->piece[done].offset, change->piece[done].after, change->piece[done].length);
+		rc = write_all_at(disk->fd, change->piece[done].after, change->piece[done].length,
+		                  change->piece[done].offset);
 		if (rc == 0 && fsync(disk->fd) < 0)
 			rc = -errno;
 		done++;
@@ -181,8 +167,8 @@ int partition_write(const struct partition_disk *disk, const struct partition_ch
 		return 0;
 	while (done > 0) {
 		done--;
-		(void)write_all(disk, change->piece[done].offset, change->piece[done].before,
-		                change->piece[done].length);
+		(void)write_all_at(disk->fd, change->piece[done].before, change->piece[done].length,
+		                   change->piece[done].offset);
 	}
 	(void)fsync(disk->fd);
 	return rc;

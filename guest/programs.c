@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RANK_DIGITS 6U   /* of a rank, at most */
+#include "common/range.h"
+
+#define RANK_MAX 999999U
 #define NUMBER_BYTES 10U /* of a rank or an offset, as text */
 
 /* Where a rank is in a list of them. */
@@ -19,50 +21,35 @@ struct place {
 	uint32_t tasks;  /* one more than the highest of the list */
 };
 
-static bool read_rank(const char **at, uint32_t *rank)
+static void take_range(struct place *place, const struct range *range)
 {
-	size_t digits = strspn(*at, "0123456789");
-
-	if (digits == 0 || digits > RANK_DIGITS)
-		return false;
-	*rank = (uint32_t)strtoul(*at, NULL, 10);
-	*at += digits;
-	return true;
-}
-
-static void take_range(struct place *place, uint32_t first, uint32_t last)
-{
-	if (!place->found && place->rank >= first && place->rank <= last) {
+	if (!place->found && place->rank >= range->first && place->rank <= range->last) {
 		place->found = true;
-		place->offset += place->rank - first;
+		place->offset += place->rank - range->first;
 	} else if (!place->found) {
-		place->offset += last - first + 1;
+		place->offset += range->last - range->first + 1;
 	}
-	if (place->tasks <= last)
-		place->tasks = last + 1;
+	if (place->tasks <= range->last)
+		place->tasks = range->last + 1;
 }
 
 /* Read `0-3,5` or `*` and the blank behind it; returns where the program begins, or NULL. */
 static const char *read_ranks(const char *at, struct place *place)
 {
-	uint32_t first, last;
+	const char *list = at;
+	struct range range;
 
 	if (at[0] == '*' && at[1] == ' ') {
 		place->found = true;
 		place->offset = place->rank;
 		return at + 2;
 	}
-	for (;;) {
-		if (!read_rank(&at, &first))
+	while (range_next(&at, &range)) {
+		if (range.last > RANK_MAX)
 			return NULL;
-		last = first;
-		if (*at == '-' && (at++, !read_rank(&at, &last) || last < first))
-			return NULL;
-		take_range(place, first, last);
-		if (*at != ',')
-			return *at == ' ' ? at + 1 : NULL;
-		at++;
+		take_range(place, &range);
 	}
+	return at > list && *at == ' ' ? at + 1 : NULL;
 }
 
 /* Words as they are found: where the next byte and the next pointer go; both NULL to count alone. */

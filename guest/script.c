@@ -10,24 +10,17 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "common/write.h"
+
 #define NAME "/slurm_script"
 
 static int write_script(const char *path, const uint8_t *bytes, size_t length, uid_t uid, gid_t gid)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0500), rc = 0;
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0500), rc;
 
 	if (fd < 0)
 		return -errno;
-	while (rc == 0 && length > 0) {
-		ssize_t put = write(fd, bytes, length);
-
-		if (put < 0 && errno != EINTR)
-			rc = -errno;
-		if (put > 0) {
-			bytes += put;
-			length -= (size_t)put;
-		}
-	}
+	rc = write_all(fd, bytes, length);
 	if (rc == 0 && (fchown(fd, uid, gid) < 0 || fchmod(fd, 0500) < 0))
 		rc = -errno;
 	if (close(fd) < 0 && rc == 0)

@@ -138,19 +138,19 @@ static int allocate_size(struct record *record, const struct allocation *allocat
 static int allocate_fill(struct record *record, const struct allocation *allocation, struct failure *why)
 {
 	static struct config config;
-	uint64_t uid, gid;
+	uid_t uid;
+	gid_t gid;
 	int rc;
 
-	if (kv_get_u64(&record->kv, "uid", 1, UINT32_MAX - 1, &uid) < 0 ||
-	    kv_get_u64(&record->kv, "gid", 0, UINT32_MAX - 1, &gid) < 0)
+	if (record_owner(record, &uid, &gid) < 0)
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
 	rc = config_load(&config, why);
 	if (rc == 0)
-		rc = allocate_check_owner(&config, record, (uid_t)uid, why);
+		rc = allocate_check_owner(&config, record, uid, why);
 	if (rc == 0)
-		rc = cgroup_find(allocation->parent, allocation->job, (uid_t)uid, &record->kv, why);
+		rc = cgroup_find(allocation->parent, allocation->job, uid, &record->kv, why);
 	if (rc == 0)
-		rc = identity_groups((gid_t)gid, allocation->gids, allocation->gid_count, &record->kv, why);
+		rc = identity_groups(gid, allocation->gids, allocation->gid_count, &record->kv, why);
 	return rc == 0 ? allocate_size(record, allocation, &config, why) : rc;
 }
 

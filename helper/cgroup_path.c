@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/range.h"
 #include "common/str.h"
 
 /* "s" and 13 digits of Crockford's base 32: how 26.05 names a job. */
@@ -229,21 +230,13 @@ bool cgroup_up(char *path, const char *prefix)
 
 unsigned int cgroup_count_cpus(const char *list)
 {
+	struct range range;
 	unsigned int count = 0;
 
-	while (*list && *list != '\n') {
-		char *end;
-		unsigned long first, last;
-
-		if (!isdigit((unsigned char)*list))
+	while (range_next(&list, &range)) {
+		if (range.last > UINT16_MAX)
 			return 0;
-		first = last = strtoul(list, &end, 10);
-		if (*end == '-' && isdigit((unsigned char)end[1]))
-			last = strtoul(end + 1, &end, 10);
-		if (last < first || last > 65535 || (*end && *end != ',' && *end != '\n'))
-			return 0;
-		count += (unsigned int)(last - first + 1);
-		list = *end == ',' ? end + 1 : end;
+		count += range.last - range.first + 1;
 	}
-	return count;
+	return *list == 0 || *list == '\n' ? count : 0;
 }

@@ -12,6 +12,7 @@
 #include "helper/fs.h"
 #include "helper/image/catalogue.h"
 #include "helper/image/names.h"
+#include "helper/list.h"
 
 static bool is_group(const char *name)
 {
@@ -29,17 +30,10 @@ static void check_names(struct check *check, const char *where, const char *what
 {
 	char name[257];
 
-	while (*list) {
-		size_t length;
-
-		list += strspn(list, " \t,");
-		length = strcspn(list, ",");
-		if (length > 0 && str_print(name, sizeof(name), "%.*s", (int)length, list) == 0) {
-			name[strcspn(name, " \t")] = 0;
-			if (!is_known(name))
-				check_note(check, "%s: this node knows no %s %s", where, what, name);
-		}
-		list += length;
+	while (list) {
+		list = list_next(list, name, sizeof(name));
+		if (name[0] && !is_known(name))
+			check_note(check, "%s: this node knows no %s %s", where, what, name);
 	}
 }
 

@@ -9,14 +9,13 @@
 
 #include "common/exitcode.h"
 #include "common/paths.h"
+#include "common/size.h"
 #include "common/str.h"
 #include "helper/config_machine.h"
 #include "helper/config_partition.h"
 #include "helper/fs.h"
 #include "helper/ini_file.h"
 #include "helper/list.h"
-
-#define MIB (UINT64_C(1) << 20)
 
 struct key;
 

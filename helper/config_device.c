@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "helper/config_device.h"
 
-#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "common/exitcode.h"
 #include "common/str.h"
+#include "helper/list.h"
 
 const char *config_device_section(const char *section)
 {
@@ -40,23 +40,20 @@ static const char *take_gres(struct config_device *device, struct ini_file *file
 /* Addresses, or `-`, separated by commas. */
 static const char *take_devices(struct config_device *device, struct ini_file *file, const char *value)
 {
-	char word[32];
+	char word[256];
 
 	for (const char *at = value; at;) {
-		size_t length = strcspn(at += strspn(at, " \t"), ", \t");
-		const char *rest = at + length + strspn(at + length, " \t");
 		struct pci_address *pci = &device->pci[device->count];
 
+		at = list_next(at, word, sizeof(word));
 		if (device->count == CONFIG_DEVICE_PCI)
 			return ini_file_error(file, "devices: more than %u", CONFIG_DEVICE_PCI);
-		if (str_print(word, sizeof(word), "%.*s", (int)(length > INT_MAX ? INT_MAX : length), at) < 0 ||
-		    (strcmp(word, "-") != 0 && pci_parse(word, pci) < 0) || (*rest && *rest != ','))
+		if (strcmp(word, "-") != 0 && pci_parse(word, pci) < 0)
 			return ini_file_error(file,
 			                      "devices: '%.32s' is no PCI address (0000:81:00.0), nor - for an index "
 			                      "that machines do not get",
-			                      at);
+			                      word);
 		device->count++;
-		at = *rest ? rest + 1 : NULL;
 	}
 	return NULL;
 }

@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "common/exitcode.h"
+#include "common/size.h"
 #include "common/str.h"
 #include "helper/list.h"
 
-#define KIB (UINT64_C(1) << 10)
-#define MIB (UINT64_C(1) << 20)
 #define COPY_TIMEOUT_MAX 86400U
 
 enum key {
@@ -104,16 +103,11 @@ static const char *take_answer(struct ini_file *file, enum key key, bool *answer
 const char *config_disk_modes(struct ini_file *file, const char *key, char *modes, const char *value)
 {
 	char word[DISK_WORD_SIZE];
-	const char *at = value;
 
-	while (at) {
-		size_t length = strcspn(at += strspn(at, " \t"), ", \t");
-		const char *rest = at + length + strspn(at + length, " \t");
-
-		if (str_print(word, sizeof(word), "%.*s", (int)(length > INT_MAX ? INT_MAX : length), at) < 0 ||
-		    !disk_is_mode(word) || (*rest && *rest != ','))
+	for (const char *at = value; at;) {
+		at = list_next(at, word, sizeof(word));
+		if (!disk_is_mode(word))
 			return ini_file_error(file, "%s is a list of overlay, snapshot, raw and block", key);
-		at = *rest ? rest + 1 : NULL;
 	}
 	return str_print(modes, CONFIG_DISK_MODES, "%s", value) < 0 ? ini_file_error(file, "%s: too long", key) : NULL;
 }
@@ -145,18 +139,14 @@ static const char *take_devices(struct config_disk *disk, struct ini_file *file,
 
 	disk->devices[0] = 0;
 	for (const char *at = value; at;) {
-		size_t length = strcspn(at += strspn(at, " \t"), ", \t");
-		const char *rest = at + length + strspn(at + length, " \t");
-
-		if (length >= sizeof(path) || str_print(path, sizeof(path), "%.*s", (int)length, at) < 0 ||
-		    !str_is_path(path) || (*rest && *rest != ','))
+		at = list_next(at, path, sizeof(path));
+		if (!str_is_path(path) || strpbrk(path, " \t"))
 			return "devices is a list of absolute paths separated by commas";
-		if (list_has(disk->devices, path, length))
+		if (list_has(disk->devices, path, strlen(path)))
 			return ini_file_error(file, "devices: %.200s is given twice", path);
 		if (str_print(disk->devices + used, sizeof(disk->devices) - used, "%s%s", used ? "," : "", path) < 0)
 			return "devices: too many";
 		used += strlen(disk->devices + used);
-		at = *rest ? rest + 1 : NULL;
 	}
 	return NULL;
 }

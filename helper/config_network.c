@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "helper/config_network.h"
 
-#include <arpa/inet.h>
 #include <limits.h>
 #include <string.h>
 
@@ -9,10 +8,10 @@
 #include "common/mac.h"
 #include "common/network_option.h"
 #include "common/str.h"
+#include "helper/ipv4.h"
 #include "helper/list.h"
 #include "helper/pci.h"
 
-#define VLAN_MAX 4094U
 #define MTU_MIN 576U
 #define MTU_MAX 65535U
 #define RATE_MAX 1000000U /* Mbit/s */
@@ -38,22 +37,6 @@ struct key {
 	uint64_t min, max; /* of numbers */
 	const char *words; /* of choices, as "bridge, vepa or private" */
 };
-
-/* The next of a list's entries, without the blanks around it, into entry[size]; NULL at the end. */
-static const char *next_entry(const char *at, char *entry, size_t size)
-{
-	size_t length;
-	const char *end;
-
-	at += strspn(at, " \t");
-	end = at + strcspn(at, ",");
-	length = (size_t)(end - at);
-	while (length > 0 && (at[length - 1] == ' ' || at[length - 1] == '\t'))
-		length--;
-	if (length >= size || str_print(entry, size, "%.*s", (int)length, at) < 0)
-		entry[0] = 0;
-	return *end ? end + 1 : NULL;
-}
 
 static const char *take_type(const struct key *key, struct ini_file *file, struct config_network *network, void *field,
                              const char *value)
@@ -162,21 +145,11 @@ static const char *take_mac_pool(const struct key *key, struct ini_file *file, s
 	return NULL;
 }
 
-static int parse_address(const char *text, uint32_t *address)
-{
-	struct in_addr in;
-
-	if (inet_pton(AF_INET, text, &in) != 1)
-		return -1;
-	*address = ntohl(in.s_addr);
-	return *address ? 0 : -1;
-}
-
 static const char *take_address(const struct key *key, struct ini_file *file, struct config_network *network,
                                 void *field, const char *value)
 {
 	(void)network;
-	if (parse_address(value, field) < 0)
+	if (ipv4_parse(value, field) < 0)
 		return ini_file_error(file, "%s: '%.64s' is not an IPv4 address", key->name, value);
 	return NULL;
 }
@@ -185,27 +158,23 @@ static const char *take_address(const struct key *key, struct ini_file *file, st
 static const char *take_addresses(const struct key *key, struct ini_file *file, struct config_network *network,
                                   void *field, const char *value)
 {
-	char first[20], last[20];
-	const char *dash = strchr(value, '-'), *slash = strchr(value, '/');
+	const char *dash = strchr(value, '-');
+	char first[IPV4_TEXT];
 	uint32_t host;
-	uint64_t bits;
 
 	(void)field;
-	if (!dash || !slash || slash < dash ||
-	    str_print(first, sizeof(first), "%.*s", (int)(dash - value), value) < 0 ||
-	    str_print(last, sizeof(last), "%.*s", (int)(slash - dash - 1), dash + 1) < 0 ||
-	    parse_address(first, &network->address_first) < 0 || parse_address(last, &network->address_last) < 0 ||
-	    str_u64(slash + 1, 1, 31, &bits) < 0)
+	if (!dash || str_print(first, sizeof(first), "%.*s", (int)(dash - value), value) < 0 ||
+	    ipv4_parse(first, &network->address_first) < 0 ||
+	    ipv4_parse_bits(dash + 1, &network->address_last, &network->prefix) < 0)
 		return ini_file_error(file, "%s is ADDRESS-ADDRESS/BITS, as 10.1.2.10-10.1.2.99/24", key->name);
-	host = UINT32_MAX >> bits;
+	host = UINT32_MAX >> network->prefix;
 	network->address = NETWORK_ADDRESS_POOL;
-	network->prefix = (unsigned int)bits;
 	if (network->address_first > network->address_last ||
 	    (network->address_first & ~host) != (network->address_last & ~host) ||
 	    network->address_last - network->address_first >= POOL_MAX)
 		return ini_file_error(file, "%s: these are not a range of one network of %u bits", key->name,
 		                      network->prefix);
-	if (bits < 31 && ((network->address_first & host) == 0 || (network->address_last & host) == host))
+	if (network->prefix < 31 && ((network->address_first & host) == 0 || (network->address_last & host) == host))
 		return ini_file_error(file, "%s: the first and the last address of a network are nobody's", key->name);
 	return NULL;
 }
@@ -225,14 +194,14 @@ static const char *take_method(const struct key *key, struct ini_file *file, str
 static const char *take_dns(const struct key *key, struct ini_file *file, struct config_network *network, void *field,
                             const char *value)
 {
-	char entry[20];
+	char entry[IPV4_TEXT];
 
 	(void)field;
 	for (const char *at = value; at;) {
-		at = next_entry(at, entry, sizeof(entry));
+		at = list_next(at, entry, sizeof(entry));
 		if (network->dns_count == CONFIG_NETWORK_DNS)
 			return ini_file_error(file, "%s: more than %u servers", key->name, CONFIG_NETWORK_DNS);
-		if (parse_address(entry, &network->dns[network->dns_count++]) < 0)
+		if (ipv4_parse(entry, &network->dns[network->dns_count++]) < 0)
 			return ini_file_error(file, "%s is a list of IPv4 addresses separated by commas", key->name);
 	}
 	return NULL;
@@ -265,7 +234,7 @@ static const char *take_pfs(const struct key *key, struct ini_file *file, struct
 
 	(void)field;
 	for (const char *at = value; at;) {
-		at = next_entry(at, entry, sizeof(entry));
+		at = list_next(at, entry, sizeof(entry));
 		if (pci_parse(entry, &pci) == 0)
 			(void)str_print(entry, sizeof(entry), "%s", pci.name);
 		else if (!is_netdev(entry))
@@ -292,9 +261,9 @@ static const char *take_named_vlan(const struct key *key, struct ini_file *file,
 
 	if (!colon || colon == entry ||
 	    str_print(vlan->name, sizeof(vlan->name), "%.*s", (int)(colon - entry), entry) < 0 ||
-	    strpbrk(vlan->name, " \t") || str_u64(colon + 1, 0, VLAN_MAX, &number) < 0)
+	    strpbrk(vlan->name, " \t") || str_u64(colon + 1, 0, CONFIG_VLAN_MAX, &number) < 0)
 		return ini_file_error(file, "%s: '%.80s' is not NAME:VLAN, with a VLAN from 0 to %u", key->name, entry,
-		                      VLAN_MAX);
+		                      CONFIG_VLAN_MAX);
 	vlan->vlan = (uint16_t)number;
 	return NULL;
 }
@@ -309,7 +278,7 @@ static const char *take_vlans(const struct key *key, struct ini_file *file, stru
 	char entry[96];
 
 	for (const char *at = value; at && !error;) {
-		at = next_entry(at, entry, sizeof(entry));
+		at = list_next(at, entry, sizeof(entry));
 		if (*count == CONFIG_NETWORK_VLANS)
 			return ini_file_error(file, "%s: more than %u", key->name, CONFIG_NETWORK_VLANS);
 		error = take_named_vlan(key, file, &vlans[*count], entry);
@@ -338,7 +307,7 @@ static const struct key keys[] = {
         {"wait", NIC, take_answer, AT(wait), 0, 0, "yes or no"},
         {"wait_timeout", NIC, take_number, AT(wait_timeout), 1, WAIT_MAX, NULL},
         {"pf", SRIOV, take_pfs, AT(pfs), 0, 0, NULL},
-        {"vlan", SRIOV | BRIDGE, take_vlan, AT(vlan), 0, VLAN_MAX, NULL},
+        {"vlan", SRIOV | BRIDGE, take_vlan, AT(vlan), 0, CONFIG_VLAN_MAX, NULL},
         {"account_vlans", SRIOV | BRIDGE, take_vlans, AT(account_vlans), 0, 0, NULL},
         {"group_vlans", SRIOV | BRIDGE, take_vlans, AT(group_vlans), 0, 0, NULL},
         {"spoofchk", LAN, take_answer, AT(spoofchk), 0, 0, "on or off"},

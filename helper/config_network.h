@@ -17,6 +17,7 @@
 #define CONFIG_NETWORK_VLANS 64U /* of accounts, and of groups */
 #define CONFIG_NETWORK_DNS 3U    /* what resolv.conf takes */
 #define CONFIG_NETWORK_KEYS 25U
+#define CONFIG_VLAN_MAX 4094U
 #define CONFIG_VLAN_UNSAID UINT16_MAX
 
 /* Which NUMA node a device is on: the job's or there is no machine, the job's first, or any. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/exitcode.h"
+#include "common/range.h"
 #include "common/str.h"
 #include "helper/child.h"
 #include "helper/config.h"
@@ -179,28 +180,18 @@ int controller_drain(const char *node, const char *reason, struct failure *why)
 /* `0-1,4` up to end, after those that are there already. */
 static int parse_indices(const char *at, const char *end, unsigned int *indices, size_t max, int count)
 {
-	while (at < end) {
-		char *rest;
-		unsigned long first = strtoul(at, &rest, 10), last = first;
+	struct range range;
 
-		if (rest == at || rest > end)
+	while (range_next(&at, &range)) {
+		if (range.last > UINT16_MAX)
 			return -EINVAL;
-		if (*rest == '-') {
-			at = rest + 1;
-			last = strtoul(at, &rest, 10);
-			if (rest == at || rest > end)
-				return -EINVAL;
-		}
-		if (last < first || last > UINT16_MAX || (rest < end && *rest != ','))
-			return -EINVAL;
-		for (unsigned long i = first; i <= last; i++) {
+		for (unsigned int i = range.first; i <= range.last; i++) {
 			if ((size_t)count == max)
 				return -ERANGE;
-			indices[count++] = (unsigned int)i;
+			indices[count++] = i;
 		}
-		at = rest + (rest < end);
 	}
-	return count;
+	return at == end ? count : -EINVAL;
 }
 
 int controller_gres_indices(const char *gres, const char *name, unsigned int *indices, size_t max)

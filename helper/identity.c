@@ -17,6 +17,7 @@
 #include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/str.h"
+#include "common/write.h"
 
 #define ANSWER_MS 5000U     /* what a name service gets */
 #define GROUPS_MAX 1024     /* of a user */
@@ -103,14 +104,7 @@ static _Noreturn void identity_answer(const struct question *question, int fd)
 	if (rc < 0)
 		_exit(rc == -ENOENT ? 2 : 1);
 	text = kv_format(&kv, &length);
-	for (size_t done = 0; text && done < length;) {
-		ssize_t n = write(fd, text + done, length - done);
-
-		if (n <= 0)
-			_exit(1);
-		done += (size_t)n;
-	}
-	_exit(text ? 0 : 1);
+	_exit(text && write_all(fd, text, length) == 0 ? 0 : 1);
 }
 
 /* The child's whole answer into text[ANSWER_MAX]; its length, or -ETIMEDOUT. */

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/write.h"
+
 #define SECTOR 2048U
 #define SYSTEM_SECTORS 16U /* before the descriptors; empty */
 
@@ -163,23 +165,6 @@ static int put_root(uint8_t *to, const struct iso9660_file *files, size_t count)
 			return -EINVAL;
 		to += put_record(to, sector, (uint32_t)files[i].size, 0, name, length);
 		sector += sectors(files[i].size);
-	}
-	return 0;
-}
-
-static int write_all(int fd, const void *bytes, size_t size)
-{
-	const uint8_t *p = bytes;
-
-	while (size > 0) {
-		ssize_t n = write(fd, p, size);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			p += n;
-			size -= (size_t)n;
-		}
 	}
 	return 0;
 }

@@ -120,7 +120,6 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 	static struct image image;
 	struct disk_request request = {.config = &config, .image = &image, .record = record};
 	const struct disk_ops *disk = launch_disk(&record->kv, &request);
-	uint64_t uid = 0, gid = 0;
 	int rc = config_load(&config, why);
 
 	if (rc == 0)
@@ -136,11 +135,8 @@ static int launch_make(struct record *record, struct kv *machine, struct failure
 	if (rc < 0)
 		return rc;
 	(void)state_set(record, "disk", NULL);
-	if (!disk || kv_get_u64(&record->kv, "uid", 1, UINT32_MAX - 1, &uid) < 0 ||
-	    kv_get_u64(&record->kv, "gid", 0, UINT32_MAX - 1, &gid) < 0)
+	if (!disk || record_owner(record, &request.uid, &request.gid) < 0)
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
-	request.uid = (uid_t)uid;
-	request.gid = (gid_t)gid;
 	rc = disk->make(&request, machine, why);
 	if (rc == 0)
 		(void)state_progress(record, "disk", NULL, 0);

@@ -69,22 +69,6 @@ int lease_begin(struct lease *lease, const char *name, const struct record *reco
 	return rc == 0 ? make_token(lease->token) : rc;
 }
 
-static int get_text(const struct kv *kv, const char *key, char *text, size_t size)
-{
-	const char *value = kv_get(kv, key);
-
-	return value ? str_print(text, size, "%s", value) : -ENOENT;
-}
-
-static int get_u32(const struct kv *kv, const char *key, uint32_t max, uint32_t *number)
-{
-	uint64_t value = 0;
-	int rc = kv_get_u64(kv, key, 0, max, &value);
-
-	*number = (uint32_t)value;
-	return rc;
-}
-
 static int get_phase(const struct kv *kv, enum lease_phase *phase)
 {
 	const char *value = kv_get(kv, "phase");
@@ -99,23 +83,23 @@ static int get_phase(const struct kv *kv, enum lease_phase *phase)
 
 static int get_lease(const struct kv *kv, struct lease *lease)
 {
-	int rc = get_text(kv, "node", lease->owner.node, sizeof(lease->owner.node));
+	int rc = kv_get_text(kv, "node", lease->owner.node, sizeof(lease->owner.node));
 
 	if (rc == 0)
-		rc = get_u32(kv, "job", RECORD_JOB_MAX, &lease->owner.job);
+		rc = kv_get_u32(kv, "job", 0, RECORD_JOB_MAX, &lease->owner.job);
 	if (rc == 0)
-		rc = get_u32(kv, "restart", RECORD_RESTART_MAX, &lease->owner.restart);
+		rc = kv_get_u32(kv, "restart", 0, RECORD_RESTART_MAX, &lease->owner.restart);
 	if (rc == 0)
-		rc = get_text(kv, "boot_id", lease->boot, sizeof(lease->boot));
+		rc = kv_get_text(kv, "boot_id", lease->boot, sizeof(lease->boot));
 	if (rc == 0)
-		rc = get_text(kv, "token", lease->token, sizeof(lease->token));
+		rc = kv_get_text(kv, "token", lease->token, sizeof(lease->token));
 	if (rc == 0 && strlen(lease->token) != LEASE_TOKEN_SIZE - 1)
 		rc = -EINVAL;
 	if (rc == 0)
 		rc = get_phase(kv, &lease->phase);
 	if (rc == 0)
 		rc = kv_get_u64(kv, "since", 0, UINT64_MAX, &lease->since);
-	(void)get_text(kv, "reason", lease->reason, sizeof(lease->reason));
+	(void)kv_get_text(kv, "reason", lease->reason, sizeof(lease->reason));
 	lease->drained = kv_get(kv, "drained") != NULL;
 	return rc;
 }

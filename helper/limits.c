@@ -8,10 +8,10 @@
 
 #include "common/exitcode.h"
 #include "common/paths.h"
+#include "common/size.h"
 #include "helper/fs.h"
 
 #define LOCK_MS 3000U
-#define MIB (UINT64_C(1) << 20)
 
 struct count {
 	uint64_t machines, bytes;
@@ -83,7 +83,7 @@ static int limits_too_large(const struct image *image, const char *what, uint64_
 {
 	return failure_set(why, image->own ? EXIT_USAGE : EXIT_NODE,
 	                   "image %s: %s has %" PRIu64 " MiB, and %s is %" PRIu64 " MiB", image->name, what,
-	                   (bytes + MIB - 1) / MIB, key, max / MIB);
+	                   size_mib_up(bytes), key, max / MIB);
 }
 
 int limits_check_sizes(const struct config *config, const struct image *image, uint64_t file, uint64_t disk,
@@ -113,7 +113,7 @@ int limits_claim_disk(const struct config *config, struct record *record, uint64
 		rc = failure_set(why, EXIT_NODE,
 		                 "node %s: the machine's disk may come to %" PRIu64 " MiB, those of others to %" PRIu64
 		                 " MiB, and overlay_max of wnodes.conf is %" PRIu64 " MiB",
-		                 record->id.node, (bytes + MIB - 1) / MIB, (count.bytes + MIB - 1) / MIB,
+		                 record->id.node, size_mib_up(bytes), size_mib_up(count.bytes),
 		                 config->overlay_max / MIB);
 	if (rc == 0)
 		rc = kv_setf(&record->kv, "overlay_bytes", "%" PRIu64, bytes);

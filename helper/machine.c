@@ -11,6 +11,7 @@
 
 #include "common/exitcode.h"
 #include "common/paths.h"
+#include "common/size.h"
 #include "common/str.h"
 #include "helper/state.h"
 
@@ -153,7 +154,7 @@ int machine_describe(const struct record *record, const struct config *config, c
 	if (rc == 0)
 		rc = kv_set(machine, "console_type", image->console_virtio ? "virtio" : "serial");
 	if (rc == 0 && accelerator && strcmp(accelerator, "tcg") == 0)
-		rc = kv_setf(machine, "tb_cache_mib", "%" PRIu64, (config->tb_cache + 0xfffff) >> 20);
+		rc = kv_setf(machine, "tb_cache_mib", "%" PRIu64, size_mib_up(config->tb_cache));
 	if (rc == 0)
 		rc = machine_set_boot(image, machine);
 	if (rc == 0)

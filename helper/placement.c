@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/exitcode.h"
+#include "common/range.h"
 #include "common/str.h"
 #include "helper/accelerator.h"
 #include "helper/config_machine.h"
@@ -68,15 +68,11 @@ static int put_shape(const struct topology *topology, bool tcg, struct kv *machi
 
 static bool has_node(const char *list, unsigned int node)
 {
-	while (*list) {
-		char *end;
-		unsigned long first = strtoul(list, &end, 10);
-		unsigned long last = *end == '-' ? strtoul(end + 1, &end, 10) : first;
+	struct range range;
 
-		if (node >= first && node <= last)
+	while (range_next(&list, &range))
+		if (node >= range.first && node <= range.last)
 			return true;
-		list = *end == ',' ? end + 1 : "";
-	}
 	return false;
 }
 

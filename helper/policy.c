@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/exitcode.h"
+#include "common/size.h"
 #include "common/str.h"
 #include "helper/list.h"
 
@@ -241,7 +242,7 @@ struct reserve {
 static struct reserve policy_reserve(const struct config *config, const struct policy_memory *memory)
 {
 	uint64_t bytes = config->memory_reserve + (memory->tcg ? config->tb_cache : 0);
-	struct reserve reserve = {(bytes + 0xfffff) >> 20, RESERVE_TABLES};
+	struct reserve reserve = {size_mib_up(bytes), RESERVE_TABLES};
 
 	reserve.fixed += (RESERVE_CPU + (memory->tcg ? RESERVE_CPU_TCG : 0U)) * (uint64_t)memory->vcpus;
 	reserve.fixed += (memory->virtiofs ? RESERVE_VIRTIOFS : RESERVE_9P) * (uint64_t)memory->mounts;
@@ -255,7 +256,7 @@ int policy_memory(const struct config *config, const struct image *image, const 
 {
 	const struct reserve reserve = policy_reserve(config, memory);
 	uint64_t page = config->machine.hugepage_kib ? config->machine.hugepage_kib >> 10 : 1;
-	uint64_t need = ((image->memory_min + 0xfffff) >> 20) + page - 1;
+	uint64_t need = size_mib_up(image->memory_min) + page - 1;
 	uint64_t limit = memory->limit >> 20;
 	uint64_t job = memory->job_mib, own;
 

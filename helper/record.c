@@ -161,6 +161,15 @@ bool record_is(const struct record *record, const char *phase)
 	return value && strcmp(value, phase) == 0;
 }
 
+int record_owner(const struct record *record, uid_t *uid, gid_t *gid)
+{
+	int rc = kv_get_u32(&record->kv, "uid", 1, UINT32_MAX - 1, uid);
+
+	if (rc == 0)
+		rc = kv_get_u32(&record->kv, "gid", 0, UINT32_MAX - 1, gid);
+	return rc < 0 ? -EINVAL : 0;
+}
+
 int record_cancel(const struct record *record)
 {
 	int fd = openat(record->dirfd, "cancelled", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);

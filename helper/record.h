@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/kv.h"
 #include "helper/failure.h"
@@ -61,8 +62,13 @@ int record_set_phase(struct record *record, const char *phase, const struct fail
 /** Whether the record's phase is this one. */
 bool record_is(const struct record *record, const char *phase);
 
+/** Whose job it is, never root's. Returns 0, or -EINVAL where the record is broken. */
+int record_owner(const struct record *record, uid_t *uid, gid_t *gid);
+
 /** Tell a start under way to stop, and any later one. Returns 0 or a negative errno. */
 int record_cancel(const struct record *record);
+
+/** Whether it has been told so; in doubt it has. */
 bool record_is_cancelled(const struct record *record);
 
 /** Remove the record's folder; the last step of destroy. Missing parts are no error. Returns 0 or a negative errno. */

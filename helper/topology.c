@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/range.h"
 #include "common/str.h"
 #include "helper/cgroup_path.h"
 #include "helper/fs.h"
@@ -153,21 +154,16 @@ static int find_nodes(struct topology *topology)
 
 static int read_cpus(struct topology *topology, const char *sysfs, const char *list)
 {
+	struct range range;
 	int rc = 0;
 
-	while (rc == 0 && *list && *list != '\n') {
-		char *end;
-		unsigned long last, cpu = strtoul(list, &end, 10);
-
-		last = *end == '-' ? strtoul(end + 1, &end, 10) : cpu;
-		for (; rc == 0 && cpu <= last; cpu++) {
+	while (rc == 0 && range_next(&list, &range))
+		for (unsigned int cpu = range.first; rc == 0 && cpu <= range.last; cpu++) {
 			struct topology_cpu *next = &topology->cpus[topology->count++];
 
-			next->cpu = (unsigned int)cpu;
+			next->cpu = cpu;
 			rc = read_cpu(sysfs, next);
 		}
-		list = *end == ',' ? end + 1 : end;
-	}
 	return rc;
 }
 

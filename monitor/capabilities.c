@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/str.h"
+#include "common/write.h"
 #include "monitor/driver.h"
 #include "monitor/folder.h"
 #include "monitor/namespace.h"
@@ -113,7 +114,7 @@ static int copy_bytes(int in, int out, size_t size)
 	char *buffer = malloc(size + 1);
 	size_t used = 0;
 	ssize_t n = 1;
-	int rc = 0;
+	int rc;
 
 	if (!buffer)
 		return -ENOMEM;
@@ -121,8 +122,7 @@ static int copy_bytes(int in, int out, size_t size)
 		n = read(in, buffer + used, size - used);
 		used += n > 0 ? (size_t)n : 0;
 	}
-	if (used != size || write(out, buffer, size) != (ssize_t)size)
-		rc = -EIO;
+	rc = used == size ? write_all(out, buffer, size) : -EIO;
 	free(buffer);
 	return rc;
 }

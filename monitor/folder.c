@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/str.h"
+#include "common/write.h"
 
 int folder_make(const char *path)
 {
@@ -38,13 +39,12 @@ bool folder_stamp_holds(int folder, const char *text)
 
 int folder_stamp_write(int folder, const char *text)
 {
-	int rc = 0;
+	int rc;
 	int fd = openat(folder, FOLDER_STAMP ".new", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		rc = -EIO;
+	rc = write_all(fd, text, strlen(text));
 	close(fd);
 	if (rc == 0 && renameat(folder, FOLDER_STAMP ".new", folder, FOLDER_STAMP) < 0)
 		rc = -errno;

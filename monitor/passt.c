@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/str.h"
+#include "common/write.h"
 #include "monitor/emulator.h"
 #include "monitor/namespace.h"
 #include "monitor/privilege.h"
@@ -92,7 +93,6 @@ int passt_open(struct owner *owner, char *why)
 static int write_resolver(const struct passt *passt)
 {
 	char folder[PATH_MAX];
-	size_t length;
 	int fd, rc;
 
 	if (!passt->resolver)
@@ -105,8 +105,7 @@ static int write_resolver(const struct passt *passt)
 	fd = open(passt->resolver, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
-	length = strlen(passt->resolver_text);
-	rc = write(fd, passt->resolver_text, length) == (ssize_t)length ? 0 : -EIO;
+	rc = write_all(fd, passt->resolver_text, strlen(passt->resolver_text));
 	close(fd);
 	return rc;
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "common/exitcode.h"
+#include "common/size.h"
 #include "monitor/driver.h"
 #include "monitor/namespace.h"
 #include "monitor/packet.h"
@@ -17,7 +18,6 @@
 /* A machine that is stopped again so soon has not had what it waited for: a quota, say. */
 #define SPACE_AGAIN_MS 10000
 #define SPACE_ENOUGH (UINT64_C(64) << 20)
-#define GIB (UINT64_C(1) << 30)
 
 void space_open(struct owner *owner)
 {

@@ -9,36 +9,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/range.h"
+
 #define LINE_MAX_SLURM 4094U /* bytes; slurmstepd refuses a longer line */
 #define RANKS "0123456789,-*"
 
 /* Whether list, `0-3,5` or `*` up to a blank, holds rank. */
 static bool ranks_hold(const char *list, uint32_t rank)
 {
-	size_t length = strcspn(list, " \t\n");
-	const char *end = list + length;
+	struct range range;
 
-	if (length == 1 && *list == '*')
+	if (list[0] == '*' && strcspn(list, " \t\n") == 1)
 		return true;
-	while (list < end) {
-		unsigned int first, last;
-		int used = 0;
-
-		if (sscanf(list, "%9u%n", &first, &used) != 1)
-			return false;
-		list += used;
-		last = first;
-		if (*list == '-') {
-			if (sscanf(list, "-%9u%n", &last, &used) != 1)
-				return false;
-			list += used;
-		}
-		if (rank >= first && rank <= last)
+	while (range_next(&list, &range))
+		if (rank >= range.first && rank <= range.last)
 			return true;
-		if (*list != ',')
-			return false;
-		list++;
-	}
 	return false;
 }
 

@@ -5,41 +5,21 @@
  */
 #include "run/run.h"
 
-#include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "common/range.h"
 
 #define MASK_BYTES 128U /* 1024 CPUs */
 
-/* The next `FIRST[-LAST]` of a list; false at its end, and where it is none (*list is NULL then). */
-static bool next_range(const char **list, unsigned long *first, unsigned long *last)
-{
-	const char *p = *list;
-	char *end;
-
-	if (*p == 0)
-		return false;
-	*list = NULL;
-	if (!isdigit((unsigned char)*p))
-		return false;
-	*first = *last = strtoul(p, &end, 10);
-	if (*end == '-' && isdigit((unsigned char)end[1]))
-		*last = strtoul(end + 1, &end, 10);
-	if ((*end && *end != ',') || (*end == ',' && !end[1]) || *last < *first || *last >= CPU_SETSIZE)
-		return false;
-	*list = end + (*end == ',');
-	return true;
-}
-
 size_t run_affinity_map(const char *cpus, const cpu_set_t *bound, uint8_t *mask)
 {
-	unsigned long first, last;
+	struct range range;
 	size_t count = 0, found = 0;
 
 	memset(mask, 0, MASK_BYTES);
-	while (next_range(&cpus, &first, &last)) {
-		for (unsigned long cpu = first; cpu <= last; cpu++, count++) {
-			if (count >= 8UL * MASK_BYTES)
+	while (range_next(&cpus, &range)) {
+		for (unsigned int cpu = range.first; cpu <= range.last; cpu++, count++) {
+			if (cpu >= CPU_SETSIZE || count >= 8UL * MASK_BYTES)
 				return 0;
 			if (!CPU_ISSET(cpu, bound))
 				continue;
@@ -47,7 +27,7 @@ size_t run_affinity_map(const char *cpus, const cpu_set_t *bound, uint8_t *mask)
 			found++;
 		}
 	}
-	return cpus && found > 0 && found < count ? (count + 7) / 8 : 0;
+	return *cpus == 0 && found > 0 && found < count ? (count + 7) / 8 : 0;
 }
 
 void run_affinity_add(struct run *run)

@@ -20,6 +20,7 @@
 #include "common/exitcode.h"
 #include "common/paths.h"
 #include "common/str.h"
+#include "common/write.h"
 #include "run/run.h"
 
 #define COMMANDS_MAX 128U
@@ -371,18 +372,10 @@ static _Noreturn void become_command(const struct execution *execution, pid_t pa
 static int script_fd(const struct command_spec *spec)
 {
 	int fd = memfd_create("slurm_script", MFD_CLOEXEC);
-	size_t done = 0;
 
-	while (fd >= 0 && done < spec->script_length) {
-		ssize_t n = write(fd, spec->script + done, spec->script_length - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			close(fd);
-			return -1;
-		}
-		done += (size_t)n;
+	if (fd >= 0 && write_all(fd, spec->script, spec->script_length) < 0) {
+		close(fd);
+		return -1;
 	}
 	if (fd >= 0)
 		(void)lseek(fd, 0, SEEK_SET);

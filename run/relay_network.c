@@ -60,7 +60,7 @@ static int put_addresses(struct network *network, uint16_t tag, char *text)
 
 int relay_job_network(struct relay_job *job, const char *text)
 {
-	char mac[18], name[65], addresses[256], gateways[256], dns[256];
+	char mac[MAC_TEXT], name[65], addresses[256], gateways[256], dns[256];
 	struct network network = {.used = WIRE_NETWORK_FIXED};
 	unsigned int flags, mtu, wait;
 	uint64_t number;
@@ -71,8 +71,7 @@ int relay_job_network(struct relay_job *job, const char *text)
 	           dns) != 8 ||
 	    mac_parse(mac, &number) < 0)
 		return -EINVAL;
-	for (unsigned int i = 0; i < 6; i++)
-		network.bytes[i] = (uint8_t)(number >> (40 - 8 * i));
+	mac_write(number, network.bytes);
 	network.bytes[6] = (uint8_t)flags;
 	wire_put_u32(network.bytes + 8, mtu);
 	wire_put_u32(network.bytes + 12, wait);

@@ -57,6 +57,7 @@ struct device_claims {
  */
 bool device_is_used(const struct pci_address *address, struct device_claims *claims, char *why);
 
+/** Let the disks of claims be mounted again; without any nothing happens. */
 void device_unclaim(struct device_claims *claims);
 
 #endif

@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include "common/exitcode.h"
+#include "common/size.h"
 #include "helper/disk/base.h"
 #include "helper/fs.h"
 #include "helper/image/own.h"
 #include "helper/limits.h"
 
-#define MIB (UINT64_C(1) << 20)
 #define SECTOR 512U
 
 const struct disk_ops *disk_find(const char *kind)
@@ -59,13 +59,13 @@ int disk_measure(const struct disk_request *request, struct disk_sizes *sizes, s
 		return failure_set(why, EXIT_USAGE,
 		                   "--vm-disk: size: the disk of image %s has %llu MiB already: ask for more, or leave "
 		                   "size out",
-		                   image->name, (unsigned long long)((sizes->base + MIB - 1) / MIB));
+		                   image->name, (unsigned long long)size_mib_up(sizes->base));
 	if (asked == 0)
 		asked = (image->disk_size + SECTOR - 1) / SECTOR * SECTOR;
 	sizes->disk = asked > sizes->base ? asked : sizes->base;
 	if (max && sizes->disk > max)
 		return failure_set(why, EXIT_NODE, "image %s: its disk has %llu MiB, and size_max of [disk] is %llu",
-		                   image->name, (unsigned long long)((sizes->disk + MIB - 1) / MIB),
+		                   image->name, (unsigned long long)size_mib_up(sizes->disk),
 		                   (unsigned long long)(max / MIB));
 	return 0;
 }

@@ -13,19 +13,20 @@
 #include "common/exitcode.h"
 #include "common/log.h"
 #include "common/paths.h"
+#include "common/size.h"
 #include "common/str.h"
 #include "helper/fs.h"
 #include "helper/journal.h"
+#include "helper/list.h"
 #include "helper/record.h"
 
 #define LOCK "devices.lock" /* in WNODES_STATEDIR */
 #define LOCK_MS 30000U      /* others look through all processes meanwhile */
-#define MIB (UINT64_C(1) << 20)
 #define ARGUMENT_MAX (PATH_MAX + 96U)
 #define DEVICES_MAX 256U
 
 /* What a journal's line says. */
-struct lease {
+struct line {
 	char path[PATH_MAX];
 	dev_t number;
 	char boot[40];
@@ -43,28 +44,18 @@ struct search {
 	char refused[DEVICE_WHY_MAX + PATH_MAX]; /* the first device that cannot be used, and why; "" */
 };
 
-static int lease_parse(const char *argument, struct lease *lease)
+static int line_parse(const char *argument, struct line *line)
 {
 	unsigned int major = 0, minor = 0;
 	const char *space = strchr(argument, ' ');
 	char end = 0;
 
-	*lease = (struct lease){0};
-	if (!space || str_print(lease->path, sizeof(lease->path), "%.*s", (int)(space - argument), argument) < 0 ||
-	    !str_is_path(lease->path) || sscanf(space, " %u:%u %39[0-9a-f-]%c", &major, &minor, lease->boot, &end) != 3)
+	*line = (struct line){0};
+	if (!space || str_print(line->path, sizeof(line->path), "%.*s", (int)(space - argument), argument) < 0 ||
+	    !str_is_path(line->path) || sscanf(space, " %u:%u %39[0-9a-f-]%c", &major, &minor, line->boot, &end) != 3)
 		return -EINVAL;
-	lease->number = makedev(major, minor);
+	line->number = makedev(major, minor);
 	return 0;
-}
-
-/* The next path of the list, from *at, into path[PATH_MAX]; false at its end. */
-static bool next_path(const char **at, char *path)
-{
-	size_t length = strcspn(*at, ",");
-	bool is_one = length > 0 && str_print(path, PATH_MAX, "%.*s", (int)length, *at) == 0;
-
-	*at += length + ((*at)[length] == ',');
-	return is_one;
 }
 
 static int collect_line(void *context, const char *kind, const char *argument)
@@ -98,12 +89,11 @@ static int collect(struct search *search)
 /* By its path whatever the boot: what is not swept yet may be another name of it. */
 static bool is_leased(const struct search *search, const char *path, dev_t number)
 {
-	struct lease lease;
+	struct line line;
 
-	for (const char *line = search->leases; line && line < search->leases + search->used; line += strlen(line) + 1)
-		if (lease_parse(line, &lease) == 0 &&
-		    (strcmp(lease.path, path) == 0 ||
-		     (lease.number == number && strcmp(lease.boot, search->boot) == 0)))
+	for (const char *at = search->leases; at && at < search->leases + search->used; at += strlen(at) + 1)
+		if (line_parse(at, &line) == 0 &&
+		    (strcmp(line.path, path) == 0 || (line.number == number && strcmp(line.boot, search->boot) == 0)))
 			return true;
 	return false;
 }
@@ -148,7 +138,7 @@ static int none_is_fit(const struct search *search, struct failure *why)
 		return failure_set(why, search->request->size ? EXIT_USAGE : EXIT_NODE,
 		                   "node %s: the machine's disk needs %llu MiB, and the largest of its block devices "
 		                   "has %llu MiB",
-		                   node, (unsigned long long)((search->bytes + MIB - 1) / MIB),
+		                   node, (unsigned long long)size_mib_up(search->bytes),
 		                   (unsigned long long)(search->largest / MIB));
 	return failure_set(why, EXIT_NODE, "node %s: no block device is free: jobs have %u%s%s%s", node, search->leased,
 	                   search->small ? ", others are too small" : "", search->refused[0] ? "; " : "",
@@ -169,7 +159,7 @@ static int note(const struct search *search, const char *path, const struct devi
 /* Under the lock. */
 static int choose(struct search *search, struct device *device, struct failure *why)
 {
-	const char *at = search->request->config->disk.devices;
+	const char *devices = search->request->config->disk.devices;
 	char path[PATH_MAX];
 	bool fits = false;
 	int rc = record_boot_id(search->boot);
@@ -178,8 +168,10 @@ static int choose(struct search *search, struct device *device, struct failure *
 		rc = collect(search);
 	if (rc < 0)
 		return failure_set(why, EXIT_NODE, "the leases of block devices cannot be read: %s", strerror(-rc));
-	while (!fits && next_path(&at, path))
+	for (const char *at = devices[0] ? devices : NULL; !fits && at;) {
+		at = list_next(at, path, sizeof(path));
 		fits = is_fit(search, path, device);
+	}
 	return fits ? note(search, path, device, why) : none_is_fit(search, why);
 }
 
@@ -223,16 +215,18 @@ static void check_one(const char *path, dev_t *seen, size_t *count, pool_report 
 int pool_check(const struct config *config, pool_report *report, void *context)
 {
 	struct search search = {0};
-	const char *at = config->disk.devices;
+	const char *devices = config->disk.devices;
 	char path[PATH_MAX];
 	dev_t seen[DEVICES_MAX];
 	size_t count = 0;
 	int lock = fs_open_lock(WNODES_STATEDIR, LOCK, LOCK_MS);
 	int rc = lock < 0 ? lock : collect(&search);
 
-	while (rc == 0 && next_path(&at, path))
+	for (const char *at = rc == 0 && devices[0] ? devices : NULL; at;) {
+		at = list_next(at, path, sizeof(path));
 		if (!is_leased(&search, path, 0))
 			check_one(path, seen, &count, report, context);
+	}
 	if (lock >= 0)
 		close(lock);
 	free(search.leases);
@@ -267,20 +261,20 @@ int pool_release(const char *argument)
 {
 	char boot[40], why[DEVICE_WHY_MAX] = "";
 	struct device device;
-	struct lease lease;
-	int rc = lease_parse(argument, &lease);
+	struct line line;
+	int rc = line_parse(argument, &line);
 
 	if (rc < 0)
 		return rc;
 	/* the numbers, and the path perhaps, were another device's */
-	if (record_boot_id(boot) < 0 || strcmp(boot, lease.boot) != 0)
+	if (record_boot_id(boot) < 0 || strcmp(boot, line.boot) != 0)
 		return 0;
-	rc = device_claim(&device, lease.path, why);
-	if (rc == 0 && device.number == lease.number)
+	rc = device_claim(&device, line.path, why);
+	if (rc == 0 && device.number == line.number)
 		rc = wipe_ends(&device);
 	device_close(&device);
 	/* whoever gets it next looks at it again, and clears it whole */
 	if (rc < 0)
-		log_error("block device %s is given back as it is: %s", lease.path, why[0] ? why : strerror(-rc));
+		log_error("block device %s is given back as it is: %s", line.path, why[0] ? why : strerror(-rc));
 	return 0;
 }

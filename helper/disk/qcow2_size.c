@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "helper/disk/qcow2.h"
 
-#define MIB (UINT64_C(1) << 20)
+#include "common/size.h"
 
 static uint64_t in_clusters(uint64_t bytes, uint64_t cluster)
 {

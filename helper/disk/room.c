@@ -10,13 +10,13 @@
 
 #include "common/exitcode.h"
 #include "common/paths.h"
+#include "common/size.h"
 #include "common/str.h"
 #include "helper/fs.h"
 #include "helper/record.h"
 
 #define LOCK "room.lock" /* in WNODES_STATEDIR */
 #define LOCK_MS 10000U
-#define MIB (UINT64_C(1) << 20)
 #define KEY "room"
 
 struct room {
@@ -81,7 +81,7 @@ static int claim(const struct disk_request *request, const char *path, uint64_t 
 		return failure_set(why, EXIT_NODE,
 		                   "no space left for the machine's disk: it takes %" PRIu64
 		                   " MiB from the beginning, and %s has %" PRIu64 "%s",
-		                   (bytes + MIB - 1) / MIB, folder, free_bytes / MIB,
+		                   size_mib_up(bytes), folder, free_bytes / MIB,
 		                   room.promised ? " besides what disks that are being made will take" : "");
 	return save(request->record, kv_setf(&request->record->kv, KEY, "%" PRIu64 " %s", bytes, path), why);
 }

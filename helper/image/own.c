@@ -130,13 +130,10 @@ static pid_t look_start(const struct record *record, struct looker *looker)
 {
 	static gid_t groups[NGROUPS_MAX];
 	struct child child = {.work = look_work, .context = looker, .groups = groups, .out = -1, .err = -1};
-	uint64_t uid, gid;
+	int rc = record_owner(record, &child.uid, &child.gid);
 
-	if (kv_get_u64(&record->kv, "uid", 1, UINT32_MAX - 1, &uid) < 0 ||
-	    kv_get_u64(&record->kv, "gid", 0, UINT32_MAX - 1, &gid) < 0)
-		return -EINVAL;
-	child.uid = (uid_t)uid;
-	child.gid = (gid_t)gid;
+	if (rc < 0)
+		return rc;
 	child.group_count = image_own_groups(record, groups);
 	return child_start(&child);
 }

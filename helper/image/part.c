@@ -106,13 +106,11 @@ void part_load_progress(const struct cache *cache, const char *digest, struct ca
 {
 	char name[CACHE_NAME];
 	struct kv kv = {0};
-	const char *source;
 
 	*progress = (struct cache_progress){0};
 	if (kv_load(&kv, cache->part, cache_name(name, digest, ".progress")) < 0)
 		return;
-	source = kv_get(&kv, "source");
-	(void)str_print(progress->source, sizeof(progress->source), "%s", source ? source : "");
+	(void)kv_get_text(&kv, "source", progress->source, sizeof(progress->source));
 	progress->total = part_number(&kv, "total");
 	progress->transferred = part_number(&kv, "transferred");
 	progress->rate = part_number(&kv, "rate");

@@ -27,11 +27,13 @@ bool part_is_locked(const struct cache *cache, const char *digest);
 /** Open the file HEX with suffix ("" or ".notes") to read and write, made for this user where it is missing. */
 int part_open(const struct cache *cache, const char *digest, const char *suffix, uid_t uid, gid_t gid);
 
+/** Write how far a download is, which readers see whole or not at all. Returns 0 or a negative errno. */
 int part_save_progress(const struct cache *cache, const char *digest, const struct cache_progress *progress);
 
 /** What is known of a download; all 0 where nothing is. */
 void part_load_progress(const struct cache *cache, const char *digest, struct cache_progress *progress);
 
+/** Write why the image could not be fetched, and when, for part_has_failed(). One that cannot be written is lost. */
 void part_save_failure(const struct cache *cache, const struct image *image, const struct failure *why);
 
 /**

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "helper/network/claim.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,11 +13,20 @@
 #include "common/mac.h"
 #include "common/network_option.h"
 #include "common/str.h"
+#include "helper/ipv4.h"
 #include "helper/limits.h"
 #include "helper/network/vf_lease.h"
 
 #define MACHINE_ID "/etc/machine-id"
 #define ID_SIZE 33U
+
+struct claim {
+	struct record *record;
+	const struct config_network *network;
+	unsigned int index;
+	bool collected; /* macs and addresses are whole */
+	struct claim_used macs, addresses;
+};
 
 static int used_add(struct claim_used *used, uint64_t number)
 {
@@ -61,30 +69,20 @@ static int set(struct kv *kv, unsigned int index, const char *part, const char *
 	return rc == 0 ? kv_set(kv, key, value) : rc;
 }
 
-/* The number of ADDRESS/BITS; 0: it is none. */
-static uint32_t address_of(const char *text)
-{
-	char address[INET_ADDRSTRLEN];
-	struct in_addr in;
-
-	if (str_print(address, sizeof(address), "%.*s", (int)strcspn(text, "/"), text) < 0 ||
-	    inet_pton(AF_INET, address, &in) != 1)
-		return 0;
-	return ntohl(in.s_addr);
-}
-
 int claim_add(struct claim_used *macs, struct claim_used *addresses, const struct kv *kv)
 {
 	int rc = 0;
 
 	for (unsigned int i = 0; rc == 0 && i < NETWORKS_MAX; i++) {
 		const char *mac = get(kv, i, "mac"), *address = get(kv, i, "address");
+		unsigned int bits;
+		uint32_t host;
 		uint64_t number;
 
 		if (mac && mac_parse(mac, &number) == 0)
 			rc = used_add(macs, number);
-		if (rc == 0 && address)
-			rc = used_add(addresses, address_of(address));
+		if (rc == 0 && address && ipv4_parse_bits(address, &host, &bits) == 0)
+			rc = used_add(addresses, host);
 	}
 	return rc;
 }
@@ -107,26 +105,31 @@ static int add_mac(void *context, uint64_t mac)
 	return used_add(context, mac);
 }
 
-/* What all records have but this one, and VFs that did not come back. */
-static int claim_collect(const struct record *record, struct claim_used *macs, struct claim_used *addresses)
+static int add_record(void *context, const struct record *record)
 {
-	const struct record_id *own = &record->id;
-	struct record_id *ids = NULL;
-	struct record other;
-	size_t count = 0;
-	int rc = record_list(NULL, 0, &ids, &count);
+	struct claim *claim = context;
 
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		if (ids[i].job == own->job && ids[i].restart == own->restart && strcmp(ids[i].node, own->node) == 0)
-			continue;
-		/* one that is being made or removed has no claim */
-		if (record_open(&other, &ids[i]) < 0)
-			continue;
-		rc = claim_add(macs, addresses, &other.kv);
-		record_close(&other);
-	}
-	free(ids);
-	return rc == 0 ? vf_lease_macs(add_mac, macs) : rc;
+	return claim_add(&claim->macs, &claim->addresses, &record->kv);
+}
+
+/* What all records have but this one, and VFs that did not come back. */
+static int claim_collect(struct claim *claim)
+{
+	int rc = record_each(&claim->record->id, add_record, claim);
+
+	return rc == 0 ? vf_lease_macs(add_mac, &claim->macs) : rc;
+}
+
+/* The first of a pool that nobody has, from seed's place on; only for that are the others looked at. */
+static int claim_one(struct claim *claim, struct claim_used *used, uint64_t first, uint64_t last, uint64_t seed,
+                     uint64_t *number)
+{
+	int rc = claim->collected ? 0 : claim_collect(claim);
+
+	claim->collected = rc == 0;
+	if (rc == 0)
+		rc = claim_find(used, first, last, seed, number);
+	return rc == 0 ? used_add(used, *number) : rc;
 }
 
 /* Nothing where there is none: the node's name tells nodes of a cluster apart, too. */
@@ -141,13 +144,6 @@ static void machine_id(char *id)
 		close(fd);
 }
 
-struct claim {
-	struct record *record;
-	const struct config_network *network;
-	unsigned int index;
-	struct claim_used macs, addresses;
-};
-
 static int claim_mac(struct claim *claim, struct failure *why)
 {
 	const struct record_id *id = &claim->record->id;
@@ -156,45 +152,41 @@ static int claim_mac(struct claim *claim, struct failure *why)
 	int rc = 0;
 
 	if (claim->network->mac_first) {
-		rc = claim_find(&claim->macs, claim->network->mac_first, claim->network->mac_last,
-		                (uint64_t)id->job + claim->index, &mac);
+		rc = claim_one(claim, &claim->macs, claim->network->mac_first, claim->network->mac_last,
+		               (uint64_t)id->job + claim->index, &mac);
 	} else {
 		machine_id(machine);
 		(void)str_print(seed, sizeof(seed), "%s %s %" PRIu32 ".%" PRIu32 " %u", machine, id->node, id->job,
 		                id->restart, claim->index);
 		mac = mac_derive(seed);
 	}
-	if (rc < 0)
+	if (rc == -ENOSPC)
 		return failure_set(why, EXIT_NODE, "network %s: all addresses of its mac_pool are in use on node %s",
 		                   claim->network->name, id->node);
 	mac_format(mac, text);
-	rc = used_add(&claim->macs, mac);
 	return rc < 0 ? rc : set(&claim->record->kv, claim->index, "mac", text);
 }
 
 static int claim_address(struct claim *claim, struct failure *why)
 {
 	const struct config_network *network = claim->network;
-	char text[INET_ADDRSTRLEN + 4], address[INET_ADDRSTRLEN];
-	struct in_addr in;
+	char text[IPV4_TEXT + 4], address[IPV4_TEXT];
 	uint64_t number = 0;
 	int rc;
 
 	if (network->address != NETWORK_ADDRESS_POOL)
 		return 0;
-	rc = claim_find(&claim->addresses, network->address_first, network->address_last, claim->record->id.job,
-	                &number);
-	if (rc < 0)
+	rc = claim_one(claim, &claim->addresses, network->address_first, network->address_last, claim->record->id.job,
+	               &number);
+	if (rc == -ENOSPC)
 		return failure_set(why, EXIT_NODE, "network %s: all of its addresses are in use on node %s",
 		                   network->name, claim->record->id.node);
-	in.s_addr = htonl((uint32_t)number);
-	(void)inet_ntop(AF_INET, &in, address, sizeof(address));
+	ipv4_format((uint32_t)number, address);
 	(void)str_print(text, sizeof(text), "%s/%u", address, network->prefix);
-	rc = used_add(&claim->addresses, number);
 	return rc < 0 ? rc : set(&claim->record->kv, claim->index, "address", text);
 }
 
-/* All of the job's networks, with what others have known. */
+/* All of the job's networks. */
 static int claim_all(const struct config *config, struct claim *claim, struct failure *why)
 {
 	struct kv *kv = &claim->record->kv;
@@ -223,9 +215,7 @@ int claim_networks(const struct config *config, struct record *record, struct fa
 	lock = limits_lock(why);
 	if (lock < 0)
 		return lock;
-	rc = claim_collect(record, &claim.macs, &claim.addresses);
-	if (rc == 0)
-		rc = claim_all(config, &claim, why);
+	rc = claim_all(config, &claim, why);
 	if (rc == 0)
 		rc = record_save(record);
 	close(lock);

@@ -1,42 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "helper/network/netdev.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "common/exitcode.h"
-#include "common/mac.h"
 #include "common/str.h"
 #include "helper/bounded.h"
+#include "helper/ipv4.h"
 
 #define REMOVE_MS 5000U /* a netdev ends with the last use of it in the kernel, which may be never */
 
-/* ADDRESS/BITS */
-static int parse_address(const char *text, uint32_t *address)
-{
-	char digits[INET_ADDRSTRLEN];
-	struct in_addr in;
-
-	if (str_print(digits, sizeof(digits), "%.*s", (int)strcspn(text, "/"), text) < 0 ||
-	    inet_pton(AF_INET, digits, &in) != 1)
-		return -EINVAL;
-	*address = ntohl(in.s_addr);
-	return 0;
-}
-
 int netdev_wish(const struct network_request *request, struct netdev_wish *wish, struct failure *why)
 {
-	const char *mac = network_get(request, "mac"), *vlan = network_get(request, "vlan");
 	const char *address = network_get(request, "address");
-	uint64_t number = 0;
+	unsigned int bits;
 
 	*wish = (struct netdev_wish){.filtered = request->network->spoofchk};
-	if (!mac || mac_parse(mac, &wish->mac) < 0 || !mac_is_unicast(wish->mac) ||
-	    (vlan && str_u64(vlan, 0, 4094, &number) < 0) || (address && parse_address(address, &wish->address) < 0))
+	if (network_get_mac(request, &wish->mac) < 0 || network_get_vlan(request, &wish->vlan) < 0 ||
+	    (address && ipv4_parse_bits(address, &wish->address, &bits) < 0))
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
-	wish->vlan = (uint16_t)number;
 	(void)str_print(wish->alias, sizeof(wish->alias), "wnodes: job %" PRIu32 " on %.64s", request->record->id.job,
 	                request->record->id.node);
 	return 0;

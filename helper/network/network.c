@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "common/mac.h"
 #include "common/str.h"
 
 #define KEY_SIZE 64U
@@ -39,6 +40,24 @@ const char *network_get(const struct network_request *request, const char *key)
 	char name[KEY_SIZE];
 
 	return network_key(request, key, name) == 0 ? kv_get(&request->record->kv, name) : NULL;
+}
+
+int network_get_mac(const struct network_request *request, uint64_t *mac)
+{
+	const char *text = network_get(request, "mac");
+
+	return text && mac_parse(text, mac) == 0 && mac_is_unicast(*mac) ? 0 : -EINVAL;
+}
+
+int network_get_vlan(const struct network_request *request, uint16_t *vlan)
+{
+	const char *text = network_get(request, "vlan");
+	uint64_t number = 0;
+
+	if (text && str_u64(text, 0, CONFIG_VLAN_MAX, &number) < 0)
+		return -EINVAL;
+	*vlan = (uint16_t)number;
+	return 0;
 }
 
 int network_set(const struct network_request *request, const char *key, const char *value)

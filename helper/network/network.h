@@ -74,6 +74,10 @@ const struct network_ops *network_find_journal(const char *kind);
 /** The record's network.I.key; NULL where there is none. */
 const char *network_get(const struct network_request *request, const char *key);
 
+/** The NIC's MAC, which is unicast, and its VLAN, 0 for none, as the record has them. Return 0 or -EINVAL. */
+int network_get_mac(const struct network_request *request, uint64_t *mac);
+int network_get_vlan(const struct network_request *request, uint16_t *vlan);
+
 /** Set the record's network.I.key, NULL removes it; it is not written to disk yet. Returns 0 or a negative errno. */
 int network_set(const struct network_request *request, const char *key, const char *value);
 

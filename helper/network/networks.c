@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "helper/network/networks.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -10,10 +9,11 @@
 
 #include "common/exitcode.h"
 #include "common/str.h"
+#include "helper/ipv4.h"
 #include "helper/network/claim.h"
 #include "helper/network/network.h"
 
-#define DNS_SIZE (CONFIG_NETWORK_DNS * INET_ADDRSTRLEN)
+#define DNS_SIZE (CONFIG_NETWORK_DNS * IPV4_TEXT)
 
 /* The names of the networks that the job may have, for its user to read. */
 static void allowed(const struct config *config, const struct policy_job *job, char *text, size_t size)
@@ -112,15 +112,12 @@ static int each(const struct config *config, struct record *record, struct kv *m
                 struct failure *why)
 {
 	struct network_request request = {.config = config, .record = record};
-	uint64_t count = 0, uid = 0, gid = 0;
+	uint64_t count = 0;
 	int rc = 0;
 
 	if (kv_get_u64(&record->kv, "networks", 0, NETWORKS_MAX, &count) < 0 ||
-	    kv_get_u64(&record->kv, "uid", 1, UINT32_MAX - 1, &uid) < 0 ||
-	    kv_get_u64(&record->kv, "gid", 0, UINT32_MAX - 1, &gid) < 0)
+	    record_owner(record, &request.uid, &request.gid) < 0)
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
-	request.uid = (uid_t)uid;
-	request.gid = (gid_t)gid;
 	for (; rc == 0 && request.index < count; request.index++) {
 		const char *name = network_get(&request, "name"), *type = network_get(&request, "type");
 		const struct network_ops *ops = type ? network_find(type) : NULL;
@@ -153,16 +150,13 @@ int networks_lease(const struct config *config, struct record *record, struct fa
 /* Addresses as text, separated by blanks; "" for none. */
 static void write_addresses(const uint32_t *addresses, unsigned int count, char *text, size_t size)
 {
-	char address[INET_ADDRSTRLEN];
-	size_t used = 0;
+	char address[IPV4_TEXT];
+	int rc = 0;
 
 	text[0] = 0;
 	for (unsigned int i = 0; i < count; i++) {
-		const struct in_addr in = {.s_addr = htonl(addresses[i])};
-
-		(void)inet_ntop(AF_INET, &in, address, sizeof(address));
-		(void)str_print(text + used, size - used, "%s%s", used ? " " : "", address);
-		used += strlen(text + used);
+		ipv4_format(addresses[i], address);
+		str_append(text, size, &rc, "%s%s", i ? " " : "", address);
 	}
 }
 
@@ -170,7 +164,7 @@ static void write_addresses(const uint32_t *addresses, unsigned int count, char 
 static int describe_guest(const struct network_request *request, struct kv *machine)
 {
 	const struct config_network *network = request->network;
-	char gateway[INET_ADDRSTRLEN], dns[DNS_SIZE], mtu[16], wait[16];
+	char gateway[IPV4_TEXT], dns[DNS_SIZE], mtu[16], wait[16];
 	int rc;
 
 	write_addresses(&network->gateway, network->gateway ? 1 : 0, gateway, sizeof(gateway));

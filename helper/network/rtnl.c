@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/exitcode.h"
+#include "common/mac.h"
 #include "common/str.h"
 
 int rtnl_open(struct rtnl *rtnl)
@@ -137,16 +138,6 @@ int rtnl_send(struct rtnl *rtnl)
 	return rtnl_ask(rtnl, NULL, NULL);
 }
 
-static uint64_t get_mac(const struct nlattr *attribute)
-{
-	const unsigned char *bytes = mnl_attr_get_payload(attribute);
-	uint64_t mac = 0;
-
-	for (unsigned int i = 0; mnl_attr_get_payload_len(attribute) == 6 && i < 6; i++)
-		mac = mac << 8 | bytes[i];
-	return mac;
-}
-
 static int read_bridge(const struct nlattr *attribute, void *context)
 {
 	struct rtnl_link *link = context;
@@ -178,8 +169,8 @@ static int read_link_attribute(const struct nlattr *attribute, void *context)
 	uint16_t type = mnl_attr_get_type(attribute);
 	struct rtnl_link *link = context;
 
-	if (type == IFLA_ADDRESS)
-		link->mac = get_mac(attribute);
+	if (type == IFLA_ADDRESS && mnl_attr_get_payload_len(attribute) == MAC_BYTES)
+		link->mac = mac_read(mnl_attr_get_payload(attribute));
 	else if (type == IFLA_MTU && is_number)
 		link->mtu = mnl_attr_get_u32(attribute);
 	else if (type == IFLA_MASTER && is_number)
@@ -229,10 +220,9 @@ int rtnl_up(struct rtnl *rtnl, unsigned int index)
 
 void rtnl_put_mac(struct nlmsghdr *message, uint16_t type, uint64_t mac)
 {
-	unsigned char bytes[6];
+	uint8_t bytes[MAC_BYTES];
 
-	for (unsigned int i = 0; i < 6; i++)
-		bytes[i] = (unsigned char)(mac >> (40 - 8 * i));
+	mac_write(mac, bytes);
 	mnl_attr_put(message, type, sizeof(bytes), bytes);
 }
 

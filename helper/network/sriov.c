@@ -105,17 +105,16 @@ static int fail_folder(const struct network_request *request, int rc, struct fai
 static int choose_and_take(const struct network_request *request, int folder, const struct vf_nodes *nodes,
                            const char *own, struct vf_lease *lease, struct failure *why)
 {
-	const char *text = network_get(request, "mac");
-	uint8_t mac[VF_MAC_BYTES];
+	uint64_t mac;
 	int lock, rc;
 
-	if (!text || vf_link_parse_mac(text, mac) < 0)
+	if (network_get_mac(request, &mac) < 0)
 		return failure_set(why, EXIT_NODE, "the job's record is broken");
 	lock = lease_lock(folder, "lock", LOCK_MS);
 	if (lock < 0)
 		return fail_folder(request, lock, why);
 	rc = vf_choose(folder, request->network, nodes, mac, own, lease, why);
-	memcpy(lease->mac, mac, sizeof(mac));
+	lease->mac = mac;
 	if (rc == 0)
 		rc = take(request, folder, lease, why);
 	close(lock);
@@ -223,19 +222,14 @@ static int find_lease(const struct network_request *request, int folder, struct 
 static int wanted(const struct network_request *request, const struct vf_lease *lease, struct vf_attributes *attributes)
 {
 	const struct config_network *network = request->network;
-	const char *vlan = network_get(request, "vlan");
-	uint64_t number = 0;
 
-	*attributes = (struct vf_attributes){.vlan_proto = VF_VLAN_PROTO,
+	*attributes = (struct vf_attributes){.mac = lease->mac,
+	                                     .vlan_proto = VF_VLAN_PROTO,
 	                                     .spoofchk = network->spoofchk,
 	                                     .trust = network->trust,
 	                                     .max_tx_rate = network->max_tx_rate,
 	                                     .link_state = IFLA_VF_LINK_STATE_AUTO};
-	memcpy(attributes->mac, lease->mac, VF_MAC_BYTES);
-	if (vlan && str_u64(vlan, 0, VF_VLAN_MAX, &number) < 0)
-		return -EINVAL;
-	attributes->vlan = (uint16_t)number;
-	return 0;
+	return network_get_vlan(request, &attributes->vlan);
 }
 
 /* What the hardware is to be, and is. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/exitcode.h"
+#include "common/mac.h"
 #include "common/str.h"
 #include "helper/bounded.h"
 
@@ -22,7 +23,7 @@ struct candidate {
 struct search {
 	const struct config_network *network;
 	const struct vf_nodes *nodes;
-	const uint8_t *mac;
+	uint64_t mac;
 	const char *own; /* token of the lease that the machine has already, or NULL */
 	struct candidate pfs[CONFIG_NETWORK_PFS];
 	unsigned int pf_count;
@@ -32,13 +33,6 @@ struct search {
 	struct vf_lease found;
 	struct failure why;
 };
-
-bool vf_mac_is_valid(const uint8_t *mac)
-{
-	static const uint8_t none[VF_MAC_BYTES];
-
-	return (mac[0] & 1) == 0 && memcmp(mac, none, VF_MAC_BYTES) != 0;
-}
 
 bool vf_nodes_have(const struct vf_nodes *nodes, int node)
 {
@@ -98,7 +92,7 @@ static int count_lease(void *context, const struct pci_address *pf, unsigned int
 	}
 	if (!lease || (search->own && strcmp(search->own, lease->base.token) == 0))
 		return 0;
-	return memcmp(lease->mac, search->mac, VF_MAC_BYTES) == 0 ? -EEXIST : 0;
+	return lease->mac == search->mac ? -EEXIST : 0;
 }
 
 /* A lease that was written anew while they were listed may have been missed (btrfs). */
@@ -128,10 +122,10 @@ static int compare(const void *one, const void *other)
 /* Whether another VF of the PF, or the PF, has the machine's MAC. */
 static bool has_mac(const struct search *search, const struct vf_table *table, unsigned int except)
 {
-	if (memcmp(table->pf_mac, search->mac, VF_MAC_BYTES) == 0)
+	if (table->pf_mac == search->mac)
 		return true;
 	for (unsigned int i = 0; i < table->count; i++)
-		if (i != except && table->known[i] && memcmp(table->vfs[i].mac, search->mac, VF_MAC_BYTES) == 0)
+		if (i != except && table->known[i] && table->vfs[i].mac == search->mac)
 			return true;
 	return false;
 }
@@ -217,14 +211,14 @@ static int search_all(void *context)
 	return none_is_fit(search);
 }
 
-int vf_choose(int folder, const struct config_network *network, const struct vf_nodes *nodes, const uint8_t *mac,
+int vf_choose(int folder, const struct config_network *network, const struct vf_nodes *nodes, uint64_t mac,
               const char *own, struct vf_lease *lease, struct failure *why)
 {
 	static struct search search;
 	int rc;
 
 	search = (struct search){.network = network, .nodes = nodes, .mac = mac, .own = own};
-	if (!vf_mac_is_valid(mac))
+	if (!mac_is_unicast(mac))
 		return failure_set(why, EXIT_NODE, "network %s: its MAC address is none that a machine can have",
 		                   network->name);
 	find_pfs(&search);

@@ -27,10 +27,7 @@ bool vf_nodes_have(const struct vf_nodes *nodes, int node);
  * that a VF, the PF or a lease has, but for the machine's own with the token own (NULL: none). Returns 0, or -EIO with
  * why (EXIT_NODE), which says what is in the way of each; -ENOENT where a VF is only not on these nodes.
  */
-int vf_choose(int folder, const struct config_network *network, const struct vf_nodes *nodes, const uint8_t *mac,
+int vf_choose(int folder, const struct config_network *network, const struct vf_nodes *nodes, uint64_t mac,
               const char *own, struct vf_lease *lease, struct failure *why);
-
-/** Whether a machine may have such a MAC at all: unicast and not zero. */
-bool vf_mac_is_valid(const uint8_t *mac);
 
 #endif

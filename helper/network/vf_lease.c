@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/kv.h"
+#include "common/mac.h"
 #include "common/str.h"
 
 void vf_lease_name(const struct pci_address *pf, unsigned int index, char *name)
@@ -44,10 +45,10 @@ int vf_lease_lock_vf(int folder, const struct pci_address *pf, unsigned int inde
 static int put_attributes(struct kv *kv, const struct vf_attributes *is)
 {
 	static const char *const words[] = {"none", "off", "on"};
-	char mac[18];
+	char mac[MAC_TEXT];
 	int rc;
 
-	vf_link_print_mac(is->mac, mac);
+	mac_format(is->mac, mac);
 	rc = kv_set(kv, "original.mac", mac);
 	if (rc == 0)
 		rc = kv_setf(kv, "original.vlan", "%u", is->vlan);
@@ -66,15 +67,6 @@ static int put_attributes(struct kv *kv, const struct vf_attributes *is)
 	return rc == 0 ? kv_setf(kv, "original.link_state", "%u", is->link_state) : rc;
 }
 
-static int get_u32(const struct kv *kv, const char *key, uint32_t max, uint32_t *number)
-{
-	uint64_t value = 0;
-	int rc = kv_get_u64(kv, key, 0, max, &value);
-
-	*number = (uint32_t)value;
-	return rc;
-}
-
 static int get_setting(const struct kv *kv, const char *key, int *setting)
 {
 	const char *value = kv_get(kv, key);
@@ -85,43 +77,43 @@ static int get_setting(const struct kv *kv, const char *key, int *setting)
 	return *setting < 0 && strcmp(value, "none") != 0 ? -EINVAL : 0;
 }
 
-static int get_mac(const struct kv *kv, const char *key, uint8_t *mac)
+static int get_mac(const struct kv *kv, const char *key, uint64_t *mac)
 {
 	const char *value = kv_get(kv, key);
 
-	return value ? vf_link_parse_mac(value, mac) : -ENOENT;
+	return value ? mac_parse(value, mac) : -ENOENT;
 }
 
 static int get_attributes(const struct kv *kv, struct vf_attributes *is)
 {
 	uint32_t vlan = 0, proto = 0;
-	int rc = get_mac(kv, "original.mac", is->mac);
+	int rc = get_mac(kv, "original.mac", &is->mac);
 
 	if (rc == 0)
-		rc = get_u32(kv, "original.vlan", UINT16_MAX, &vlan);
+		rc = kv_get_u32(kv, "original.vlan", 0, UINT16_MAX, &vlan);
 	if (rc == 0)
-		rc = get_u32(kv, "original.vlan_proto", UINT16_MAX, &proto);
+		rc = kv_get_u32(kv, "original.vlan_proto", 0, UINT16_MAX, &proto);
 	if (rc == 0)
-		rc = get_u32(kv, "original.qos", UINT32_MAX, &is->qos);
+		rc = kv_get_u32(kv, "original.qos", 0, UINT32_MAX, &is->qos);
 	if (rc == 0)
 		rc = get_setting(kv, "original.spoofchk", &is->spoofchk);
 	if (rc == 0)
 		rc = get_setting(kv, "original.trust", &is->trust);
 	if (rc == 0)
-		rc = get_u32(kv, "original.min_tx_rate", UINT32_MAX, &is->min_tx_rate);
+		rc = kv_get_u32(kv, "original.min_tx_rate", 0, UINT32_MAX, &is->min_tx_rate);
 	if (rc == 0)
-		rc = get_u32(kv, "original.max_tx_rate", UINT32_MAX, &is->max_tx_rate);
+		rc = kv_get_u32(kv, "original.max_tx_rate", 0, UINT32_MAX, &is->max_tx_rate);
 	is->vlan = (uint16_t)vlan;
 	is->vlan_proto = (uint16_t)proto;
-	return rc == 0 ? get_u32(kv, "original.link_state", IFLA_VF_LINK_STATE_DISABLE, &is->link_state) : rc;
+	return rc == 0 ? kv_get_u32(kv, "original.link_state", 0, IFLA_VF_LINK_STATE_DISABLE, &is->link_state) : rc;
 }
 
 static int put_lease(struct kv *kv, const struct vf_lease *lease)
 {
-	char mac[18];
+	char mac[MAC_TEXT];
 	int rc = kv_set(kv, "pci", lease->vf.pci.name);
 
-	vf_link_print_mac(lease->mac, mac);
+	mac_format(lease->mac, mac);
 	if (rc == 0)
 		rc = kv_set(kv, "mac", mac);
 	if (rc == 0)
@@ -129,13 +121,6 @@ static int put_lease(struct kv *kv, const struct vf_lease *lease)
 	if (rc == 0)
 		rc = kv_set(kv, "driver", lease->driver);
 	return rc == 0 ? put_attributes(kv, &lease->original) : rc;
-}
-
-static int get_text(const struct kv *kv, const char *key, char *text, size_t size)
-{
-	const char *value = kv_get(kv, key);
-
-	return value ? str_print(text, size, "%s", value) : -ENOENT;
 }
 
 int vf_lease_read(const struct lease *base, const struct kv *own, struct vf_lease *lease)
@@ -149,11 +134,11 @@ int vf_lease_read(const struct lease *base, const struct kv *own, struct vf_leas
 	if (rc == 0)
 		rc = pci_parse(pci, &lease->vf.pci);
 	if (rc == 0)
-		rc = get_mac(own, "mac", lease->mac);
+		rc = get_mac(own, "mac", &lease->mac);
 	if (rc == 0)
-		rc = get_text(own, "driver", lease->driver, sizeof(lease->driver));
+		rc = kv_get_text(own, "driver", lease->driver, sizeof(lease->driver));
 	if (rc == 0)
-		rc = get_text(own, "network", lease->network, sizeof(lease->network));
+		rc = kv_get_text(own, "network", lease->network, sizeof(lease->network));
 	if (rc == 0)
 		rc = get_attributes(own, &lease->original);
 	return rc < 0 ? -EINVAL : 0;
@@ -237,13 +222,10 @@ struct macs {
 static int each_mac(void *context, const struct pci_address *pf, unsigned int index, const struct vf_lease *lease)
 {
 	const struct macs *macs = context;
-	uint64_t mac = 0;
 
 	(void)pf;
 	(void)index;
-	for (unsigned int i = 0; lease && i < VF_MAC_BYTES; i++)
-		mac = mac << 8 | lease->mac[i];
-	return lease ? macs->call(macs->context, mac) : 0;
+	return lease ? macs->call(macs->context, lease->mac) : 0;
 }
 
 int vf_lease_macs(int (*call)(void *context, uint64_t mac), void *context)

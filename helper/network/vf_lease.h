@@ -17,7 +17,7 @@ struct vf_lease {
 	struct lease base;
 	struct vf vf;
 	char network[65];
-	uint8_t mac[VF_MAC_BYTES]; /* the machine's */
+	uint64_t mac; /* the machine's */
 	struct vf_attributes original;
 	char driver[PCI_NAME_SIZE]; /* the VF's; "": none */
 };

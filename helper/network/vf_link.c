@@ -6,35 +6,18 @@
 #include <libmnl/libmnl.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "common/clock.h"
 #include "common/exitcode.h"
+#include "common/mac.h"
 #include "helper/bounded.h"
 #include "helper/network/rtnl.h"
 
 #define READ_MS 5000U
 #define WRITE_MS 8000U
 #define BUSY_MS 1000U
-
-void vf_link_print_mac(const uint8_t *mac, char *text)
-{
-	(void)snprintf(text, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-}
-
-int vf_link_parse_mac(const char *text, uint8_t *mac)
-{
-	char end = 0;
-
-	if (strlen(text) != 17 || strspn(text, "0123456789abcdefABCDEF:") != 17)
-		return -EINVAL;
-	return sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4],
-	              &mac[5], &end) == 6
-	               ? 0
-	               : -EINVAL;
-}
 
 /* The payload of an attribute that has at least size bytes; NULL. */
 static const void *payload(const struct nlattr *attribute, size_t size)
@@ -124,7 +107,7 @@ static int parse_vf(const struct nlattr *info, void *context)
 	if (mnl_attr_parse_nested(info, parse_part, &parsed) < 0 || !parsed.mac || parsed.mac->vf >= VF_MAX)
 		return MNL_CB_ERROR;
 	index = parsed.mac->vf;
-	memcpy(parsed.vf.mac, parsed.mac->mac, VF_MAC_BYTES);
+	parsed.vf.mac = mac_read(parsed.mac->mac);
 	table->known[index] = true;
 	table->vfs[index] = parsed.vf;
 	if (index >= table->count)
@@ -134,11 +117,11 @@ static int parse_vf(const struct nlattr *info, void *context)
 
 static int parse_link(const struct nlattr *attribute, void *context)
 {
-	const uint8_t *mac = payload(attribute, VF_MAC_BYTES);
+	const uint8_t *mac = payload(attribute, MAC_BYTES);
 	struct vf_table *table = context;
 
 	if (mnl_attr_get_type(attribute) == IFLA_ADDRESS && mac)
-		memcpy(table->pf_mac, mac, VF_MAC_BYTES);
+		table->pf_mac = mac_read(mac);
 	if (mnl_attr_get_type(attribute) == IFLA_VFINFO_LIST)
 		return mnl_attr_parse_nested(attribute, parse_vf, table);
 	return MNL_CB_OK;
@@ -251,7 +234,7 @@ static bool same_part(enum part part, const struct vf_attributes *is, const stru
 	case PART_RATE:
 		return is->min_tx_rate == wanted->min_tx_rate && is->max_tx_rate == wanted->max_tx_rate;
 	case PART_MAC:
-		return memcmp(is->mac, wanted->mac, VF_MAC_BYTES) == 0;
+		return is->mac == wanted->mac;
 	case PART_VLAN:
 		return same_vlan(is, wanted);
 	case PART_SPOOFCHK:
@@ -296,7 +279,7 @@ static void put_part(struct nlmsghdr *message, enum part part, unsigned int inde
 	const struct ifla_vf_trust trust = {.vf = index, .setting = wanted->trust == 1};
 	const struct ifla_vf_link_state state = {.vf = index, .link_state = wanted->link_state};
 
-	memcpy(mac.mac, wanted->mac, VF_MAC_BYTES);
+	mac_write(wanted->mac, mac.mac);
 	if (part == PART_RATE)
 		mnl_attr_put(message, IFLA_VF_RATE, sizeof(rate), &rate);
 	else if (part == PART_MAC)

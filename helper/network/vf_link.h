@@ -12,15 +12,13 @@
 
 #include "helper/failure.h"
 
-#define VF_MAX 256U /* VFs of a PF */
-#define VF_MAC_BYTES 6U
-#define VF_VLAN_MAX 4094U
+#define VF_MAX 256U           /* VFs of a PF */
 #define VF_VLAN_PROTO 0x8100U /* 802.1Q */
 #define VF_LINK_ADDRESSED 512U
 
 /* spoofchk and trust: 1, 0, or -1 where the driver has no such thing. Rates are in Mbit/s, 0: no limit. */
 struct vf_attributes {
-	uint8_t mac[VF_MAC_BYTES];
+	uint64_t mac;
 	uint16_t vlan, vlan_proto; /* 0: none; in the host's order */
 	uint32_t qos;
 	int spoofchk, trust;
@@ -30,7 +28,7 @@ struct vf_attributes {
 
 /* A PF's. */
 struct vf_table {
-	uint8_t pf_mac[VF_MAC_BYTES];
+	uint64_t pf_mac;
 	unsigned int count;
 	bool known[VF_MAX];
 	struct vf_attributes vfs[VF_MAX];
@@ -63,9 +61,5 @@ bool vf_link_is(const struct vf_attributes *is, const struct vf_attributes *want
  * the attribute; -ENODEV where the PF or the VF is no more.
  */
 int vf_link_write(int ifindex, unsigned int index, const struct vf_attributes *wanted, struct failure *why);
-
-/** Print a MAC into text[18]; parse one of that form, 0 or -EINVAL. */
-void vf_link_print_mac(const uint8_t *mac, char *text);
-int vf_link_parse_mac(const char *text, uint8_t *mac);
 
 #endif

@@ -57,15 +57,14 @@ static int reset(const struct vf *vf, struct failure *why)
 /* A driver may give a VF that has no address one of its own. */
 static bool is_restored(const struct vf_lease *lease, const struct vf_attributes *is)
 {
-	static const uint8_t none[VF_MAC_BYTES];
 	struct vf_attributes wanted = lease->original;
 
-	if (memcmp(wanted.mac, none, VF_MAC_BYTES) == 0 && memcmp(is->mac, lease->mac, VF_MAC_BYTES) != 0)
-		memcpy(wanted.mac, is->mac, VF_MAC_BYTES);
+	if (wanted.mac == 0 && is->mac != lease->mac)
+		wanted.mac = is->mac;
 	return vf_link_is(is, &wanted);
 }
 
-static int verify(const struct vf_lease *lease, int ifindex, struct failure *why)
+static int read_attributes(const struct vf_lease *lease, int ifindex, struct vf_attributes *is, struct failure *why)
 {
 	static struct vf_table table;
 	unsigned int index = lease->vf.index;
@@ -75,29 +74,31 @@ static int verify(const struct vf_lease *lease, int ifindex, struct failure *why
 		rc = -ENODEV;
 	if (rc < 0)
 		return failure_set(why, EXIT_NODE, "its attributes cannot be read: %s", strerror(-rc));
+	*is = table.vfs[index];
+	return 0;
+}
+
+static int verify(const struct vf_lease *lease, int ifindex, struct failure *why)
+{
+	struct vf_attributes is = {0};
+	int rc = read_attributes(lease, ifindex, &is, why);
+
 	/* what the driver did not take while the VF was a machine's, or lost since */
-	return is_restored(lease, &table.vfs[index]) ? 0 : vf_link_write(ifindex, index, &lease->original, why);
+	return rc < 0 || is_restored(lease, &is) ? rc : vf_link_write(ifindex, lease->vf.index, &lease->original, why);
 }
 
 /* At least that, before the VF's own driver has it: the host has no part in a machine's network. */
 static int leave_vlan(const struct vf_lease *lease, int ifindex, struct failure *why)
 {
-	static struct vf_table table;
 	struct vf_attributes wanted = {0};
-	unsigned int index = lease->vf.index;
-	int rc = vf_link_read(ifindex, &table);
+	int rc = read_attributes(lease, ifindex, &wanted, why);
 
-	if (rc == 0 && !table.known[index])
-		rc = -ENODEV;
-	if (rc < 0)
-		return failure_set(why, EXIT_NODE, "its attributes cannot be read: %s", strerror(-rc));
-	wanted = table.vfs[index];
-	if (wanted.vlan == lease->original.vlan)
-		return 0;
+	if (rc < 0 || wanted.vlan == lease->original.vlan)
+		return rc;
 	wanted.vlan = lease->original.vlan;
 	wanted.vlan_proto = lease->original.vlan_proto;
 	wanted.qos = lease->original.qos;
-	return vf_link_write(ifindex, index, &wanted, why);
+	return vf_link_write(ifindex, lease->vf.index, &wanted, why);
 }
 
 static int restore_found(const struct vf_lease *lease, const struct vf *vf, struct failure *why)

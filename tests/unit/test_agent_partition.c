@@ -19,9 +19,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/size.h"
 #include "guest/partition.h"
 
-#define MIB (UINT64_C(1) << 20)
 #define BEHIND "another partition lies behind it"
 
 static char path[] = "/tmp/test-partition.XXXXXX.disk";

@@ -2,7 +2,7 @@
 /* links: guest/spec.o guest/accounts.o guest/job.o guest/ring.o guest/memory.o guest/port.o guest/log.o */
 /* links: guest/etc.o guest/hostkeys.o guest/names.o guest/job_network.o */
 /* links: guest/pattern.o guest/programs.o guest/request_multiprog.o common/queue.o common/task_file.o */
-/* links: common/str.o common/terminal.o common/wire.o */
+/* links: common/range.o common/str.o common/terminal.o common/wire.o */
 /* links: guest/small_file.o */
 /* The agent's parts that need no process: spec, job, account files, ring, frames. */
 #include <errno.h>

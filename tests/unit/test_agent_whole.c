@@ -8,7 +8,7 @@
 /* links: guest/pty.o common/terminal.o */
 /* links: guest/clock.o guest/drift.o guest/etc.o guest/home.o guest/hostkeys.o guest/names.o */
 /* links: guest/command.o guest/links.o common/command.o common/command_names.o common/channel.o common/frame.o */
-/* links: common/queue.o common/str.o common/wire.o */
+/* links: common/queue.o common/range.o common/str.o common/wire.o */
 /* links: guest/small_file.o */
 /*
  * The whole agent, in a process of its own, with a socket or a terminal for a

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: common/kv.o common/str.o common/wire.o common/log.o common/url.o */
+/* links: common/kv.o common/range.o common/str.o common/wire.o common/log.o common/url.o */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "common/kv.h"
+#include "common/range.h"
 #include "common/str.h"
 #include "common/url.h"
 #include "common/wire.h"
@@ -149,10 +150,45 @@ static void printing_never_cuts(void **state)
 	assert_string_equal(text, "");
 }
 
+static void expect_ranges(const char *list, const char *expected, const char *rest)
+{
+	char text[128] = "";
+	struct range range;
+
+	while (range_next(&list, &range))
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%u-%u ", range.first, range.last);
+	assert_string_equal(text, expected);
+	assert_string_equal(list, rest);
+}
+
+static void lists_of_ranges_are_read(void **state)
+{
+	(void)state;
+	expect_ranges("0-3,7", "0-3 7-7 ", "");
+	expect_ranges("10,4-4\n", "10-10 4-4 ", "\n");
+	expect_ranges("0-4294967295)", "0-4294967295 ", ")");
+	expect_ranges("", "", "");
+	/* what is wrong is what is left */
+	expect_ranges("N/A", "", "N/A");
+	expect_ranges(",1", "", ",1");
+	expect_ranges("1,", "1-1 ", ",");
+	expect_ranges("1,,2", "1-1 ", ",,2");
+	expect_ranges("1,x", "1-1 ", ",x");
+	expect_ranges("2,1-", "2-2 ", "1-");
+	expect_ranges("3-1", "", "3-1");
+	expect_ranges("1-2-3", "1-2 ", "-3");
+	expect_ranges("4294967296", "", "4294967296");
+	expect_ranges("0-99999999999999999999", "", "0-99999999999999999999");
+	expect_ranges(" 1", "", " 1");
+	expect_ranges("-1", "", "-1");
+}
+
 static void a_flat_file_comes_back_as_it_was(void **state)
 {
 	char folder[] = "/tmp/wnodes-kv.XXXXXX";
 	struct kv kv = {0}, back = {0};
+	uint32_t small = 0;
+	char text[3];
 	uint64_t n;
 	int fd;
 
@@ -169,6 +205,13 @@ static void a_flat_file_comes_back_as_it_was(void **state)
 	assert_int_equal(kv_get_u64(&back, "b.c", 0, 42, &n), 0);
 	assert_int_equal(kv_get_u64(&back, "b.c", 0, 41, &n), -ERANGE);
 	assert_int_equal(kv_get_u64(&back, "none", 0, 41, &n), -ENOENT);
+	assert_int_equal(kv_get_u32(&back, "b.c", 42, UINT32_MAX, &small), 0);
+	assert_int_equal(small, 42);
+	assert_int_equal(kv_get_u32(&back, "b.c", 43, UINT32_MAX, &small), -ERANGE);
+	assert_int_equal(kv_get_text(&back, "b.c", text, sizeof(text)), 0);
+	assert_string_equal(text, "42");
+	assert_int_equal(kv_get_text(&back, "a", text, sizeof(text)), -ENAMETOOLONG);
+	assert_int_equal(kv_get_text(&back, "none", text, sizeof(text)), -ENOENT);
 	assert_null(kv_get(&back, "gone"));
 	assert_int_equal(symlinkat("file", fd, "link"), 0);
 	assert_int_equal(kv_load(&back, fd, "link"), -ELOOP);
@@ -278,6 +321,7 @@ int main(void)
 	        cmocka_unit_test(paths_have_no_way_up),
 	        cmocka_unit_test(urls_are_shown_without_secrets),
 	        cmocka_unit_test(printing_never_cuts),
+	        cmocka_unit_test(lists_of_ranges_are_read),
 	        cmocka_unit_test(a_flat_file_comes_back_as_it_was),
 	        cmocka_unit_test(a_flat_file_is_refused_when_malformed),
 	        cmocka_unit_test(frames_keep_to_their_rules),

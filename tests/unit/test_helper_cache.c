@@ -5,8 +5,8 @@
 /* links: helper/image/cache_text.o helper/image/catalogue.o helper/image/fetcher.o helper/image/keeper.o */
 /* links: helper/cgroup.o helper/cgroup_leave.o helper/cgroup_path.o helper/cgroup_hunt.o helper/cgroup_kill.o */
 /* links: helper/child.o helper/config.o helper/failure.o helper/fs.o helper/harden.o helper/ini_file.o */
-/* links: helper/list.o helper/config_network.o common/mac.o common/sha256.o helper/record.o */
-/* links: common/network_option.o */
+/* links: helper/list.o helper/config_network.o helper/ipv4.o common/mac.o common/sha256.o helper/record.o */
+/* links: common/network_option.o common/range.o */
 /* links: common/command_names.o common/kv.o common/log.o common/mounts.o common/str.o helper/image/part.o */
 /* links: helper/journal.o */
 /* links: helper/config_partition.o helper/image/access.o */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: helper/cgroup_path.o common/str.o */
+/* links: helper/cgroup_path.o common/range.o common/str.o */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/cgroup_leave.o */
 /* links: helper/cgroup.o helper/cgroup_kill.o helper/cgroup_hunt.o helper/cgroup_path.o helper/journal.o helper/fs.o */
-/* links: helper/failure.o common/kv.o common/str.o */
+/* links: helper/failure.o common/kv.o common/range.o common/str.o */
 /* On the machine's own cgroups, v1 or v2; skipped where root may make none. */
 #include <errno.h>
 #include <fcntl.h>

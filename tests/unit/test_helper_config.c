@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/config_device.o helper/pci_address.o */
 /* links: helper/config.o helper/ini_file.o helper/failure.o helper/fs.o helper/list.o common/str.o common/mounts.o */
-/* links: helper/config_network.o common/mac.o common/sha256.o common/network_option.o */
+/* links: helper/config_network.o helper/ipv4.o common/mac.o common/sha256.o common/network_option.o */
 /* links: helper/image/catalogue.o common/kv.o */
 /* links: helper/machine.o helper/state.o helper/record.o helper/journal.o */
 /* links: helper/config_disk.o common/disk_option.o */
@@ -477,7 +477,19 @@ static void commands_are_listed(void **state)
 
 static void lists(void **state)
 {
+	const char *at = " ab cd ,, efghijkl\t,efg";
+	char entry[6];
+
 	(void)state;
+	at = list_next(at, entry, sizeof(entry));
+	assert_string_equal(entry, "ab cd");
+	at = list_next(at, entry, sizeof(entry));
+	assert_string_equal(entry, "");
+	at = list_next(at, entry, sizeof(entry));
+	assert_string_equal(entry, "");
+	at = list_next(at, entry, sizeof(entry));
+	assert_string_equal(entry, "efg");
+	assert_null(at);
 	assert_true(list_has("a, bc ,d", "bc", 2));
 	assert_true(list_has("a, bc ,d", "d", 1));
 	assert_false(list_has("a, bc ,d", "b", 1));

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/device/device.o helper/device/restore.o helper/device/use.o helper/config_device.o helper/ini_file.o */
+/* links: helper/list.o */
 /* links: helper/lease.o helper/lease_release.o helper/controller.o helper/record.o helper/journal.o helper/state.o */
 /* links: helper/vfio.o helper/pci.o helper/pci_address.o helper/bounded.o helper/harden.o helper/fs.o helper/child.o */
 /* links: helper/cgroup.o helper/cgroup_leave.o helper/cgroup_path.o helper/cgroup_hunt.o helper/cgroup_kill.o */
-/* links: helper/failure.o common/kv.o common/str.o common/log.o tests/unit/sysfs.o */
+/* links: helper/failure.o common/kv.o common/range.o common/str.o common/log.o tests/unit/sysfs.o */
 /* libs: -lslurm -linih -Wl,--wrap=controller_gres,--wrap=controller_drain,--wrap=lease_folder,--wrap=record_open */
 /* libs: -Wl,--wrap=state_mark,--wrap=config_load */
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: helper/network/filter.o helper/network/rtnl.o helper/failure.o common/str.o */
+/* links: helper/network/filter.o helper/network/rtnl.o helper/failure.o common/mac.o common/sha256.o common/str.o */
 /* libs: -lmnl */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,6 +2,7 @@
 /* links: helper/network/netdev.o helper/network/network.o helper/bounded.o helper/harden.o helper/fs.o */
 /* links: helper/cgroup.o helper/cgroup_leave.o helper/cgroup_path.o helper/cgroup_hunt.o helper/cgroup_kill.o */
 /* links: helper/failure.o helper/journal.o common/kv.o common/mac.o common/sha256.o common/str.o common/log.o */
+/* links: helper/ipv4.o common/range.o */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

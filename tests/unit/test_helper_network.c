@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/config_device.o helper/pci_address.o */
-/* links: helper/config.o helper/config_disk.o helper/config_machine.o helper/config_network.o */
+/* links: helper/config.o helper/config_disk.o helper/config_machine.o helper/config_network.o helper/ipv4.o */
 /* links: helper/config_partition.o helper/network/network.o helper/network/networks.o helper/network/claim.o */
 /* links: helper/policy.o helper/limits.o helper/record.o helper/fs.o helper/list.o helper/failure.o */
 /* links: helper/ini_file.o common/command_names.o common/disk_option.o common/kv.o common/mac.o common/mounts.o */
 /* links: common/sha256.o common/network_option.o common/str.o */
 /* links: tests/unit/config_says.o */
-/* libs: -linih -Wl,--wrap=limits_lock,--wrap=record_list,--wrap=record_save */
+/* libs: -linih -Wl,--wrap=limits_lock,--wrap=record_each,--wrap=record_save */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -22,6 +22,7 @@
 #include "common/exitcode.h"
 #include "common/mac.h"
 #include "helper/config.h"
+#include "helper/ipv4.h"
 #include "helper/limits.h"
 #include "helper/network/claim.h"
 #include "helper/network/network.h"
@@ -330,9 +331,9 @@ static void a_network_that_has_gone_ends_the_job(void **state)
 	kv_free(&machine);
 }
 
-/* Nor are other jobs' records. */
+/* Nor are other jobs' records, but one's. */
 int __wrap_limits_lock(struct failure *failure);
-int __wrap_record_list(const char *node, uint32_t job, struct record_id **ids, size_t *count);
+int __wrap_record_each(const struct record_id *own, record_call *call, void *context);
 int __wrap_record_save(struct record *saved);
 
 int __wrap_limits_lock(struct failure *failure)
@@ -341,13 +342,20 @@ int __wrap_limits_lock(struct failure *failure)
 	return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-int __wrap_record_list(const char *node, uint32_t job, struct record_id **ids, size_t *count)
+static int records_rc; /* of reading them */
+
+int __wrap_record_each(const struct record_id *own, record_call *call, void *context)
 {
-	(void)node;
-	(void)job;
-	*ids = NULL;
-	*count = 0;
-	return 0;
+	struct record other = {.id = {.node = "cn1", .job = 7}, .dirfd = -1, .lock = -1};
+	int rc;
+
+	if (records_rc < 0)
+		return records_rc;
+	assert_int_equal(own->job, 8);
+	assert_int_equal(kv_set(&other.kv, "network.0.mac", "02:00:00:00:10:09"), 0);
+	rc = call(context, &other);
+	kv_free(&other.kv);
+	return rc;
 }
 
 int __wrap_record_save(struct record *saved)
@@ -362,7 +370,7 @@ int vf_lease_macs(int (*call)(void *context, uint64_t mac), void *context)
 	return call(context, UINT64_C(0x020000001008));
 }
 
-static void the_mac_of_a_vf_in_quarantine_is_nobodys(void **state)
+static void a_mac_of_another_job_or_of_a_vf_in_quarantine_is_not_given(void **state)
 {
 	struct record own = {.id = {.node = "cn1", .job = 8}, .dirfd = -1, .lock = -1};
 
@@ -373,8 +381,54 @@ static void the_mac_of_a_vf_in_quarantine_is_nobodys(void **state)
 	assert_int_equal(kv_set(&own.kv, "networks", "1"), 0);
 	assert_int_equal(kv_set(&own.kv, "network.0.name", "fast"), 0);
 	assert_int_equal(claim_networks(&config, &own, &why), 0);
-	assert_string_equal(kv_get(&own.kv, "network.0.mac"), "02:00:00:00:10:09");
+	assert_string_equal(kv_get(&own.kv, "network.0.mac"), "02:00:00:00:10:0a");
 	kv_free(&own.kv);
+}
+
+static void only_for_a_pool_must_others_be_known(void **state)
+{
+	struct record own = {.id = {.node = "cn1", .job = 8}, .dirfd = -1, .lock = -1};
+
+	(void)state;
+	records_rc = -EPERM;
+	assert_string_equal(config_says("[network derived]\ntype = user\n"
+	                                "[network pooled]\ntype = bridge\nbridge = br0\n"
+	                                "addresses = 10.0.0.2-10.0.0.3/24\n"),
+	                    "");
+	assert_int_equal(kv_set(&own.kv, "networks", "1"), 0);
+	assert_int_equal(kv_set(&own.kv, "network.0.name", "derived"), 0);
+	assert_int_equal(claim_networks(&config, &own, &why), 0);
+	assert_non_null(kv_get(&own.kv, "network.0.mac"));
+	assert_int_equal(kv_set(&own.kv, "network.0.name", "pooled"), 0);
+	why = (struct failure){0};
+	assert_int_equal(claim_networks(&config, &own, &why), -EIO);
+	assert_string_equal(why.message, "cannot claim what the job's networks need: Operation not permitted");
+	records_rc = 0;
+	kv_free(&own.kv);
+}
+
+static void addresses_are_read_and_written(void **state)
+{
+	static const char *const wrong[] = {"",    "10.0.0",     "0.0.0.0",   "10.0.0.1/24",
+	                                    "::1", "10.0.0.256", "10.0.0.1 ", "010.0.0.0.1"};
+	static const char *const wrong_bits[] = {"10.0.0.1",    "10.0.0.1/",  "10.0.0.1/0",         "10.0.0.1/32",
+	                                         "10.0.0.1/-1", "0.0.0.0/24", "100.100.100.1000/24"};
+	uint32_t address = 0;
+	unsigned int bits = 0;
+	char text[IPV4_TEXT];
+
+	(void)state;
+	assert_int_equal(ipv4_parse("255.254.0.1", &address), 0);
+	assert_int_equal(address, 0xfffe0001);
+	ipv4_format(address, text);
+	assert_string_equal(text, "255.254.0.1");
+	assert_int_equal(ipv4_parse_bits("10.0.0.1/31", &address, &bits), 0);
+	assert_int_equal(address, 0x0a000001);
+	assert_int_equal(bits, 31);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(ipv4_parse(wrong[i], &address), -EINVAL);
+	for (size_t i = 0; i < sizeof(wrong_bits) / sizeof(wrong_bits[0]); i++)
+		assert_int_equal(ipv4_parse_bits(wrong_bits[i], &address, &bits), -EINVAL);
 }
 
 static void claims_are_not_given_twice(void **state)
@@ -438,7 +492,9 @@ int main(void)
 	        cmocka_unit_test(the_account_the_group_or_the_network_says_the_vlan),
 	        cmocka_unit_test(a_job_gets_the_networks_that_it_names),
 	        cmocka_unit_test(a_network_that_has_gone_ends_the_job),
-	        cmocka_unit_test(the_mac_of_a_vf_in_quarantine_is_nobodys),
+	        cmocka_unit_test(a_mac_of_another_job_or_of_a_vf_in_quarantine_is_not_given),
+	        cmocka_unit_test(only_for_a_pool_must_others_be_known),
+	        cmocka_unit_test(addresses_are_read_and_written),
 	        cmocka_unit_test(claims_are_not_given_twice),
 	        cmocka_unit_test(the_description_says_what_the_guest_is_to_know),
 	};

@@ -74,6 +74,25 @@ static void phases_are_saved(void **state)
 	kv_free(&kv);
 }
 
+static void a_record_has_an_owner_who_is_not_root(void **state)
+{
+	uid_t uid = 0;
+	gid_t gid = 0;
+
+	(void)state;
+	assert_int_equal(record_owner(&record, &uid, &gid), -EINVAL);
+	assert_int_equal(kv_set(&record.kv, "uid", "1000"), 0);
+	assert_int_equal(record_owner(&record, &uid, &gid), -EINVAL);
+	assert_int_equal(kv_set(&record.kv, "gid", "100"), 0);
+	assert_int_equal(record_owner(&record, &uid, &gid), 0);
+	assert_int_equal(uid, 1000);
+	assert_int_equal(gid, 100);
+	assert_int_equal(kv_set(&record.kv, "uid", "4294967295"), 0);
+	assert_int_equal(record_owner(&record, &uid, &gid), -EINVAL);
+	assert_int_equal(kv_set(&record.kv, "uid", "0"), 0);
+	assert_int_equal(record_owner(&record, &uid, &gid), -EINVAL);
+}
+
 static void only_one_holds_the_lock(void **state)
 {
 	struct record other = {.dirfd = openat(record.dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), .lock = -1};
@@ -216,6 +235,7 @@ int main(void)
 	        cmocka_unit_test(names),
 	        cmocka_unit_test(paths_are_split),
 	        cmocka_unit_test_setup_teardown(phases_are_saved, setup, teardown),
+	        cmocka_unit_test_setup_teardown(a_record_has_an_owner_who_is_not_root, setup, teardown),
 	        cmocka_unit_test_setup_teardown(only_one_holds_the_lock, setup, teardown),
 	        cmocka_unit_test_setup_teardown(a_record_is_cancelled_once, setup, teardown),
 	        cmocka_unit_test_setup_teardown(folders_are_removed_with_what_is_in_them, setup, teardown),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: helper/topology.o helper/hugepages.o helper/cgroup_path.o helper/fs.o helper/failure.o */
-/* links: common/str.o common/kv.o helper/placement.o helper/config_machine.o helper/accelerator.o */
+/* links: common/range.o common/str.o common/kv.o helper/placement.o helper/config_machine.o helper/accelerator.o */
 /* links: helper/ini_file.o */
 /* libs: -linih */
 #include <errno.h>

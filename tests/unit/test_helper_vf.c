@@ -3,10 +3,10 @@
 /* links: helper/network/vf.o helper/network/vf_lease.o helper/network/vf_choose.o helper/network/vf_release.o */
 /* links: helper/network/vf_link.o helper/network/rtnl.o helper/network/sriov.o helper/network/network.o */
 /* links: helper/lease.o helper/lease_release.o */
-/* links: tests/unit/vf_adapter.o helper/topology.o helper/list.o */
+/* links: tests/unit/vf_adapter.o helper/topology.o helper/list.o common/range.o */
 /* links: helper/record.o helper/journal.o helper/vfio.o helper/pci.o helper/bounded.o helper/harden.o helper/fs.o */
 /* links: helper/failure.o helper/cgroup.o helper/cgroup_leave.o helper/cgroup_path.o helper/cgroup_hunt.o */
-/* links: helper/cgroup_kill.o common/kv.o common/str.o common/log.o tests/unit/sysfs.o */
+/* links: helper/cgroup_kill.o common/kv.o common/str.o common/log.o common/mac.o common/sha256.o tests/unit/sysfs.o */
 /* libs: -lmnl -Wl,--wrap=vf_link_read,--wrap=vf_link_write,--wrap=vf_link_addressed,--wrap=lease_folder */
 /* libs: -Wl,--wrap=record_open,--wrap=controller_drain,--wrap=state_mark,--wrap=record_save,--wrap=lease_each */
 #include <errno.h>
@@ -38,7 +38,7 @@
 #define VF1 "sys/devices/pci0000:00/0000:00:03.0/0000:01:10.2"
 
 static const struct pci_address pf = {"0000:01:00.0"}, vf0 = {"0000:01:10.0"};
-static const uint8_t mac[VF_MAC_BYTES] = {0x02, 0, 0, 0, 0x10, 1}, other_mac[VF_MAC_BYTES] = {0x02, 0, 0, 0, 0x10, 2};
+static const uint64_t mac = UINT64_C(0x020000001001), other_mac = UINT64_C(0x020000001002);
 static const struct vf_nodes any = {.any = true};
 static const struct vf_addressed nothing_addressed;
 static struct config_network network;
@@ -183,7 +183,7 @@ static void a_shared_group_is_refused(void **state)
 	assert_int_equal(vf_numa_node(&vf), 1);
 }
 
-static struct vf_lease a_lease(unsigned int index, const uint8_t *address, const char *token)
+static struct vf_lease a_lease(unsigned int index, uint64_t address, const char *token)
 {
 	struct vf_lease lease = {.base = {.owner = {.node = "cn1", .job = 7}, .phase = LEASE_PROGRAMMING},
 	                         .network = "fast",
@@ -191,7 +191,7 @@ static struct vf_lease a_lease(unsigned int index, const uint8_t *address, const
 
 	assert_int_equal(vf_find(&pf, index, &lease.vf), 0);
 	vf_lease_name(&pf, index, lease.base.name);
-	memcpy(lease.mac, address, VF_MAC_BYTES);
+	lease.mac = address;
 	(void)snprintf(lease.base.token, sizeof(lease.base.token), "%032d", atoi(token));
 	assert_int_equal(record_boot_id(lease.base.boot), 0);
 	lease.original = vf_adapter.table.vfs[index];
@@ -205,7 +205,7 @@ static void a_lease_is_kept(void **state)
 	(void)state;
 	begin("A");
 	lease = a_lease(1, mac, "5");
-	lease.original = (struct vf_attributes){{2, 3, 4, 5, 6, 7}, 99, 0x88a8, 3, -1, 1, 10, 20, 2};
+	lease.original = (struct vf_attributes){UINT64_C(0x020304050607), 99, 0x88a8, 3, -1, 1, 10, 20, 2};
 	(void)strcpy(lease.base.reason, "because");
 	lease.base.drained = true;
 	memset(lease.driver, 0, sizeof(lease.driver));
@@ -276,7 +276,7 @@ static void only_leases_are_listed(void **state)
 
 static void choose_and_save(const char *token, uint8_t last, unsigned int expected)
 {
-	uint8_t address[VF_MAC_BYTES] = {0x02, 0, 0, 1, 0, last};
+	uint64_t address = UINT64_C(0x020000010000) | last;
 	struct vf_lease lease = {0};
 
 	assert_int_equal(vf_choose(folder, &network, &any, address, NULL, &lease, &why), 0);
@@ -331,7 +331,7 @@ static void each_job_gets_another_vf(void **state)
 
 static void a_mac_is_had_once(void **state)
 {
-	static const uint8_t none[VF_MAC_BYTES], multicast[VF_MAC_BYTES] = {0x01, 0, 0x5e, 0, 0, 1};
+	const uint64_t none = 0, multicast = UINT64_C(0x01005e000001);
 	struct vf_lease lease;
 
 	(void)state;
@@ -340,7 +340,7 @@ static void a_mac_is_had_once(void **state)
 	assert_int_equal(vf_choose(folder, &network, &any, multicast, NULL, &lease, &why), -EIO);
 	assert_int_equal(vf_choose(folder, &network, &any, vf_adapter.table.pf_mac, NULL, &lease, &why), -EIO);
 	expect_why("has the machine's MAC address");
-	memcpy(vf_adapter.table.vfs[2].mac, mac, VF_MAC_BYTES);
+	vf_adapter.table.vfs[2].mac = mac;
 	assert_int_equal(vf_choose(folder, &network, &any, mac, NULL, &lease, &why), 0);
 	assert_int_equal(lease.vf.index, 2);
 	lease = a_lease(3, other_mac, "9");
@@ -378,11 +378,11 @@ static void the_macs_of_leases_are_known(void **state)
 	lease.base.phase = LEASE_QUARANTINED;
 	assert_int_equal(vf_lease_save(folder, &lease, true), 0);
 	assert_int_equal(vf_lease_macs(take_mac, &found), 0);
-	assert_true(found == UINT64_C(0x020000001001));
+	assert_true(found == mac);
 	close(openat(folder, "0000:01:00.0.2", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	found = 0;
 	assert_int_equal(vf_lease_macs(take_mac, &found), 0);
-	assert_true(found == UINT64_C(0x020000001001));
+	assert_true(found == mac);
 }
 
 static void a_vf_is_on_the_jobs_node(void **state)
@@ -414,7 +414,7 @@ static struct vf_lease a_machines(void)
 	sysfs_start_kernel();
 	assert_int_equal(vfio_bind(&vf0, &group, &why), 0);
 	expect_driver("vfio-pci");
-	memcpy(vf_adapter.table.vfs[0].mac, mac, VF_MAC_BYTES);
+	vf_adapter.table.vfs[0].mac = mac;
 	vf_adapter.table.vfs[0].vlan = 100;
 	vf_adapter.table.vfs[0].trust = 1;
 	lease.base.phase = LEASE_READY;
@@ -469,7 +469,7 @@ static void a_half_made_vf_comes_back(void **state)
 		sysfs_start_kernel();
 		lease = a_lease(0, mac, "5");
 		assert_int_equal(vf_lease_save(folder, &lease, true), 0);
-		memcpy(vf_adapter.table.vfs[0].mac, mac, VF_MAC_BYTES);
+		vf_adapter.table.vfs[0].mac = mac;
 		vf_adapter.table.vfs[0].vlan = 100;
 		if (stage > 0)
 			sysfs_put(VF0 "/driver_override", "vfio-pci\n");
@@ -699,7 +699,7 @@ static void a_second_job_has_another_vf(void **state)
 	assert_int_equal(kv_set(&record.kv, "network.0.mac", "02:00:00:00:10:02"), 0);
 	assert_int_equal(network_sriov.lease(&request, &why), 0);
 	assert_int_equal(vf_lease_load(folder, &pf, 1, &lease), 0);
-	assert_memory_equal(lease.mac, other_mac, VF_MAC_BYTES);
+	assert_true(lease.mac == other_mac);
 	kv_free(&record.kv);
 }
 
@@ -708,7 +708,7 @@ static void a_job_has_a_vf(void **state)
 {
 	struct record record = {.id = {.node = "cn1", .job = 7}, .dirfd = -1, .lock = -1};
 	struct network_request request = {.network = &network, .record = &record};
-	struct vf_attributes was, wanted = {{0x02, 0, 0, 0, 0x10, 1}, 100, 0x8100, 0, 1, 0, 0, 250, 0};
+	struct vf_attributes was, wanted = {mac, 100, 0x8100, 0, 1, 0, 0, 250, 0};
 	struct kv machine = {0};
 	char line[80];
 

@@ -2,7 +2,7 @@
 /* links: helper/pci_address.o */
 /* links: helper/vfio.o helper/pci.o helper/bounded.o helper/harden.o helper/fs.o helper/failure.o */
 /* links: helper/cgroup.o helper/cgroup_leave.o helper/cgroup_path.o helper/cgroup_hunt.o helper/cgroup_kill.o */
-/* links: helper/journal.o common/kv.o common/str.o common/log.o tests/unit/sysfs.o */
+/* links: helper/journal.o common/kv.o common/range.o common/str.o common/log.o tests/unit/sysfs.o */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

@@ -64,6 +64,7 @@ static void macs_are_numbers(void **state)
 	                                    "02-00-00-00-00-00",
 	                                    "02:00:00:00:00:0g",
 	                                    "02:00:00:00:00:00 "};
+	uint8_t bytes[MAC_BYTES];
 	char text[MAC_TEXT];
 	uint64_t mac = 0;
 
@@ -72,6 +73,9 @@ static void macs_are_numbers(void **state)
 	assert_true(mac == UINT64_C(0x02ab000010ff));
 	mac_format(mac, text);
 	assert_string_equal(text, "02:ab:00:00:10:ff");
+	mac_write(mac, bytes);
+	assert_memory_equal(bytes, "\x02\xab\0\0\x10\xff", MAC_BYTES);
+	assert_true(mac_read(bytes) == mac);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		assert_int_equal(mac_parse(wrong[i], &mac), -EINVAL);
 	assert_true(mac_is_unicast(1));

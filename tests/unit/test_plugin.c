@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: plugin/site.o plugin/first_node.o plugin/console.o plugin/options.o */
-/* links: plugin/multiprog.o common/str.o common/mounts.o common/disk_option.o common/network_option.o */
+/* links: plugin/multiprog.o common/range.o common/str.o common/mounts.o common/disk_option.o common/network_option.o */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 /* links: run/command.o run/command_policy.o run/command_script.o run/command_spec.o run/command_environment.o */
 /* links: run/command_pty.o common/task_file.o */
 /* links: common/command.o common/command_names.o common/slurm_options.o common/slurm_tables.o */
-/* links: common/frame.o common/queue.o common/wire.o common/kv.o common/str.o */
+/* links: common/frame.o common/queue.o common/wire.o common/kv.o common/range.o common/str.o */
 /* libs: -lsystemd */
 #include <errno.h>
 #include <pty.h>

@@ -33,17 +33,14 @@ static int make_folder(char *path)
 
 int vf_adapter_begin(void)
 {
-	static const uint8_t pf_mac[] = {0x52, 0x54, 0, 0xaa, 0, 1};
-
 	if (!vf_adapter_shared)
 		vf_adapter_shared =
 		        mmap(NULL, sizeof(vf_adapter), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	vf_adapter = (struct adapter){.table = {.count = 4}, .record = -ENOENT};
-	memcpy(vf_adapter.table.pf_mac, pf_mac, sizeof(pf_mac));
+	vf_adapter = (struct adapter){.table = {.pf_mac = UINT64_C(0x525400aa0001), .count = 4}, .record = -ENOENT};
 	for (unsigned int i = 0; i < 4; i++) {
 		vf_adapter.table.known[i] = true;
 		vf_adapter.table.vfs[i] = (struct vf_attributes){
-		        .mac = {0x52, 0x54, 0, 0x77, 0, (uint8_t)i}, .vlan_proto = VF_VLAN_PROTO, .spoofchk = 1};
+		        .mac = UINT64_C(0x525400770000) | i, .vlan_proto = VF_VLAN_PROTO, .spoofchk = 1};
 	}
 	folder = make_folder(paths[0]);
 	vf_adapter.records = make_folder(paths[1]);
