@@ -91,8 +91,8 @@ tiny_source()
 	[ "$status" -eq 75 ]
 	[ "${#lines[@]}" -eq 10 ]
 	# a line names its file once
-	grep -qxF "$etc/images.d/cli-four.conf: alias: there is no image 'no-such-image'" <<< "$output"
-	for text in "unknown key 'colour'" 'boot_timeout:' 'partition main. image: .*no-such-image' '\[mounts\] /nonexistent/cli' 'image cli-one: .*No such file' \
+	grep -qxF "$etc/images.d/cli-four.conf:2: alias: there is no image 'no-such-image'" <<< "$output"
+	for text in "unknown key 'colour'" 'boot_timeout:' 'wnodes.conf:[0-9]*: .partition main. image: .*no-such-image' '\[mounts\] /nonexistent/cli' 'image cli-one: .*No such file' \
 		'image cli-two: .* is not a qcow2 image' 'note: image cli-two: .*no-such-group' \
 		"cli-three.conf:2: .*'nowhere'" 'cli-three.conf:3: format'; do
 		[ "$(grep -cE -- "$text" <<< "$output")" -eq 1 ]
