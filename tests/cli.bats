@@ -146,3 +146,15 @@ note: image none: no job can ask for it, since --vm=none is no machine" ]
 		[ "${#lines[@]}" -eq 1 ]
 	done
 }
+
+@test "what systemd sweeps with is installed, and does" {
+	local units command
+	units=$(cluster_folder)/usr/lib/systemd/system
+	systemd-analyze verify --man=no "$units/wnodes-sweep.service" "$units/wnodes-sweep.timer"
+	command=$(sed -n 's/^ExecStart=//p' "$units/wnodes-sweep.service")
+	# shellcheck disable=SC2086 # a program and its arguments
+	as_root $command
+	run as_root wnodes sweep --quarantine
+	[ "$status" -eq 64 ]
+	[ "$output" = "wnodes: sweep takes no arguments but --keep-quarantine" ]
+}
