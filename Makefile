@@ -10,6 +10,7 @@ LIBEXECDIR ?= $(PREFIX)/libexec/wnodes
 SPANKDIR ?= $(PREFIX)/lib/slurm
 MANDIR ?= $(PREFIX)/share/man
 SYSCONFDIR ?= /etc/wnodes
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 STATEDIR ?= /var/lib/wnodes
 RUNDIR ?= /run/wnodes
 # where the host has srun, sbatch and the others
@@ -109,7 +110,7 @@ SEED := $(addprefix guest/,user-data wnodes-start wnodes-agent.service wnodes-ag
 .PHONY: install
 install: all
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBEXECDIR)/guest $(SPANKDIR) $(SYSCONFDIR)/images.d \
-		$(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8)
+		$(UNITDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8)
 	install -d -m 0711 $(DESTDIR)$(STATEDIR)
 	install -m 0755 $(BUILD)/wnodes $(DESTDIR)$(BINDIR)/
 	install -m 0755 $(addprefix $(BUILD)/,wnodes-monitor wnodes-run wnodes-relay wnodes-agent) $(DESTDIR)$(LIBEXECDIR)/
@@ -119,6 +120,9 @@ install: all
 	install -m 4755 $(BUILD)/wnodes-helper $(DESTDIR)$(LIBEXECDIR)/
 	install -m 0755 $(BUILD)/wnodes.so $(DESTDIR)$(SPANKDIR)/
 	[ -e $(DESTDIR)$(SYSCONFDIR)/wnodes.conf ] || install -m 0644 etc/wnodes.conf $(DESTDIR)$(SYSCONFDIR)/
+	for unit in wnodes-sweep.service wnodes-sweep.timer; do \
+		sed 's|@BINDIR@|$(BINDIR)|' "etc/$$unit" > $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
+		chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit || exit 1; done
 	for section in 1 5 7 8; do for page in man/*.$$section; do [ ! -e "$$page" ] || \
 		install -m 0644 "$$page" $(DESTDIR)$(MANDIR)/man$$section/ || exit 1; done; done
 

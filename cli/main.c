@@ -17,7 +17,7 @@ static const struct verb {
         {"prestage", "NAME -w NODES|-p PARTITION", "bring an image to many nodes, through Slurm", cli_prestage},
         {"evict", "[--json] NAME|DIGEST|--all", "remove images from this node's cache (root)", cli_evict},
         {"check", "[--deep] [--json]", "all that is wrong with this node's configuration (root)", cli_check},
-        {"sweep", "", "remove what jobs that are gone left on this node (root)", cli_sweep},
+        {"sweep", "[--keep-quarantine]", "remove what jobs that are gone left on this node (root)", cli_sweep},
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))

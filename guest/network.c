@@ -168,17 +168,25 @@ static void look_at(struct networks *networks, struct nic *nic, uint64_t now)
 	for (unsigned int i = 0; i < network->address_count; i++)
 		if (network->addresses[i].family == AF_INET)
 			(void)announce(nic->index, network->mac, &network->addresses[i]);
-	/* once more: a client has written what its server said */
-	if (network->dns_count > 0 && !is_static(network))
-		network_files_resolver(&networks->files, networks->job);
 }
 
-/* Whether somebody waits for the NIC, or something is left to be done with it. */
-static bool is_pending(const struct networks *networks, const struct nic *nic)
+/* Whether a DHCP client of the NIC's may put its servers in place of those that the job has. */
+static bool is_rival(const struct networks *networks, const struct nic *nic)
 {
 	const struct job_network *network = wanted(networks, nic);
 
-	return !nic->made || (!nic->up && (network->wait > 0 || network->dns_count > 0));
+	return network->dhcp && !is_static(network) && network_files_has_servers(networks->job);
+}
+
+/* Whether somebody waits for the NIC, or something is left to be done with it. */
+static bool is_pending(const struct networks *networks, const struct nic *nic, uint64_t now)
+{
+	const struct job_network *network = wanted(networks, nic);
+	bool rival = is_rival(networks, nic);
+
+	if (!nic->made || (!nic->up && (network->wait > 0 || network->dns_count > 0 || rival)))
+		return true;
+	return rival && now < nic->since + RESOLVE_MS;
 }
 
 /* The time for a NIC that READY waits for is over. */
@@ -241,7 +249,7 @@ bool networks_hold(const struct networks *networks)
 void networks_look(struct networks *networks, uint64_t now)
 {
 	uint64_t kept_until = networks->begun + KEEP_MS;
-	bool pending = false, missing = false, keep = false;
+	bool pending = false, missing = false, keep = false, rivals = false;
 
 	if (!networks->job || networks->news < 0)
 		return;
@@ -253,11 +261,14 @@ void networks_look(struct networks *networks, uint64_t now)
 		if (networks->unfit.length == 0 && is_late(networks, nic, now))
 			give_up(networks, nic);
 		missing |= !nic->made;
-		pending |= is_pending(networks, nic);
+		pending |= is_pending(networks, nic, now);
+		rivals |= is_rival(networks, nic);
 		keep |= is_static(wanted(networks, nic));
 	}
 	if (missing)
 		load_drivers(networks, now);
+	if (rivals)
+		network_files_resolver(&networks->files, networks->job);
 	networks->due = 0;
 	if (!pending && (!keep || now >= kept_until))
 		stop_looking(networks);

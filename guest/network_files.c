@@ -40,10 +40,29 @@ static int append_servers(char *text, size_t size, const struct job *job, const 
 	return rc;
 }
 
-/* The text of resolv.conf, from malloc, with the job's servers in place of old's. NULL: no memory. */
-static char *resolv_text(const char *old, const struct job *job)
+static const char server_word[] = "nameserver";
+
+/* Whether the line of resolv.conf names one of the job's servers. */
+static bool is_jobs_server(const char *line, const struct job *job)
 {
-	static const char word[] = "nameserver";
+	const char *is = line + sizeof(server_word) - 1 + strspn(line + sizeof(server_word) - 1, " \t");
+	size_t length = strcspn(is, " \t\n");
+	char server[INET6_ADDRSTRLEN];
+
+	for (size_t i = 0; i < job->network_count; i++)
+		for (unsigned int k = 0; k < job->networks[i].dns_count; k++)
+			if (strlen(address_text(&job->networks[i].dns[k], server)) == length &&
+			    strncmp(server, is, length) == 0)
+				return true;
+	return false;
+}
+
+/*
+ * The text of resolv.conf, from malloc, with the job's servers in place of
+ * old's, or before them where others are kept. NULL: no memory.
+ */
+static char *resolv_text(const char *old, const struct job *job, bool keep)
+{
 	size_t size = strlen(old) + TEXT_MAX;
 	char *text = calloc(1, size);
 	int rc = text ? append_servers(text, size, job, "nameserver ", '\n') : 0;
@@ -51,7 +70,7 @@ static char *resolv_text(const char *old, const struct job *job)
 	while (text && *old) {
 		size_t length = strcspn(old, "\n");
 
-		if (strncmp(old, word, sizeof(word) - 1) != 0)
+		if (strncmp(old, server_word, sizeof(server_word) - 1) != 0 || (keep && !is_jobs_server(old, job)))
 			str_append(text, size, &rc, "%.*s\n", (int)length, old);
 		old += length + (old[length] == '\n');
 	}
@@ -119,20 +138,28 @@ static void tell_resolved(const struct network_files *files, const struct job *j
 	char text[TEXT_MAX] = "[Resolve]\nDNS=";
 	int rc = append_servers(text, sizeof(text), job, "", ' ');
 
+	if (is_there(files->run, RESOLVED_FILE))
+		return;
 	str_append(text, sizeof(text), &rc, "\n");
 	if (rc == 0)
 		(void)put(files->run, RESOLVED_FILE, text);
 }
 
+bool network_files_has_servers(const struct job *job)
+{
+	for (size_t i = 0; i < job->network_count; i++)
+		if (job->networks[i].dns_count > 0)
+			return true;
+	return false;
+}
+
 void network_files_resolver(struct network_files *files, const struct job *job)
 {
+	bool again = files->resolv_before != NULL;
 	char path[PATH_MAX], *old = NULL, *text = NULL;
-	unsigned int servers = 0;
 	int rc;
 
-	for (size_t i = 0; i < job->network_count; i++)
-		servers += job->networks[i].dns_count;
-	if (servers == 0 || str_print(path, sizeof(path), "%s/resolv.conf", files->etc) < 0)
+	if (!network_files_has_servers(job) || str_print(path, sizeof(path), "%s/resolv.conf", files->etc) < 0)
 		return;
 	if (is_resolveds(path)) {
 		tell_resolved(files, job);
@@ -140,9 +167,11 @@ void network_files_resolver(struct network_files *files, const struct job *job)
 	}
 	rc = etc_read(path, &old);
 	if (rc == 0)
-		text = resolv_text(old, job);
-	if (rc == 0)
-		rc = text ? put_resolv(path, text) : -ENOMEM;
+		text = resolv_text(old, job, again);
+	if (rc == 0 && !text)
+		rc = -ENOMEM;
+	if (rc == 0 && (!again || strcmp(text, old) != 0))
+		rc = put_resolv(path, text);
 	if (rc < 0) {
 		agent_log("%s cannot be written: %s", path, strerror(-rc));
 		free(text);
@@ -151,7 +180,7 @@ void network_files_resolver(struct network_files *files, const struct job *job)
 	}
 	free(files->resolv);
 	files->resolv = text;
-	if (files->resolv_before)
+	if (again)
 		free(old);
 	else
 		files->resolv_before = old;

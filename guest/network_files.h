@@ -18,10 +18,14 @@ struct network_files {
 	char *resolv;          /* what the agent made of it */
 };
 
+/** Whether one of the job's networks has servers that are asked for names. */
+bool network_files_has_servers(const struct job *job);
+
 /**
  * Have names asked of the servers of all the job's networks: in resolv.conf,
  * or, where that is systemd-resolved's, by a file of its own; nothing where no
- * network has one.
+ * network has one. Called again it puts them before those that a DHCP client
+ * has written meanwhile.
  */
 void network_files_resolver(struct network_files *files, const struct job *job);
 

@@ -29,6 +29,7 @@ static const char *const arg_names[ARGS] = {
         [ARG_DIGEST] = "--digest",
         [ARG_DISK] = "--disk",
         [ARG_NETWORK] = "--network",
+        [ARG_KEEP_QUARANTINE] = "--keep-quarantine",
 };
 
 static int args_find(const char *name, uint32_t allowed)

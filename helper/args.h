@@ -31,11 +31,13 @@ enum arg {
 	ARG_DIGEST,
 	ARG_DISK,
 	ARG_NETWORK,
+	ARG_KEEP_QUARANTINE,
 	ARGS
 };
 
 #define ARG_BIT(arg) (1U << (arg))
-#define ARG_FLAGS (ARG_BIT(ARG_DEEP) | ARG_BIT(ARG_ALL)) /* those without a value: "" where given */
+/* Those without a value: "" where given. */
+#define ARG_FLAGS (ARG_BIT(ARG_DEEP) | ARG_BIT(ARG_ALL) | ARG_BIT(ARG_KEEP_QUARANTINE))
 
 /* The values, NULL where not given; they point into argv. */
 struct args {

@@ -109,7 +109,8 @@ static void check_partitions(struct check *check)
 
 		if (partition->image[0] && image_load(&image, partition->image, &why) == -EINVAL) {
 			failure_drop_option(&why);
-			check_problem(check, "[partition %s] image: %s", partition->name, why.message);
+			check_problem(check, WNODES_CONF ":%d: [partition %s] image: %s", partition->image_line,
+			              partition->name, why.message);
 		}
 	}
 }

@@ -195,6 +195,8 @@ static const struct key keys[] = {
 #undef AT
 };
 
+_Static_assert(sizeof(keys) / sizeof(keys[0]) == CONFIG_KEYS, "a line for each key");
+
 void config_default(struct config *config)
 {
 	*config = (struct config){
@@ -287,9 +289,19 @@ static const char *config_take(void *context, struct ini_file *file, const char 
 
 		if (strcmp(key->section, section) != 0 || strcmp(key->name, name) != 0)
 			continue;
+		config->lines[i] = ini_file_line(file);
 		return key->take(key, file, field, value);
 	}
 	return ini_file_error(file, "unknown key '%s' in [%s]", name, section);
+}
+
+/* Where a key was given; 0: it was not. */
+static int line_of(const struct config *config, const char *section, const char *name)
+{
+	for (size_t i = 0; i < CONFIG_KEYS; i++)
+		if (strcmp(keys[i].section, section) == 0 && strcmp(keys[i].name, name) == 0)
+			return config->lines[i];
+	return 0;
 }
 
 static const char *config_take_section(void *context, struct ini_file *file, const char *section)
@@ -319,6 +331,7 @@ static const char *config_take_section(void *context, struct ini_file *file, con
 /* What jobs get that say nothing of networks. */
 static int config_check_networks(const struct config *config, const char *name, struct failure *why)
 {
+	int line = line_of(config, "policy", "network");
 	int rc = 0;
 
 	for (unsigned int i = 0; rc == 0 && i < config->network_count; i++)
@@ -328,14 +341,25 @@ static int config_check_networks(const struct config *config, const char *name, 
 		const struct config_network *network = config_network(config, wanted);
 
 		if (!network)
-			rc = failure_set(why, EXIT_NODE, "%s: [policy] network = %s: there is no [network %s]", name,
-			                 wanted, wanted);
+			rc = failure_set(why, EXIT_NODE, "%s:%d: [policy] network = %s: there is no [network %s]", name,
+			                 line, wanted, wanted);
 		else if (config->network.count > 1 && strcmp(network->type, NETWORK_NONE) == 0)
 			rc = failure_set(why, EXIT_NODE,
-			                 "%s: [policy] network: %s is of type none, and goes with no other network",
-			                 name, wanted);
+			                 "%s:%d: [policy] network: %s is of type none, and goes with no other network",
+			                 name, line, wanted);
 	}
 	return rc;
+}
+
+/* Of the two lines the later one, which may be the only one. */
+static int config_check_timeouts(const struct config *config, const char *name, struct failure *why)
+{
+	int is = line_of(config, "site", "boot_timeout"), max = line_of(config, "site", "boot_timeout_max");
+
+	if (config->boot_timeout <= config->boot_timeout_max)
+		return 0;
+	return failure_set(why, EXIT_NODE, "%s:%d: boot_timeout is more than boot_timeout_max", name,
+	                   is > max ? is : max);
 }
 
 int config_read(struct config *config, FILE *stream, const char *name, struct failure *why)
@@ -348,11 +372,11 @@ int config_read(struct config *config, FILE *stream, const char *name, struct fa
 		return rc;
 	for (unsigned int i = 0; i < config->partition_count; i++)
 		if (!config->partitions[i].image[0])
-			return failure_set(why, EXIT_NODE, "%s: [partition %s] has no image", name,
-			                   config->partitions[i].name);
-	if (config->boot_timeout > config->boot_timeout_max)
-		return failure_set(why, EXIT_NODE, "%s: boot_timeout is more than boot_timeout_max", name);
-	rc = config_check_networks(config, name, why);
+			return failure_set(why, EXIT_NODE, "%s:%d: [partition %s] has no image", name,
+			                   config->partitions[i].line, config->partitions[i].name);
+	rc = config_check_timeouts(config, name, why);
+	if (rc == 0)
+		rc = config_check_networks(config, name, why);
 	if (rc == 0)
 		rc = config_device_check(&config->pci_devices, name, why);
 	return rc == 0 ? config_disk_check(&config->disk, name, why) : rc;

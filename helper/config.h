@@ -21,6 +21,7 @@ enum mount_transport { MOUNT_TRANSPORT_AUTO, MOUNT_TRANSPORT_9P, MOUNT_TRANSPORT
 
 #define CONFIG_LIST 4096U /* bytes of a list of names */
 #define CONFIG_PARTITIONS 128U
+#define CONFIG_KEYS 37U
 #define CONFIG_NO_IMAGE "none" /* --vm=none: no machine */
 
 enum config_answer { CONFIG_UNSAID, CONFIG_YES, CONFIG_NO };
@@ -35,7 +36,8 @@ struct config_machine {
 struct config_partition {
 	char name[65];
 	char image[65];
-	uint64_t allow_none; /* enum config_answer */
+	uint64_t allow_none;  /* enum config_answer */
+	int line, image_line; /* the section's and the key's */
 };
 
 /* Sizes are in bytes, times in seconds. Flat: nothing to free. */
@@ -67,6 +69,8 @@ struct config {
 	struct mounts mounts; /* [mounts] */
 	struct config_disk disk;
 	struct config_device_list pci_devices;
+
+	int lines[CONFIG_KEYS]; /* where each key of config.c was given; 0: not */
 
 	char allow_accounts[CONFIG_LIST], allow_partitions[CONFIG_LIST]; /* "" allows all */
 	uint64_t allow_none;                                             /* enum config_answer */

@@ -22,12 +22,14 @@ const char *config_device_begin(struct config_device_list *list, struct ini_file
 	if (list->count == CONFIG_DEVICES)
 		return "too many devices";
 	(void)str_print(device->name, sizeof(device->name), "%s", name);
+	device->line = ini_file_line(file);
 	list->count++;
 	return NULL;
 }
 
 static const char *take_gres(struct config_device *device, struct ini_file *file, const char *value)
 {
+	device->gres_line = ini_file_line(file);
 	if (strchr(value, ':'))
 		return ini_file_error(file, "gres: '%.64s': a name without a type: the index goes through all types",
 		                      value);
@@ -42,6 +44,7 @@ static const char *take_devices(struct config_device *device, struct ini_file *f
 {
 	char word[256];
 
+	device->devices_line = ini_file_line(file);
 	for (const char *at = value; at;) {
 		struct pci_address *pci = &device->pci[device->count];
 
@@ -91,18 +94,18 @@ static int check_one(const struct config_device_list *list, unsigned int section
 	const struct config_device *device = &list->sections[section];
 
 	if (!device->gres[0] || device->count == 0)
-		return failure_set(why, EXIT_NODE, "%s: [device %s] has no %s", name, device->name,
+		return failure_set(why, EXIT_NODE, "%s:%d: [device %s] has no %s", name, device->line, device->name,
 		                   device->gres[0] ? "devices" : "gres");
 	for (unsigned int i = 0; i < section; i++)
 		if (strcmp(list->sections[i].gres, device->gres) == 0)
-			return failure_set(why, EXIT_NODE, "%s: [device %s]: GRES %s is [device %s]'s", name,
-			                   device->name, device->gres, list->sections[i].name);
+			return failure_set(why, EXIT_NODE, "%s:%d: [device %s]: GRES %s is [device %s]'s", name,
+			                   device->gres_line, device->name, device->gres, list->sections[i].name);
 	for (unsigned int i = 0; i < device->count; i++) {
 		const struct config_device *other = first_with(list, section, i);
 
 		if (other)
-			return failure_set(why, EXIT_NODE, "%s: [device %s]: %s is given twice; also in [device %s]",
-			                   name, device->name, device->pci[i].name, other->name);
+			return failure_set(why, EXIT_NODE, "%s:%d: [device %s]: %s is given twice; also in [device %s]",
+			                   name, device->devices_line, device->name, device->pci[i].name, other->name);
 	}
 	return 0;
 }

@@ -17,6 +17,7 @@ struct config_device {
 	char gres[65];                             /* the GRES's name, without a type; "": not given */
 	struct pci_address pci[CONFIG_DEVICE_PCI]; /* by the GRES's index; an empty name: not for machines */
 	unsigned int count;
+	int line, gres_line, devices_line; /* the section's and the keys' */
 };
 
 /** All sections. */

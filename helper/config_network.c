@@ -342,6 +342,7 @@ const char *config_network_begin(struct config_network *network, struct ini_file
 	if (!str_is_name(name))
 		return ini_file_error(file, "'%s' is not a network's name", name);
 	config_network_default(network, name, "");
+	network->line = ini_file_line(file);
 	return NULL;
 }
 
@@ -440,7 +441,8 @@ int config_network_check(const struct config_network *network, const char *name,
 	int rc;
 
 	if (!network->type[0])
-		return failure_set(why, EXIT_NODE, "%s: [network %s] has no type", name, network->name);
+		return failure_set(why, EXIT_NODE, "%s:%d: [network %s] has no type", name, network->line,
+		                   network->name);
 	rc = check_type(network, name, why);
 	if (rc == 0)
 		rc = check_pairs(network, name, why);

@@ -66,6 +66,7 @@ struct config_network {
 	char device[IFNAMSIZ], mode[16]; /* macvtap's: bridge, vepa, private or passthru */
 	char backend[16];                /* auto, passt or slirp */
 
+	int line;                       /* the section's; 0: it is there without one */
 	int lines[CONFIG_NETWORK_KEYS]; /* where each key was given; 0: not */
 };
 

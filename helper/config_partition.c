@@ -20,6 +20,7 @@ const char *config_partition_begin(struct config *config, struct ini_file *file,
 	if (config->partition_count == CONFIG_PARTITIONS)
 		return "too many partitions";
 	(void)str_print(partition->name, sizeof(partition->name), "%s", name);
+	partition->line = ini_file_line(file);
 	config->partition_count++;
 	return NULL;
 }
@@ -31,6 +32,7 @@ const char *config_partition_take(struct config *config, struct ini_file *file, 
 	const char *error;
 
 	if (strcmp(key, "image") == 0) {
+		partition->image_line = ini_file_line(file);
 		if (!str_is_name(value) || strcmp(value, CONFIG_NO_IMAGE) == 0)
 			return ini_file_error(file, "image: '%.64s' is not an image's name", value);
 		(void)str_print(partition->image, sizeof(partition->image), "%s", value);

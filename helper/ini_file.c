@@ -56,7 +56,7 @@ const char *ini_file_word(struct ini_file *file, const char *key, const char *wo
 
 int ini_file_line(const struct ini_file *file)
 {
-	return file->value_line;
+	return file->value_line ? file->value_line : file->line;
 }
 
 static struct {

@@ -33,7 +33,7 @@ const char *ini_file_error(struct ini_file *file, const char *format, ...) __att
 const char *ini_file_word(struct ini_file *file, const char *key, const char *words, const char *value,
                           unsigned int *number);
 
-/** The line of the value that is being taken. */
+/** The line of the value, or of the section's heading, that is being taken. */
 int ini_file_line(const struct ini_file *file);
 
 /**

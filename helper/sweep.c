@@ -138,7 +138,7 @@ int verb_sweep(const struct caller *caller, const struct args *args, struct fail
 	rc = cgroup_hunt(sweep_stray, &sweep);
 	if (rc < 0)
 		log_error("the cgroups cannot be looked through: %s", strerror(-rc));
-	rc = leases_reconcile(true, RECONCILE_MS);
+	rc = leases_reconcile(!args->value[ARG_KEEP_QUARANTINE], RECONCILE_MS);
 	if (rc < 0)
 		log_error("the leases of VFs and devices cannot be read: %s", strerror(-rc));
 	sweep_cache(&sweep);

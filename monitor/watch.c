@@ -10,6 +10,9 @@
 #include "monitor/packet.h"
 #include "monitor/pause.h"
 #include "monitor/space.h"
+#include "monitor/vfio.h"
+
+#define WATCH_PCI_DEVICES "/sys/bus/pci/devices"
 
 /* From the console's "Kernel panic" to the end: what follows it on the console names the culprit. */
 #define WATCH_PANIC_MS 500
@@ -98,6 +101,22 @@ static void watch_on_io_error(virConnectPtr connection, virDomainPtr domain, con
 	watch_finish(owner);
 }
 
+/* QEMU has given it back: because the host's kernel asked for it, or because the guest does without it. */
+static void watch_on_removed(virConnectPtr connection, virDomainPtr domain, const char *alias, void *opaque)
+{
+	struct owner *owner = opaque;
+	const char *network = NULL;
+	const char *pci = vfio_device(owner->machine, alias, &network);
+
+	(void)connection;
+	(void)domain;
+	if (!pci || !owner->running || owner->ended || vfio_is_bound(WATCH_PCI_DEVICES, pci))
+		return;
+	owner_end(owner, EXIT_NODE, "the node took PCI device %s%s%s away from the running machine", pci,
+	          network ? ", the VF of network " : "", network ? network : "");
+	watch_finish(owner);
+}
+
 static void watch_on_reboot(virConnectPtr connection, virDomainPtr domain, void *opaque)
 {
 	struct owner *owner = opaque;
@@ -117,6 +136,9 @@ int watch_domain(struct owner *owner, virConnectPtr connection)
 		return -EIO;
 	if (virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_REBOOT,
 	                                     VIR_DOMAIN_EVENT_CALLBACK(watch_on_reboot), owner, NULL) < 0)
+		return -EIO;
+	if (virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
+	                                     VIR_DOMAIN_EVENT_CALLBACK(watch_on_removed), owner, NULL) < 0)
 		return -EIO;
 	if (virConnectDomainEventRegisterAny(connection, NULL, VIR_DOMAIN_EVENT_ID_IO_ERROR_REASON,
 	                                     VIR_DOMAIN_EVENT_CALLBACK(watch_on_io_error), owner, NULL) < 0)

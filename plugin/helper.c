@@ -15,6 +15,8 @@
 
 #include "common/paths.h"
 
+#define KILLED_MS 2000
+
 void helper_begin(struct helper_call *call, const char *verb)
 {
 	*call = (struct helper_call){.argv = {"wnodes-helper", verb}, .argc = 2};
@@ -104,19 +106,23 @@ static int drain(int errors, long long deadline)
 	}
 }
 
+/* Its exit code; -1: it was killed; -ETIMEDOUT: it was, and does not end, since the kernel keeps it. */
 static int reap(pid_t pid, long long deadline)
 {
 	struct timespec pause = {.tv_nsec = 2000000};
 	int status;
 
 	for (;;) {
-		pid_t got = waitpid(pid, &status, now_ms() < deadline ? WNOHANG : 0);
+		long long now = now_ms();
+		pid_t got = waitpid(pid, &status, WNOHANG);
 
 		if (got == pid)
 			return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 		if (got < 0 && errno != EINTR)
 			return -1;
-		if (now_ms() >= deadline)
+		if (now >= deadline + KILLED_MS)
+			return -ETIMEDOUT;
+		if (now >= deadline)
 			(void)kill(pid, SIGKILL);
 		nanosleep(&pause, NULL);
 	}
@@ -148,7 +154,12 @@ int helper_run(const struct helper_call *call, unsigned int seconds)
 	}
 	close(errors[0]);
 	code = reap(pid, deadline);
-	if (code < 0)
+	if (code == -ETIMEDOUT)
+		slurm_error(
+		        "wnodes: wnodes-helper %s (pid %d) does not end: the kernel keeps it; the node may have to be "
+		        "rebooted",
+		        call->argv[1], pid);
+	else if (code < 0)
 		slurm_error("wnodes: wnodes-helper %s died", call->argv[1]);
-	return code;
+	return code < 0 ? -1 : code;
 }

@@ -28,9 +28,9 @@ void helper_add(struct helper_call *call, const char *name, const char *value);
 
 /**
  * Execute the helper with an empty environment and wait at most so many
- * seconds, then kill it. What it writes to stderr goes to Slurm's log.
- * Returns its exit code, or -1 where it could not be run or was killed
- * (logged).
+ * seconds, then kill it, and wait two more: one that the kernel keeps is left
+ * behind. What it writes to stderr goes to Slurm's log. Returns its exit code,
+ * or -1 where it could not be run or was killed (logged).
  */
 int helper_run(const struct helper_call *call, unsigned int seconds);
 

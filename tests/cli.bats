@@ -91,8 +91,8 @@ tiny_source()
 	[ "$status" -eq 75 ]
 	[ "${#lines[@]}" -eq 10 ]
 	# a line names its file once
-	grep -qxF "$etc/images.d/cli-four.conf: alias: there is no image 'no-such-image'" <<< "$output"
-	for text in "unknown key 'colour'" 'boot_timeout:' 'partition main. image: .*no-such-image' '\[mounts\] /nonexistent/cli' 'image cli-one: .*No such file' \
+	grep -qxF "$etc/images.d/cli-four.conf:2: alias: there is no image 'no-such-image'" <<< "$output"
+	for text in "unknown key 'colour'" 'boot_timeout:' 'wnodes.conf:[0-9]*: .partition main. image: .*no-such-image' '\[mounts\] /nonexistent/cli' 'image cli-one: .*No such file' \
 		'image cli-two: .* is not a qcow2 image' 'note: image cli-two: .*no-such-group' \
 		"cli-three.conf:2: .*'nowhere'" 'cli-three.conf:3: format'; do
 		[ "$(grep -cE -- "$text" <<< "$output")" -eq 1 ]
@@ -145,4 +145,16 @@ note: image none: no job can ask for it, since --vm=none is no machine" ]
 		[ "$status" -eq 64 ]
 		[ "${#lines[@]}" -eq 1 ]
 	done
+}
+
+@test "what systemd sweeps with is installed, and does" {
+	local units command
+	units=$(cluster_folder)/usr/lib/systemd/system
+	systemd-analyze verify --man=no "$units/wnodes-sweep.service" "$units/wnodes-sweep.timer"
+	command=$(sed -n 's/^ExecStart=//p' "$units/wnodes-sweep.service")
+	# shellcheck disable=SC2086 # a program and its arguments
+	as_root $command
+	run as_root wnodes sweep --quarantine
+	[ "$status" -eq 64 ]
+	[ "$output" = "wnodes: sweep takes no arguments but --keep-quarantine" ]
 }

@@ -153,6 +153,18 @@ static const char *image_disk(struct image *image, struct ini_file *file, const 
 	return error;
 }
 
+static void image_note_line(struct image_lines *lines, const char *key, int line)
+{
+	if (strcmp(key, "alias") == 0)
+		lines->alias = line;
+	else if (strcmp(key, "source") == 0)
+		lines->source = line;
+	else if (strcmp(key, "initrd") == 0 || strcmp(key, "cmdline") == 0)
+		lines->boot = line;
+	else if (strcmp(key, "disk_mode") == 0 || strcmp(key, "disk_modes") == 0)
+		lines->disk = line;
+}
+
 static const char *image_take(void *context, struct ini_file *file, const char *section, const char *key,
                               const char *value)
 {
@@ -160,6 +172,7 @@ static const char *image_take(void *context, struct ini_file *file, const char *
 
 	(void)section;
 	image->keys++;
+	image_note_line(&image->lines, key, ini_file_line(file));
 	if (strcmp(key, "source") == 0)
 		return image_sources(image, file, value);
 	if (strcmp(key, "alias") == 0)
@@ -193,7 +206,9 @@ static const char *image_take(void *context, struct ini_file *file, const char *
 
 static const char *image_section(void *context, struct ini_file *file, const char *section)
 {
-	(void)context;
+	struct image *image = context;
+
+	image->lines.section = ini_file_line(file);
 	return strcmp(section, "image") == 0 ? NULL : ini_file_error(file, "unknown section [%s]", section);
 }
 
@@ -207,17 +222,21 @@ static bool image_is_packed(const char *path)
 /* By its digest the node has a copy of its own; without one a file is used where it lies. */
 static int image_place(struct image *image, const char *name, struct failure *why)
 {
+	int line = image->lines.source;
+
+	if (!image->lines.section)
+		return failure_set(why, EXIT_NODE, "%s: there is no [image] in it", name);
 	if (!image->sources[0])
-		return failure_set(why, EXIT_NODE, "%s: [image] has no source", name);
+		return failure_set(why, EXIT_NODE, "%s:%d: [image] has no source", name, image->lines.section);
 	if (image->sha256[0])
 		return 0;
 	if (strncmp(image->sources, "file://", 7) != 0)
-		return failure_set(why, EXIT_NODE, "%s: a source of http or https needs sha256", name);
+		return failure_set(why, EXIT_NODE, "%s:%d: a source of http or https needs sha256", name, line);
 	if (strchr(image->sources, ' '))
-		return failure_set(why, EXIT_NODE, "%s: several sources need sha256", name);
+		return failure_set(why, EXIT_NODE, "%s:%d: several sources need sha256", name, line);
 	if (image_is_packed(image->sources))
-		return failure_set(why, EXIT_NODE, "%s: a compressed source needs sha256, the digest of what is in it",
-		                   name);
+		return failure_set(why, EXIT_NODE,
+		                   "%s:%d: a compressed source needs sha256, the digest of what is in it", name, line);
 	memcpy(image->source, image->sources + 7, strlen(image->sources + 7) + 1);
 	image->sources[0] = 0;
 	return 0;
@@ -239,16 +258,17 @@ int image_read(struct image *image, FILE *stream, const char *name, struct failu
 		return rc;
 	if (image->alias[0])
 		return image->keys == 1 ? 0
-		                        : failure_set(why, EXIT_NODE, "%s: alias stands alone in its [image]", name);
+		                        : failure_set(why, EXIT_NODE, "%s:%d: alias stands alone in its [image]", name,
+		                                      image->lines.alias);
 	rc = image_place(image, name, why);
 	if (rc < 0)
 		return rc;
 	if (!image->kernel[0] && (image->initrd[0] || image->cmdline[0]))
-		return failure_set(why, EXIT_NODE, "%s: initrd and cmdline need a kernel", name);
+		return failure_set(why, EXIT_NODE, "%s:%d: initrd and cmdline need a kernel", name, image->lines.boot);
 	if (image->disk_mode[0] && image->disk_modes[0] &&
 	    !list_has(image->disk_modes, image->disk_mode, strlen(image->disk_mode)))
-		return failure_set(why, EXIT_NODE, "%s: disk_mode = %s is not one of disk_modes, %s", name,
-		                   image->disk_mode, image->disk_modes);
+		return failure_set(why, EXIT_NODE, "%s:%d: disk_mode = %s is not one of disk_modes, %s", name,
+		                   image->lines.disk, image->disk_mode, image->disk_modes);
 	return 0;
 }
 
@@ -319,17 +339,18 @@ static int image_load_entry(struct image *image, const char *name, struct failur
 int image_load(struct image *image, const char *name, struct failure *why)
 {
 	char alias[sizeof(image->alias)];
-	int rc = image_load_entry(image, name, why);
+	int line, rc = image_load_entry(image, name, why);
 
 	if (rc == 0 && image->alias[0]) {
+		line = image->lines.alias;
 		memcpy(alias, image->alias, sizeof(alias));
 		rc = image_load_entry(image, alias, why);
 		if (rc == -EINVAL)
-			rc = failure_set(why, EXIT_NODE, WNODES_IMAGES_D "/%s.conf: alias: there is no image '%s'",
-			                 name, alias);
+			rc = failure_set(why, EXIT_NODE, WNODES_IMAGES_D "/%s.conf:%d: alias: there is no image '%s'",
+			                 name, line, alias);
 		else if (rc == 0 && image->alias[0])
-			rc = failure_set(why, EXIT_NODE, WNODES_IMAGES_D "/%s.conf: alias: '%s' is an alias itself",
-			                 name, alias);
+			rc = failure_set(why, EXIT_NODE, WNODES_IMAGES_D "/%s.conf:%d: alias: '%s' is an alias itself",
+			                 name, line, alias);
 	}
 	(void)str_print(image->name, sizeof(image->name), "%s", name);
 	return rc;

@@ -19,9 +19,13 @@
 
 /* Flat: nothing to free. */
 struct image {
-	char name[65];                       /* as it was asked for */
-	char entry[65];                      /* of the entry that describes it: name, or what it is an alias of */
-	unsigned int keys;                   /* that its entry has */
+	char name[65];     /* as it was asked for */
+	char entry[65];    /* of the entry that describes it: name, or what it is an alias of */
+	unsigned int keys; /* that its entry has */
+	struct image_lines {
+		int section, alias, source, boot,
+		        disk;                /* boot: of initrd or cmdline; disk: of disk_mode or disk_modes */
+	} lines;                             /* of its entry; 0: not given */
 	char alias[65];                      /* "" where the entry is none; image_load() follows it */
 	char sources[IMAGE_SOURCES];         /* URLs, separated by a blank; "" where source is used where it lies */
 	char source[PATH_MAX];               /* the disk's path; of an image with sources, once it is in the cache */

@@ -16,7 +16,6 @@
 #include "common/exitcode.h"
 #include "common/mac.h"
 #include "common/str.h"
-#include "helper/journal.h"
 #include "helper/network/filter.h"
 #include "helper/network/netdev.h"
 #include "helper/network/network.h"
@@ -164,13 +163,13 @@ static int bridge_join(struct rtnl *rtnl, const char *name, const struct netdev_
 	return rc == 0 ? rtnl_up(rtnl, tap.index) : rc;
 }
 
-static int bridge_make_port(struct rtnl *rtnl, const struct network_request *request, const char *name,
-                            struct failure *why)
+static int bridge_make_port(struct rtnl *rtnl, const void *context, struct failure *why)
 {
-	const struct config_network *network = request->network;
+	const struct netdev_making *making = context;
+	const struct config_network *network = making->request->network;
 	struct rtnl_link bridge = {0};
 	struct netdev_wish wish;
-	int rc = netdev_wish(request, &wish, why);
+	int rc = netdev_wish(making->request, &wish, why);
 
 	if (rc == 0)
 		rc = bridge_find(rtnl, network, wish.vlan, &bridge, why);
@@ -178,19 +177,16 @@ static int bridge_make_port(struct rtnl *rtnl, const struct network_request *req
 		return rc;
 	if (wish.mac == bridge.mac)
 		return failure_set(why, EXIT_NODE, "the machine's MAC is bridge %s's own", network->bridge);
-	rc = journal_append(request->record->dirfd, network_bridge.journal, name);
-	if (rc < 0)
-		return failure_set(why, EXIT_NODE, "the job's journal: %s", strerror(-rc));
-	rc = tap_create(name);
+	rc = tap_create(making->name);
 	if (rc < 0)
 		return failure_set(why, EXIT_NODE, "a tap cannot be made with " TUN ": %s", strerror(-rc));
-	rc = bridge_join(rtnl, name, &wish, &bridge);
+	rc = bridge_join(rtnl, making->name, &wish, &bridge);
 	return rc < 0 ? netdev_failed(rtnl, rc, "a tap cannot be made a port of the bridge", why) : 0;
 }
 
 static int bridge_make(const struct network_request *request, struct kv *machine, struct failure *why)
 {
-	return netdev_make(request, machine, bridge_make_port, why);
+	return netdev_make(request, machine, network_bridge.journal, bridge_make_port, why);
 }
 
 /* One that a machine may be in; 0: there is none. */
@@ -205,21 +201,23 @@ static uint16_t some_vlan(const struct config_network *network)
 	return vlan;
 }
 
+static int bridge_look(struct rtnl *rtnl, const void *context, struct failure *why)
+{
+	const struct config_network *network = context;
+	struct rtnl_link bridge = {0};
+
+	return bridge_find(rtnl, network, some_vlan(network), &bridge, why);
+}
+
 static int bridge_check(const struct config *config, const struct config_network *network, struct failure *why)
 {
-	struct rtnl_link bridge = {0};
-	struct rtnl rtnl;
 	int rc;
 
 	(void)config;
 	/* its line is wrong, which has been said */
 	if (!network->bridge[0])
 		return 0;
-	rc = rtnl_open(&rtnl);
-	if (rc < 0)
-		return failure_set(why, EXIT_NODE, "rtnetlink: %s", strerror(-rc));
-	rc = bridge_find(&rtnl, network, some_vlan(network), &bridge, why);
-	rtnl_close(&rtnl);
+	rc = netdev_ask(bridge_look, network, why);
 	if (rc == 0 && access(TUN, F_OK) < 0)
 		rc = failure_set(why, EXIT_NODE, TUN ": %s (modprobe tun)", strerror(errno));
 	return rc;

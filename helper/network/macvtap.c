@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "common/exitcode.h"
-#include "helper/journal.h"
 #include "helper/network/filter.h"
 #include "helper/network/netdev.h"
 #include "helper/network/network.h"
@@ -95,22 +94,19 @@ static int macvtap_finish(struct rtnl *rtnl, const char *name, const struct netd
 	return rc == 0 ? rtnl_up(rtnl, macvtap.index) : rc;
 }
 
-static int macvtap_make_netdev(struct rtnl *rtnl, const struct network_request *request, const char *name,
-                               struct failure *why)
+static int macvtap_make_netdev(struct rtnl *rtnl, const void *context, struct failure *why)
 {
-	const struct config_network *network = request->network;
+	const struct netdev_making *making = context;
+	const struct config_network *network = making->request->network;
 	struct rtnl_link device = {0};
 	struct netdev_wish wish;
-	int rc = netdev_wish(request, &wish, why);
+	int rc = netdev_wish(making->request, &wish, why);
 
 	if (rc == 0)
 		rc = device_find(rtnl, network, &device, why);
 	if (rc < 0)
 		return rc;
-	rc = journal_append(request->record->dirfd, network_macvtap.journal, name);
-	if (rc < 0)
-		return failure_set(why, EXIT_NODE, "the job's journal: %s", strerror(-rc));
-	rc = macvtap_create(rtnl, name, &device, wish.mac, macvtap_mode(network->mode));
+	rc = macvtap_create(rtnl, making->name, &device, wish.mac, macvtap_mode(network->mode));
 	if (rc == -EINVAL || rc == -EBUSY)
 		return failure_set(why, EXIT_NODE,
 		                   "device %s is taken: mode = passthru is for one machine at a time, and for none "
@@ -120,31 +116,27 @@ static int macvtap_make_netdev(struct rtnl *rtnl, const struct network_request *
 		return failure_set(why, EXIT_NODE, "this kernel has no macvtap (modprobe macvtap)");
 	if (rc < 0)
 		return rtnl_failed(rtnl, rc, "a macvtap cannot be made", why);
-	rc = macvtap_finish(rtnl, name, &wish);
+	rc = macvtap_finish(rtnl, making->name, &wish);
 	return rc < 0 ? netdev_failed(rtnl, rc, "a macvtap cannot be set up", why) : 0;
 }
 
 static int macvtap_make(const struct network_request *request, struct kv *machine, struct failure *why)
 {
-	return netdev_make(request, machine, macvtap_make_netdev, why);
+	return netdev_make(request, machine, network_macvtap.journal, macvtap_make_netdev, why);
+}
+
+static int macvtap_look(struct rtnl *rtnl, const void *context, struct failure *why)
+{
+	struct rtnl_link device = {0};
+
+	return device_find(rtnl, context, &device, why);
 }
 
 static int macvtap_check(const struct config *config, const struct config_network *network, struct failure *why)
 {
-	struct rtnl_link device = {0};
-	struct rtnl rtnl;
-	int rc;
-
 	(void)config;
 	/* its line is wrong, which has been said */
-	if (!network->device[0])
-		return 0;
-	rc = rtnl_open(&rtnl);
-	if (rc < 0)
-		return failure_set(why, EXIT_NODE, "rtnetlink: %s", strerror(-rc));
-	rc = device_find(&rtnl, network, &device, why);
-	rtnl_close(&rtnl);
-	return rc;
+	return network->device[0] ? netdev_ask(macvtap_look, network, why) : 0;
 }
 
 static int macvtap_remove(const char *argument, bool old_boot)

@@ -9,7 +9,9 @@
 #include "common/str.h"
 #include "helper/bounded.h"
 #include "helper/ipv4.h"
+#include "helper/journal.h"
 
+#define ASK_MS 10000U
 #define REMOVE_MS 5000U /* a netdev ends with the last use of it in the kernel, which may be never */
 
 int netdev_wish(const struct network_request *request, struct netdev_wish *wish, struct failure *why)
@@ -26,23 +28,53 @@ int netdev_wish(const struct network_request *request, struct netdev_wish *wish,
 	return 0;
 }
 
-int netdev_make(const struct network_request *request, struct kv *machine,
-                int (*make)(struct rtnl *rtnl, const struct network_request *request, const char *name,
-                            struct failure *why),
+struct asking {
+	netdev_work *work;
+	const void *context;
+	struct failure why;
+};
+
+static int ask_now(void *context)
+{
+	struct asking *asking = context;
+	struct rtnl rtnl;
+	int rc = rtnl_open(&rtnl);
+
+	if (rc < 0)
+		return failure_set(&asking->why, EXIT_NODE, "rtnetlink: %s", strerror(-rc));
+	rc = asking->work(&rtnl, asking->context, &asking->why);
+	rtnl_close(&rtnl);
+	return rc;
+}
+
+int netdev_ask(netdev_work *work, const void *context, struct failure *why)
+{
+	struct asking asking = {.work = work, .context = context};
+	int rc = bounded_do(ask_now, &asking, sizeof(asking), ASK_MS);
+
+	if (rc == -ETIMEDOUT)
+		return failure_set(why, EXIT_NODE, "the kernel does not answer; the node may have to be rebooted");
+	if (rc < 0 && !asking.why.code)
+		return failure_set(why, EXIT_NODE, "rtnetlink: %s", strerror(-rc));
+	if (rc < 0)
+		*why = asking.why;
+	return rc;
+}
+
+int netdev_make(const struct network_request *request, struct kv *machine, const char *journal, netdev_work *make,
                 struct failure *why)
 {
 	struct failure found = {0};
 	char name[IFNAMSIZ];
-	struct rtnl rtnl;
+	const struct netdev_making making = {request, name};
 	int rc = network_netdev(request, machine, name);
 
 	if (rc == 0)
-		rc = rtnl_open(&rtnl);
+		rc = journal_append(request->record->dirfd, journal, name);
 	if (rc < 0)
-		return failure_set(why, EXIT_NODE, "network %s: rtnetlink: %s", request->network->name, strerror(-rc));
-	rc = make(&rtnl, request, name, &found);
-	rtnl_close(&rtnl);
-	if (rc < 0)
+		return failure_set(why, EXIT_NODE, "network %s: the job's journal: %s", request->network->name,
+		                   strerror(-rc));
+	if (netdev_ask(make, &making, &found) < 0)
 		return failure_set(why, found.code, "network %s: %s", request->network->name, found.message);
 	rc = network_put(request, machine, "target", name);
 	return rc < 0 ? failure_set(why, EXIT_NODE, "out of memory") : 0;

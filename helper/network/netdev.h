@@ -21,13 +21,27 @@ struct netdev_wish {
 /** Read it from the record. Returns 0 or -EIO with why (EXIT_NODE). */
 int netdev_wish(const struct network_request *request, struct netdev_wish *wish, struct failure *why);
 
-/**
- * Have make make the netdev name, which it journals first, and tell the
- * machine description its name. Returns 0 or a negative errno with why.
+/* What is asked of the kernel, in a child that has none of the caller's descriptors: 0, or a negative errno with why.
  */
-int netdev_make(const struct network_request *request, struct kv *machine,
-                int (*make)(struct rtnl *rtnl, const struct network_request *request, const char *name,
-                            struct failure *why),
+typedef int netdev_work(struct rtnl *rtnl, const void *context, struct failure *why);
+
+/**
+ * Do the work, which may never end, as helper/bounded.h does it. Returns 0, or
+ * a negative errno with why (EXIT_NODE), which says so where the kernel does not answer.
+ */
+int netdev_ask(netdev_work *work, const void *context, struct failure *why);
+
+/* The context of what makes a netdev. */
+struct netdev_making {
+	const struct network_request *request;
+	const char *name; /* the netdev's */
+};
+
+/**
+ * Have make make a netdev, journalled first under the kind journal, and tell
+ * the machine description its name. Returns 0 or a negative errno with why.
+ */
+int netdev_make(const struct network_request *request, struct kv *machine, const char *journal, netdev_work *make,
                 struct failure *why);
 
 /** rtnl_failed(), with what to do where the kernel cannot filter. Returns -EIO. */

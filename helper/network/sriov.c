@@ -422,12 +422,17 @@ static int check_pf(const char *name, struct failure *why)
 
 		if (rc < 0)
 			(void)failure_set(&found, EXIT_NODE, "sysfs does not know which PCI device VF %u is", index);
-		else if (vfio_check(&vf.pci, &group, &found) == 0)
+		else
+			rc = vfio_check(&vf.pci, &group, &found);
+		if (rc == 0)
 			return 0;
-		if (index == 0)
+		if (index == 0 || rc == -ETIMEDOUT)
 			first = found;
+		/* the others may take as long */
+		if (rc == -ETIMEDOUT)
+			break;
 	}
-	if (index == 0)
+	if (!first.code)
 		return failure_set(why, EXIT_NODE, "the adapter %s has no VFs (sriov_numvfs)", name);
 	return failure_set(why, EXIT_NODE, "the adapter %s: %.400s", name, first.message);
 }

@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/exitcode.h"
 #include "common/mac.h"
+#include "common/log.h"
 #include "common/str.h"
 #include "helper/bounded.h"
 
 #define SEARCH_MS 8000U
+#define PATIENCE_MS 750U /* with one VF, as long as there are others */
 
 /* A PF that the network names, and may be used. */
 struct candidate {
@@ -18,6 +21,7 @@ struct candidate {
 	unsigned int leased;
 	unsigned int place; /* in the network's list */
 	bool taken[VF_MAX];
+	bool hung[VF_MAX]; /* the kernel did not answer in time */
 };
 
 struct search {
@@ -27,9 +31,12 @@ struct search {
 	const char *own; /* token of the lease that the machine has already, or NULL */
 	struct candidate pfs[CONFIG_NETWORK_PFS];
 	unsigned int pf_count;
-	unsigned int leased, quarantined, elsewhere, vfs;
+	unsigned int leased, quarantined, elsewhere, vfs, hung;
 	char refused[VF_WHY_MAX + 64]; /* the first PF or VF that cannot be used, and why; "" */
 	struct vf_addressed addressed;
+	bool again;             /* those that hung, the others having been looked at */
+	unsigned int pf, index; /* the next to be looked at */
+	unsigned int hung_pf, hung_index;
 	struct vf_lease found;
 	struct failure why;
 };
@@ -188,27 +195,75 @@ static int none_is_fit(struct search *search)
 	return search->elsewhere > 0 ? -ENOENT : -EIO;
 }
 
-/* All that asks the kernel. */
-static int search_all(void *context)
+/* From the next VF on: all that asks the kernel for what it may never tell. -EAGAIN: none of them is fit. */
+static int look_on(void *context)
 {
 	struct search *search = context;
+	struct vf vf;
+
+	for (; search->pf < search->pf_count; search->pf++, search->index = 0) {
+		const struct candidate *candidate = &search->pfs[search->pf];
+
+		for (; search->index < VF_MAX; search->index++) {
+			if (vf_find(&candidate->pf.pci, search->index, &vf) == -ENOENT)
+				break;
+			if (candidate->hung[search->index] != search->again)
+				continue;
+			search->vfs += !search->again;
+			if (is_fit(search, candidate, search->index))
+				return 0;
+		}
+	}
+	return -EAGAIN;
+}
+
+/* What was being looked at is what is in the way. */
+static void say_hung(struct search *search)
+{
+	(void)str_print(search->refused, sizeof(search->refused),
+	                "VF %u of %s: the kernel does not answer; the node may have to be rebooted", search->hung_index,
+	                search->pfs[search->hung_pf].pf.netdev);
+}
+
+/* The VF that was being looked at comes last. Returns whether there are others. */
+static bool pass_over(struct search *search)
+{
+	if (search->pf < search->pf_count) {
+		search->hung_pf = search->pf;
+		search->hung_index = search->index++;
+		search->pfs[search->hung_pf].hung[search->hung_index] = true;
+		search->hung++;
+	}
+	return !search->again;
+}
+
+/* As long as there are others a VF has little time; those that took longer have what is left then. */
+static int search_all(struct search *search)
+{
+	uint64_t deadline = clock_steady() + SEARCH_MS, now;
 	int rc = vf_link_addressed(&search->addressed);
 
 	if (rc < 0)
 		return rc;
-	for (unsigned int i = 0; i < search->pf_count; i++) {
-		const struct candidate *candidate = &search->pfs[i];
-		struct vf vf;
+	while ((now = clock_steady()) < deadline) {
+		unsigned int left = (unsigned int)(deadline - now);
 
-		for (unsigned int index = 0; index < VF_MAX; index++) {
-			if (vf_find(&candidate->pf.pci, index, &vf) == -ENOENT)
-				break;
-			search->vfs++;
-			if (is_fit(search, candidate, index))
-				return 0;
-		}
+		if (!search->again && left > PATIENCE_MS)
+			left = PATIENCE_MS;
+		rc = bounded_do(look_on, search, sizeof(*search), left);
+		if (rc == -ETIMEDOUT && pass_over(search))
+			continue;
+		if (rc != -EAGAIN || search->again || search->hung == 0)
+			break;
+		search->again = true;
+		search->pf = search->index = 0;
 	}
-	return none_is_fit(search);
+	if (rc == -ETIMEDOUT)
+		say_hung(search);
+	else if (rc == 0 && search->hung > 0 && !search->again)
+		log_error("VF %u of %s: the kernel does not answer: the next job tries it again", search->hung_index,
+		          search->pfs[search->hung_pf].pf.netdev);
+	return rc == -EAGAIN || rc == -ETIMEDOUT ? none_is_fit(search) : rc;
 }
 
 int vf_choose(int folder, const struct config_network *network, const struct vf_nodes *nodes, uint64_t mac,
@@ -229,7 +284,7 @@ int vf_choose(int folder, const struct config_network *network, const struct vf_
 	find_missed(&search, folder);
 	qsort(search.pfs, search.pf_count, sizeof(search.pfs[0]), compare);
 	if (rc == 0)
-		rc = bounded_do(search_all, &search, sizeof(search), SEARCH_MS);
+		rc = search_all(&search);
 	if (rc == 0)
 		*lease = search.found;
 	else if (search.why.code)

@@ -25,7 +25,8 @@ bool vf_nodes_have(const struct vf_nodes *nodes, int node);
  * nobody, on the PF of which jobs have the fewest; under the lock of the leases
  * (folder). lease receives vf, original and driver. mac is the machine's: none
  * that a VF, the PF or a lease has, but for the machine's own with the token own (NULL: none). Returns 0, or -EIO with
- * why (EXIT_NODE), which says what is in the way of each; -ENOENT where a VF is only not on these nodes.
+ * why (EXIT_NODE), which says what is in the way of each; -ENOENT where a VF is only not on these nodes. One about
+ * which the kernel does not answer is passed over, and comes last; all of it takes some ten seconds at most.
  */
 int vf_choose(int folder, const struct config_network *network, const struct vf_nodes *nodes, uint64_t mac,
               const char *own, struct vf_lease *lease, struct failure *why);

@@ -469,6 +469,41 @@ static void the_agent_asks_where_nobody_else_does(void **state)
 	sh("ip link show dev nic1 | grep -qv ',UP'");
 }
 
+/* Whatever the client of another network makes of resolv.conf, and whenever. */
+static void the_jobs_servers_come_before_those_of_dhcp(void **state)
+{
+	const struct machine_network both[] = {fixed, asked};
+	char line[256];
+
+	(void)state;
+	sh("echo nameserver 1.1.1.1 > %s/resolv.conf", etc);
+	(void)snprintf(line, sizeof(line),
+	               "#!/bin/sh\nfor nic; do :; done\nip addr add 10.7.0.9/16 dev $nic\nsleep 0.5\n"
+	               "printf 'search x.org\\nnameserver 10.7.0.1\\n' > %s/resolv.conf\nsleep 100\n",
+	               etc);
+	install_client(line);
+	plug("nic0", MAC);
+	plug("nic1", OTHER_MAC);
+	sh("ip link set nic0-host up; ip link set nic1-host up");
+	begin(both, 2, true);
+	sh("[ \"$(cat %s/resolv.conf)\" = 'nameserver 10.1.2.1' ]", etc);
+	(void)snprintf(line, sizeof(line),
+	               "printf 'nameserver 10.1.2.1\\nsearch x.org\\nnameserver 10.7.0.1\\n' | cmp -s - %s/resolv.conf",
+	               etc);
+	assert_true(comes(15000, line));
+	assert_false(networks_hold(&networks));
+	/* with what the kernel tells of a lease that is renewed */
+	networks_look(&networks, networks.nics[1].since + 10000);
+	sh("printf 'nameserver 10.7.0.1\\n' > %s/resolv.conf; ip addr change 10.7.0.9/16 dev nic1 preferred_lft 900 "
+	   "valid_lft 900",
+	   etc);
+	(void)snprintf(line, sizeof(line),
+	               "printf 'nameserver 10.1.2.1\\nnameserver 10.7.0.1\\n' | cmp -s - %s/resolv.conf", etc);
+	assert_true(comes(5000, line));
+	networks_undo(&networks);
+	sh("[ \"$(cat %s/resolv.conf)\" = 'nameserver 1.1.1.1' ]", etc);
+}
+
 static void an_address_without_a_route_is_enough_after_a_moment(void **state)
 {
 	(void)state;
@@ -660,6 +695,7 @@ int main(void)
 	        IN_A_GUEST(what_is_taken_away_is_set_again),
 	        IN_A_GUEST(the_first_network_has_the_default_route),
 	        IN_A_GUEST(the_agent_asks_where_nobody_else_does),
+	        IN_A_GUEST(the_jobs_servers_come_before_those_of_dhcp),
 	        IN_A_GUEST(an_address_without_a_route_is_enough_after_a_moment),
 	        IN_A_GUEST(whoever_manages_the_nic_is_left_to_it),
 	        IN_A_GUEST(resolv_conf_keeps_what_else_it_says),

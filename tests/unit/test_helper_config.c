@@ -104,6 +104,11 @@ static void errors_have_file_and_line(void **state)
 	                    "F:2: boot_timeout: '0' is not a number of seconds from 1 to 86400");
 	assert_string_equal(config_says("[site]\nmemory_reserve = 1\n"),
 	                    "F:2: memory_reserve: '1' is not a size from 64 to 65536 MiB");
+	/* of two keys that do not go together the later one's */
+	assert_string_equal(config_says("[site]\nboot_timeout_max = 5\n\n"),
+	                    "F:2: boot_timeout is more than boot_timeout_max");
+	assert_string_equal(config_says("[site]\nboot_timeout_max = 5\nboot_timeout = 6\n[policy]\n"),
+	                    "F:3: boot_timeout is more than boot_timeout_max");
 	assert_string_equal(config_says("[policy]\nallow_users = a,,b\n"),
 	                    "F:2: allow_users is a list of names separated by commas");
 	assert_string_equal(config_says("[policy]\nallow_users =\n"),
@@ -185,7 +190,7 @@ static void bad_disks_have_file_and_line(void **state)
 	assert_string_equal(image_says("[image]\nsource = file:///x\ndisk_size = big\n"),
 	                    "I:3: disk_size: 'big' is not a size");
 	assert_string_equal(image_says("[image]\nsource = file:///x\ndisk_mode = raw\ndisk_modes = overlay\n"),
-	                    "I: disk_mode = raw is not one of disk_modes, overlay");
+	                    "I:4: disk_mode = raw is not one of disk_modes, overlay");
 	assert_string_equal(image_says("[image]\nsource = file:///x\ndisk_mode = raw\ndisk_modes = overlay, raw\n"
 	                               "disk_size = 20G\n"),
 	                    "");
@@ -214,7 +219,9 @@ static void policy_is_checked(void **state)
 	assert_false(config_partition_allows_none(&config, config_partition(&config, "p")));
 	assert_string_equal(config.user_commands, "");
 	assert_string_equal(config_says("[partition a/b]\n"), "F:1: 'a/b' is not a partition's name");
-	assert_string_equal(config_says("[partition p]\n"), "F: [partition p] has no image");
+	assert_string_equal(config_says("[partition p]\n"), "F:1: [partition p] has no image");
+	assert_string_equal(config_says("[site]\n[partition p]\nallow_none = yes\n[partition q]\nimage = el9\n"),
+	                    "F:2: [partition p] has no image");
 	assert_string_equal(config_says("[partition p]\nimage = none\n"), "F:2: image: 'none' is not an image's name");
 	assert_string_equal(config_says("[partition p]\nimage = /x\n"), "F:2: image: '/x' is not an image's name");
 	assert_string_equal(config_says("[partition p]\nimages = x\n"), "F:2: unknown key 'images' of a partition");
@@ -300,8 +307,10 @@ static void images(void **state)
 	assert_string_equal(image_says("[image]\nsource = file:///img/a.qcow2\n"), "");
 	assert_string_equal(image.format, "qcow2");
 	assert_int_equal(image.memory_min, 256 << 20);
-	assert_string_equal(image_says("[image]\nformat = raw\n"), "I: [image] has no source");
-	assert_string_equal(image_says("[image]\nsource = https://x/y\n"), "I: a source of http or https needs sha256");
+	assert_string_equal(image_says("[image]\nformat = raw\n"), "I:1: [image] has no source");
+	assert_string_equal(image_says("# nothing\n"), "I: there is no [image] in it");
+	assert_string_equal(image_says("[image]\nsource = https://x/y\n"),
+	                    "I:2: a source of http or https needs sha256");
 	assert_string_equal(image_says("[image]\nsource = file://host/y\n"),
 	                    "I:2: source: 'file://host/y' is not http://…, https://… or file:///PATH");
 	assert_string_equal(image_says("[image]\nsource = file:///a/../b\n"),
@@ -323,7 +332,7 @@ static void images(void **state)
 	assert_string_equal(image.machine, "pc");
 	assert_true(image.cloud_init && image.transitional);
 	assert_string_equal(image_says("[image]\nsource=file:///a\ninitrd=/i\n"),
-	                    "I: initrd and cmdline need a kernel");
+	                    "I:3: initrd and cmdline need a kernel");
 	assert_string_equal(image_says("[site]\n"), "I:1: unknown section [site]");
 	assert_string_equal(image_says("[image]\nsource=file:///a\nmemory_min=lots\n"), "I:3: memory_min is a size");
 }
@@ -347,9 +356,9 @@ static void where_an_image_comes_from(void **state)
 	assert_string_equal(image_says("[image]\nsource = file:///a\n"), "");
 	assert_false(image_is_cached(&image));
 	assert_string_equal(image.source, "/a");
-	assert_string_equal(image_says("[image]\nsource = file:///a file:///b\n"), "I: several sources need sha256");
+	assert_string_equal(image_says("[image]\nsource = file:///a file:///b\n"), "I:2: several sources need sha256");
 	assert_string_equal(image_says("[image]\nsource = file:///a.xz\n"),
-	                    "I: a compressed source needs sha256, the digest of what is in it");
+	                    "I:2: a compressed source needs sha256, the digest of what is in it");
 	assert_string_equal(image_says("[image]\nsource =\n"), "I:2: source is empty");
 	assert_string_equal(image_says("[image]\nsource = http://x/y, http://z/y\n"),
 	                    "I:2: source: URLs are separated by blanks; write a comma at the end of one as %2C");
@@ -367,7 +376,8 @@ static void aliases_and_tags(void **state)
 	(void)state;
 	assert_string_equal(image_says("[image]\nalias = el9:2026-10\n"), "");
 	assert_string_equal(image.alias, "el9:2026-10");
-	assert_string_equal(image_says("[image]\nalias = el9\nformat = raw\n"), "I: alias stands alone in its [image]");
+	assert_string_equal(image_says("[image]\nalias = el9\nformat = raw\n"),
+	                    "I:2: alias stands alone in its [image]");
 	assert_string_equal(image_says("[image]\nalias = a/b\n"),
 	                    "I:2: alias: 'a/b' is not an image's NAME or NAME:TAG");
 	assert_true(image_is_name("el9"));

@@ -210,16 +210,17 @@ static void sections_are_read(void **state)
 	        {"[device g]\ngres = gpu\ndevices = 01:10.0\n", "conf:3: devices: '01:10.0'"},
 	        {"[device g]\ngres = gpu\ndevices = 0000:01:10.0,,\n", "conf:3: devices: "},
 	        {"[device g]\ngres = gpu\ndevices = 0000:01:10.0 0000:01:10.2\n", "conf:3: devices: "},
-	        {"[device g]\ngres = gpu\ndevices = 0000:01:10.0, 0000:01:10.0\n", "0000:01:10.0 is given twice"},
+	        {"[device g]\ngres = gpu\ndevices = 0000:01:10.0, 0000:01:10.0\n",
+	         "conf:3: [device g]: 0000:01:10.0 is given twice"},
 	        {"[device g]\ngres = gpu\ndevices = 0000:01:10.a\n", "conf:3: devices: "},
-	        {"[device g]\ngres = gpu\n", "conf: [device g] has no devices"},
-	        {"[device g]\ndevices = 0000:01:10.0\n", "conf: [device g] has no gres"},
+	        {"[device g]\ngres = gpu\n", "conf:1: [device g] has no devices"},
+	        {"[device g]\ndevices = 0000:01:10.0\n", "conf:1: [device g] has no gres"},
 	        {"[device g]\nusers = a\n", "conf:2: unknown key 'users'"},
 	        {"[device ../g]\n", "'../g' is not a device's name"},
 	        {"[device g]\ngres = gpu\ndevices = 0000:01:10.0\n[device h]\ngres = gpu\ndevices = 0000:01:10.2\n",
-	         "GRES gpu is [device g]'s"},
+	         "conf:5: [device h]: GRES gpu is [device g]'s"},
 	        {"[device g]\ngres = gpu\ndevices = 0000:01:10.0\n[device h]\ngres = nic\ndevices = 0000:01:10.0\n",
-	         "[device h]: 0000:01:10.0 is given twice; also in [device g]"},
+	         "conf:6: [device h]: 0000:01:10.0 is given twice; also in [device g]"},
 	};
 
 	(void)state;

@@ -112,12 +112,14 @@ static void defaults(void **state)
 static void sections_are_checked(void **state)
 {
 	static const char *const wrong[][2] = {
-	        {"[policy]\nnetwork = fast\n", "F: [policy] network = fast: there is no [network fast]"},
+	        {"[policy]\nnetwork = fast\n", "F:2: [policy] network = fast: there is no [network fast]"},
 	        {"[policy]\nnetwork = a,\n", "F:2: network: '' is not a network's name"},
 	        {"[policy]\nnetwork = user, quiet\n[network quiet]\ntype = none\n",
-	         "F: [policy] network: quiet is of type none, and goes with no other network"},
+	         "F:2: [policy] network: quiet is of type none, and goes with no other network"},
 	        {"[network fast]\ntype = tun\n", "F:2: type: 'tun' is not sriov, bridge, macvtap, user or none"},
-	        {"[network fast]\n", "F: [network fast] has no type"},
+	        {"[network fast]\n", "F:1: [network fast] has no type"},
+	        {"[site]\n\n[network fast]\nmtu = 1500\n\n[policy]\nnetwork = fast\n",
+	         "F:3: [network fast] has no type"},
 	        {"[network a/b]\n", "F:1: 'a/b' is not a network's name"},
 	        {"[network]\n", "F:1: unknown section [network]: a network's is [network NAME]"},
 	        {"[network none]\ntype = user\n", "F:2: the network called none can only be of type none"},

@@ -9,6 +9,7 @@
 /* links: helper/cgroup_kill.o common/kv.o common/str.o common/log.o common/mac.o common/sha256.o tests/unit/sysfs.o */
 /* libs: -lmnl -Wl,--wrap=vf_link_read,--wrap=vf_link_write,--wrap=vf_link_addressed,--wrap=lease_folder */
 /* libs: -Wl,--wrap=record_open,--wrap=controller_drain,--wrap=state_mark,--wrap=record_save,--wrap=lease_each */
+/* libs: -Wl,--wrap=bounded_read,--wrap=bounded_do */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -45,6 +46,11 @@ static struct config_network network;
 static struct failure why;
 static int folder = -1;
 
+/* Who reads a path with hung in it waits until then; times are divided by hurry. */
+static const char *hung;
+static uint64_t answers_at;
+static unsigned int hurry = 1;
+
 static void begin(const char *state)
 {
 	sysfs_make(state);
@@ -57,6 +63,8 @@ static void begin(const char *state)
 static int end(void **state)
 {
 	(void)state;
+	hung = NULL;
+	hurry = 1;
 	vf_adapter_end();
 	sysfs_remove();
 	return 0;
@@ -365,6 +373,75 @@ static int take_mac(void *context, uint64_t number)
 {
 	*(uint64_t *)context = number;
 	return 0;
+}
+
+int __real_bounded_do(bounded_call *work, void *context, size_t size, unsigned int ms);
+int __wrap_bounded_do(bounded_call *work, void *context, size_t size, unsigned int ms);
+
+int __wrap_bounded_do(bounded_call *work, void *context, size_t size, unsigned int ms)
+{
+	return __real_bounded_do(work, context, size, ms / hurry);
+}
+
+int __real_bounded_read(const char *path, char *buffer, size_t size, unsigned int ms);
+int __wrap_bounded_read(const char *path, char *buffer, size_t size, unsigned int ms);
+
+static int wait_for_answer(const void *context)
+{
+	(void)context;
+	while (clock_steady() < answers_at)
+		clock_nap(10);
+	return 0;
+}
+
+int __wrap_bounded_read(const char *path, char *buffer, size_t size, unsigned int ms)
+{
+	int rc = hung && strstr(path, hung) ? bounded_run(wait_for_answer, NULL, ms / hurry) : 0;
+
+	return rc == 0 ? __real_bounded_read(path, buffer, size, ms) : rc;
+}
+
+/* Somebody waits in the driver, and the kernel keeps the device's lock for him. */
+static void a_vf_that_hangs_is_passed_over(void **state)
+{
+	uint64_t begun = clock_steady();
+	struct vf_lease lease;
+
+	(void)state;
+	begin("A");
+	hung = "0000:01:10.0/driver_override";
+	answers_at = UINT64_MAX;
+	assert_int_equal(vf_choose(folder, &network, &any, mac, NULL, &lease, &why), 0);
+	assert_int_equal(lease.vf.index, 1);
+	assert_true(clock_steady() - begun < 5000);
+	/* `wnodes check` names it, and waits for no other */
+	hurry = 5;
+	assert_int_equal(network_sriov.check(NULL, &network, &why), -EIO);
+	expect_why("driver_override: the kernel does not answer");
+}
+
+/* All others being the host's. */
+static void a_vf_that_answers_late_comes_last(void **state)
+{
+	struct vf_lease lease;
+	char path[64];
+
+	(void)state;
+	begin("A");
+	for (unsigned int i = 1; i < 4; i++) {
+		(void)snprintf(path, sizeof(path), "sys/class/net/enp1s0v%u/flags", i);
+		sysfs_put(path, "0x1003\n");
+	}
+	hung = "0000:01:10.0/driver_override";
+	answers_at = clock_steady() + 2000;
+	assert_int_equal(vf_choose(folder, &network, &any, mac, NULL, &lease, &why), 0);
+	assert_int_equal(lease.vf.index, 0);
+	answers_at = UINT64_MAX;
+	hurry = 5;
+	assert_int_equal(vf_choose(folder, &network, &any, mac, NULL, &lease, &why), -EIO);
+	assert_int_equal(why.code, EXIT_NODE);
+	expect_why("no VF is free: jobs have 0, 0 are quarantined, 0 on other NUMA nodes; VF 0 of enp1s0: the kernel "
+	           "does not answer");
 }
 
 static void the_macs_of_leases_are_known(void **state)
@@ -852,6 +929,8 @@ int main(void)
 	        cmocka_unit_test_teardown(each_job_gets_another_vf, end),
 	        cmocka_unit_test_teardown(a_mac_is_had_once, end),
 	        cmocka_unit_test_teardown(a_pf_that_is_down_has_no_vf_for_jobs, end),
+	        cmocka_unit_test_teardown(a_vf_that_hangs_is_passed_over, end),
+	        cmocka_unit_test_teardown(a_vf_that_answers_late_comes_last, end),
 	        cmocka_unit_test_teardown(the_macs_of_leases_are_known, end),
 	        cmocka_unit_test_teardown(a_vf_is_on_the_jobs_node, end),
 	        cmocka_unit_test_teardown(a_vf_comes_back_as_it_was, end),

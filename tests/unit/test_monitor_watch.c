@@ -12,12 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "common/exitcode.h"
 #include "monitor/pause.h"
 #include "monitor/space.h"
+#include "monitor/vfio.h"
 #include "monitor/watch.h"
 
 /* Of the owner's nothing but the verdicts is tested here. */
@@ -117,12 +120,58 @@ static void some_space_is_not_enough(void **state)
 		assert_int_equal(space_is_enough(&cases[i].space), cases[i].enough);
 }
 
+static void a_device_is_known_by_its_alias(void **state)
+{
+	const struct machine machine = {.networks = {{.name = "lan", .kind = MACHINE_BRIDGE},
+	                                             {.name = "fast", .kind = MACHINE_SRIOV, .pci = "0000:01:10.0"},
+	                                             {.name = "user", .kind = MACHINE_USER},
+	                                             {.name = "far", .kind = MACHINE_SRIOV, .pci = "0000:81:10.2"}},
+	                                .network_count = 4,
+	                                .devices = {.pci = {"0000:41:00.0"}, .count = 1}};
+	static const char *const others[] = {"net0", "hostdev", "hostdev3", "hostdev0x", "virtio-disk0", ""};
+	const char *network = NULL;
+
+	(void)state;
+	assert_string_equal(vfio_device(&machine, "hostdev0", &network), "0000:01:10.0");
+	assert_string_equal(network, "fast");
+	assert_string_equal(vfio_device(&machine, "hostdev1", &network), "0000:81:10.2");
+	assert_string_equal(network, "far");
+	assert_string_equal(vfio_device(&machine, "hostdev2", &network), "0000:41:00.0");
+	assert_null(network);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_null(vfio_device(&machine, others[i], &network));
+}
+
+/* A guest that does without its device has not lost it. */
+static void what_the_host_took_is_told_from_what_the_guest_left(void **state)
+{
+	char folder[] = "/tmp/wnodes-watch-XXXXXX", path[64], link[80];
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof(path), "%s/0000:01:10.0", folder);
+	(void)snprintf(link, sizeof(link), "%s/driver", path);
+	assert_false(vfio_is_bound(folder, "0000:01:10.0"));
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_false(vfio_is_bound(folder, "0000:01:10.0"));
+	assert_int_equal(symlink("../../../bus/pci/drivers/vfio-pci", link), 0);
+	assert_true(vfio_is_bound(folder, "0000:01:10.0"));
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(symlink("../../../bus/pci/drivers/igbvf", link), 0);
+	assert_false(vfio_is_bound(folder, "0000:01:10.0"));
+	assert_int_equal(unlink(link) + rmdir(path) + rmdir(folder), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(each_end_has_its_verdict), cmocka_unit_test(the_rest_ends_nothing),
-	        cmocka_unit_test(a_freezer_is_read),        cmocka_unit_test(the_largest_gives_way_first),
+	        cmocka_unit_test(each_end_has_its_verdict),
+	        cmocka_unit_test(the_rest_ends_nothing),
+	        cmocka_unit_test(a_freezer_is_read),
+	        cmocka_unit_test(the_largest_gives_way_first),
 	        cmocka_unit_test(some_space_is_not_enough),
+	        cmocka_unit_test(a_device_is_known_by_its_alias),
+	        cmocka_unit_test(what_the_host_took_is_told_from_what_the_guest_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

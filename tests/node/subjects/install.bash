@@ -49,8 +49,9 @@ product() {
 	printf '[site]\naccelerator = kvm\nslurmd_spool_dir = /var/spool/slurmd\n' >/root/wnodes.conf
 	configure </dev/null
 	echo 'required /usr/lib/slurm/wnodes.so' >/etc/slurm/plugstack.conf.d/wnodes.conf
-	mkdir -p /etc/systemd/system/slurmd.service.d
-	printf '[Service]\nExecStartPre=/usr/bin/wnodes sweep\n' >/etc/systemd/system/slurmd.service.d/wnodes.conf
+	systemctl daemon-reload
+	systemctl enable wnodes-sweep.service
+	systemctl enable --now wnodes-sweep.timer
 }
 
 slurm() {
