@@ -30,11 +30,11 @@ static void check_names(struct check *check, const char *where, const char *what
 {
 	char name[257];
 
-	while (list) {
+	do {
 		list = list_next(list, name, sizeof(name));
 		if (name[0] && !is_known(name))
 			check_note(check, "%s: this node knows no %s %s", where, what, name);
-	}
+	} while (list);
 }
 
 void check_users(struct check *check, const char *where, const char *list)

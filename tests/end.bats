@@ -38,7 +38,7 @@ same_end()
 	as_user srun -n1 "$@" 2> "$folder/host" || host=$?
 	echo "guest $guest, host $host"
 	cat "$folder/guest" "$folder/host"
-	[ "$guest" -eq "$host" ] && diff <(sed 's/StepId=.*//' "$folder/guest") <(sed 's/StepId=.*//' "$folder/host")
+	[ "$guest" -eq "$host" ] && diff <(srun_said "$folder/guest") <(srun_said "$folder/host")
 }
 
 @test "an exit code" {

@@ -78,7 +78,9 @@ transitional='0x1001 0x1000 0x1003 0x1005 0x1009 0x1002'
 	cmp "$folder/bytes" "$folder/back"
 	[ "$(cat "$folder/told")" = told ]
 	# daemons that no supervisor adopts there end with their step
-	in_job sh -c 'setsid sh -c "sleep 300 & echo \$!" &' > "$folder/pid"
+	# shellcheck disable=SC2016
+	in_job sh -c 'setsid sh -c "sleep 300 & echo \$! > /tmp/daemon" & for i in $(seq 100); do [ -s /tmp/daemon ] && break; sleep 0.1; done; cat /tmp/daemon' > "$folder/pid"
+	[ -s "$folder/pid" ]
 	wait_until 20 refute in_job kill -0 "$(cat "$folder/pid")" 2> /dev/null
 	as_user scancel "$job"
 	wait_job "$job"

@@ -48,7 +48,7 @@ person()
 	cat -v "$folder/guest" "$folder/guest.err"
 	code=$guest
 	[ "$guest" -ne 99 ] && [ "$guest" -eq "$host" ] && diff <(settled "$folder/guest") <(settled "$folder/host") &&
-		diff <(sed 's/StepId=.*//' "$folder/guest.err") <(sed 's/StepId=.*//' "$folder/host.err")
+		diff <(srun_said "$folder/guest.err") <(srun_said "$folder/host.err")
 }
 
 # at_pty NAME SRUN-OPTION…: srun's own errors apart, since they may come amidst the output
@@ -87,11 +87,13 @@ guest_has()
 }
 
 @test "a full-screen program: vi edits a file, the same screens as on the host" {
-	program=(env -i PATH=/usr/bin:/bin TERM=vt100 HOME=/tmp busybox sh -c 'rm -f /tmp/edited; vi /tmp/edited; cat /tmp/edited')
+	local file=/tmp/edited-$test_user
+	program=(env -i PATH=/usr/bin:/bin TERM=vt100 HOME=/tmp busybox sh -c "rm -f $file; vi $file; cat $file")
+	rm -f "$file"
 	person 'expect ~' 'wait 0.3' 'send ione line\r' 'wait 0.2' 'send another\x1b' 'wait 0.2' 'send :wq\r' 'expect another'
 	[ "$code" -eq 0 ]
 	grep -q 'one line' "$folder/guest"
-	rm -f /tmp/edited
+	rm -f "$file"
 }
 
 @test "Ctrl-C, Ctrl-\\ and death by another signal end it as on the host" {

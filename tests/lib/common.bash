@@ -28,6 +28,14 @@ as_other()
 	cluster exec --user "$other_user" -- "$@"
 }
 
+# srun_said FILE: what srun itself wrote, without its steps' numbers, and without whether it
+# waited for the node, which is the tests' before
+srun_said()
+{
+	sed -e 's/StepId=.*//' -e '/^srun: job [0-9]* queued and waiting for resources$/d' \
+		-e '/^srun: job [0-9]* has been allocated resources$/d' "$1"
+}
+
 as_root()
 {
 	cluster exec -- "$@"

@@ -97,10 +97,10 @@ class Run:
             (self.folder / "again").touch(exist_ok=False)
         except FileExistsError:
             return False
-        begun = self.todo[0]
-        if self.after_reset(begun):
-            begun = self.subjects.index("reset") - 1
-        self.todo = [0, *range(max(begun, 1), len(self.subjects))]
+        rest = self.todo
+        if self.after_reset(rest[0]):
+            rest = range(self.subjects.index("reset") - 1, len(self.subjects))
+        self.todo = [0, *(index for index in rest if index > 0)]
         return True
 
     def failing(self):

@@ -10,7 +10,7 @@ swept() {
 	local job
 	no_leftovers || { leftovers; return 1; }
 	while read -r job; do
-		journalctl -b -u slurmd --no-pager | grep "job $job on cn1 is no more: swept"
+		journalctl -b -u wnodes-sweep --no-pager | grep "job $job on cn1 is no more: swept"
 	done </root/jobs
 }
 

@@ -4,35 +4,14 @@
 . /share/subjects/lib.bash
 
 # what srun says where there is none is in /run/said
-boots() {
+held() {
 	hold_machine -c3 --mem=1700M --vm-boot-timeout=100 --vm-mount=/srv/numa:/mnt/numa >/run/said 2>&1 || { cat /run/said; return 1; }
 }
 
-lost() { grep -h -E 'the guest rebooted itself|did not become ready' /run/said "/home/alice/job-$(job).out" | head -n 1 | grep .; }
-
-# steady COMMAND: the emulated CPUs lose one in ten machines with several vCPUs: it resets itself, or stands
-# still. Then there is another one, once in all, and a line in /run/again; what else fails is no emulator's.
-steady() {
-	local status=0
-	# not where bash ignores errors: in a condition
-	(
-		set -euo pipefail
-		"$@"
-	) &
-	wait $! || status=$?
-	[ $status -ne 0 ] || return 0
-	[ ! -s /run/again ] && wait_until 5 lost >/run/lost || return $status
-	mv /run/lost /run/again
-	scancel "$(job)"
-	nothing_left
-	[ "$1" = boots ] || boots
-	"$@"
-}
-
 machine() {
-	rm -rf /srv/numa /run/again
+	rm -rf /srv/numa
 	install -d -o alice -g alice /srv/numa
-	steady boots
+	steady held
 }
 
 # CPUs 0 and 1 are of node 0, 2 is of node 1
