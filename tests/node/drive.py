@@ -9,8 +9,8 @@ and `not ok TEXT` are counted. The word `reset` instead of a subject cuts the no
 and boots it again. What passed and failed is in FOLDER/NAME/counts at the end, two numbers.
 
 Where the node itself stands still, which its emulator has made it do now and then, a fresh
-one is booted, installed by the first subject, and the subject runs once more; but one node
-of those in FOLDER is given this, once. Subjects in which something failed, two at most, run
+one is booted, installed by the first subject, and the subject runs once more; twice for all
+nodes in FOLDER. Subjects in which something failed, two at most, run
 once more in a fresh node, and that counts: the emulated CPUs lose machines, too. What failed
 the first time is printed all the same, and named at the end: `unsteady: SUBJECT`.
 WNODES_NODE_SUBJECT_SECONDS is what a subject may take, 480 unless set; with
@@ -28,6 +28,7 @@ import node  # noqa: E402
 
 SUBJECT_SECONDS = int(os.environ.get("WNODES_NODE_SUBJECT_SECONDS", 480))
 SILENT_SECONDS = 240
+FRESH = 2  # nodes that are booted in the place of those that their emulator lost
 begun = time.monotonic()
 
 
@@ -92,10 +93,14 @@ class Run:
         return "reset" in self.subjects and index >= self.subjects.index("reset") - 1
 
     def repeat(self):
-        """Whether this was the first standstill of all the nodes: then what was begun is to do again."""
-        try:
-            (self.folder / "again").touch(exist_ok=False)
-        except FileExistsError:
+        """Whether a fresh node is to go on, twice for all the nodes: then what was begun is to do again."""
+        for number in range(FRESH):
+            try:
+                (self.folder / f"fresh{number}").touch(exist_ok=False)
+                break
+            except FileExistsError:
+                pass
+        else:
             return False
         rest = self.todo
         if self.after_reset(rest[0]):
@@ -125,7 +130,7 @@ class Run:
             except node.Broken as error:
                 console = (self.work / "console").read_text(errors="replace")
                 repeats = isinstance(error, node.Still) and not node.has_said_why(console) and self.repeat()
-                say(f"{error}: its emulator's fault, a fresh one is booted for it once" if repeats else f"not ok {error}")
+                say(f"{error}: its emulator's fault, a fresh one goes on" if repeats else f"not ok {error}")
                 print("".join(f"  {line}\n" for line in console.splitlines()[-30:]), flush=True)
                 if not repeats:
                     self.counts.append((0, 1))

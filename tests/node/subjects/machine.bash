@@ -7,14 +7,6 @@ first() {
 	as alice srun -n1 --vm=tiny uname -r | tee /dev/stderr | grep '^6\.1\.'
 }
 
-held() { hold_machine -n2 >/run/said 2>&1 || { cat /run/said; return 1; }; }
-
-# the machine is this subject's alone
-machine() {
-	rm -f /run/again
-	steady held
-}
-
 kvm() {
 	local pid
 	pid=$(machine_pid qemu-system)
@@ -70,13 +62,12 @@ signals() {
 
 step 200 "srun --vm=tiny runs in a machine" first
 step 60 "it leaves nothing" nothing_left
-step 400 "a batch job of two CPUs in a machine, and a step in it" machine
-step 190 "QEMU is the job's user's, runs on KVM and in the job's cgroup" steady kvm
-step 210 "3 MB through stdin and stdout" steady streams
-step 210 "exit codes" steady codes
-step 190 "the user and his home" steady identity
-step 210 "srun --multi-prog" steady programs
-step 190 "wnodes images and wnodes status" steady commands
-step 210 "a signal reaches the task" steady signals
+step 200 "a batch job of two CPUs in a machine, and a step in it" hold_machine -n2
+step 40 "QEMU is the job's user's, runs on KVM and in the job's cgroup" kvm
+step 60 "3 MB through stdin and stdout" streams
+step 60 "exit codes" codes
+step 40 "the user and his home" identity
+step 60 "srun --multi-prog" programs
+step 40 "wnodes images and wnodes status" commands
+step 60 "a signal reaches the task" signals
 step 60 "scancel ends it and nothing is left" release_machine
-[ ! -s /run/again ] || echo "one machine was the emulator's loss, and there was another: $(cat /run/again)"
