@@ -22,6 +22,7 @@
 
 #define KILLED_MS 200U /* for a child that a signal does reach */
 #define DESCRIPTORS 8192
+#define TRIES 3 /* somebody kills the child alone: an administrator, or the kernel for want of memory */
 
 static bool bounded_within; /* this process is such a child */
 
@@ -60,24 +61,39 @@ static int bounded_wait(pid_t pid, int *status, unsigned int ms)
 	return ended == pid;
 }
 
-int bounded_run(bounded_work *work, const void *context, unsigned int ms)
+/* Whether a child did it, or was ended, by the deadline; status is what became of it. */
+static int run_once(bounded_work *work, const void *context, uint64_t deadline, int *status)
 {
-	pid_t parent = getpid(), pid;
-	int status = 0;
+	uint64_t now = clock_steady();
+	pid_t parent = getpid(), pid = fork();
 
-	if (bounded_within)
-		return work(context);
-	pid = fork();
 	if (pid == 0)
 		bounded_child(work, context, parent);
 	if (pid < 0)
 		return -errno;
-	if (bounded_wait(pid, &status, ms))
-		return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+	if (bounded_wait(pid, status, deadline > now ? (unsigned int)(deadline - now) : 0))
+		return 0;
 	(void)kill(pid, SIGKILL);
-	if (!bounded_wait(pid, &status, KILLED_MS))
+	if (!bounded_wait(pid, status, KILLED_MS))
 		(void)cgroup_leave_child(pid);
 	return -ETIMEDOUT;
+}
+
+int bounded_run(bounded_work *work, const void *context, unsigned int ms)
+{
+	uint64_t deadline = clock_steady() + ms;
+	int status = 0, rc = 0;
+
+	if (bounded_within)
+		return work(context);
+	for (int tries = 0; tries < TRIES; tries++) {
+		rc = run_once(work, context, deadline, &status);
+		if (rc < 0 || WIFEXITED(status))
+			break;
+	}
+	if (rc < 0)
+		return rc;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 }
 
 struct task {

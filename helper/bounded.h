@@ -9,13 +9,17 @@
 
 #include <stddef.h>
 
-/* Runs in a child that has none of the caller's descriptors; returns 0 or a negative errno. */
+/*
+ * Runs in a child that has none of the caller's descriptors; returns 0 or a
+ * negative errno. Where somebody kills the child it is begun again.
+ */
 typedef int bounded_work(const void *context);
 
 /**
  * Do the work in a child and wait for it, ms at most. Returns what it returned,
- * or -ETIMEDOUT: then the child, which is killed but may never end, is in no
- * job's cgroup any more and is not waited for, and what it was at is to be given up.
+ * -EIO where the child was killed three times, or -ETIMEDOUT: then the child,
+ * which is killed but may never end, is in no job's cgroup any more and is not
+ * waited for, and what it was at is to be given up.
  */
 int bounded_run(bounded_work *work, const void *context, unsigned int ms);
 

@@ -252,6 +252,31 @@ static void what_the_work_returns_comes_back(void **state)
 	assert_int_equal(bounded_write("/nonexistent/file", "x", 5000), -ENOENT);
 }
 
+struct victim {
+	int kills, runs;
+};
+
+static int fall(void *context)
+{
+	struct victim *victim = context;
+
+	victim->runs++;
+	if (victim->runs <= victim->kills)
+		(void)raise(SIGKILL);
+	return 0;
+}
+
+static void what_somebody_kills_is_begun_again(void **state)
+{
+	struct victim once = {.kills = 1}, always = {.kills = 100};
+
+	(void)state;
+	assert_int_equal(bounded_do(fall, &once, sizeof(once), 5000), 0);
+	assert_int_equal(once.runs, 2);
+	assert_int_equal(bounded_do(fall, &always, sizeof(always), 5000), -EIO);
+	assert_int_equal(always.runs, 3);
+}
+
 static void a_reset_needs_a_method(void **state)
 {
 	(void)state;
@@ -315,6 +340,7 @@ int main(void)
 	        cmocka_unit_test_teardown(an_open_group_is_seen, remove_tree),
 	        cmocka_unit_test(a_child_that_stays_holds_nothing),
 	        cmocka_unit_test(what_the_work_returns_comes_back),
+	        cmocka_unit_test(what_somebody_kills_is_begun_again),
 	        cmocka_unit_test(groups_are_described_once),
 	};
 
