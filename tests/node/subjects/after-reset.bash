@@ -5,12 +5,15 @@
 
 services() { wait_until 90 systemctl -q is-active munge slurmctld slurmd; }
 
+# of all units: journald does not always know whose a program was that has ended
+said_swept() { journalctl -b --no-pager | grep "job $1 on cn1 is no more: swept"; }
+
 # before slurmd took anything on: nothing depends on the controller
 swept() {
 	local job
 	no_leftovers || { leftovers; return 1; }
 	while read -r job; do
-		journalctl -b -u wnodes-sweep --no-pager | grep "job $job on cn1 is no more: swept"
+		wait_until 10 said_swept "$job"
 	done </root/jobs
 }
 
