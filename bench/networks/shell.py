@@ -69,7 +69,10 @@ class Shell:
         return lines[-1] if lines else "its shell has ended"
 
     def close(self):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:  # its machine has gone before
+            pass
         try:
             self.process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
