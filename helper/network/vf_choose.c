@@ -195,7 +195,8 @@ static int none_is_fit(struct search *search)
 	return search->elsewhere > 0 ? -ENOENT : -EIO;
 }
 
-/* From the next VF on: all that asks the kernel for what it may never tell. -EAGAIN: none of them is fit. */
+/* From the next VF on: all that asks the kernel for what it may never tell. -ESRCH, which no fork(2) says: none is fit.
+ */
 static int look_on(void *context)
 {
 	struct search *search = context;
@@ -214,7 +215,7 @@ static int look_on(void *context)
 				return 0;
 		}
 	}
-	return -EAGAIN;
+	return -ESRCH;
 }
 
 /* What was being looked at is what is in the way. */
@@ -253,7 +254,7 @@ static int search_all(struct search *search)
 		rc = bounded_do(look_on, search, sizeof(*search), left);
 		if (rc == -ETIMEDOUT && pass_over(search))
 			continue;
-		if (rc != -EAGAIN || search->again || search->hung == 0)
+		if (rc != -ESRCH || search->again || search->hung == 0)
 			break;
 		search->again = true;
 		search->pf = search->index = 0;
@@ -263,7 +264,7 @@ static int search_all(struct search *search)
 	else if (rc == 0 && search->hung > 0 && !search->again)
 		log_error("VF %u of %s: the kernel does not answer: the next job tries it again", search->hung_index,
 		          search->pfs[search->hung_pf].pf.netdev);
-	return rc == -EAGAIN || rc == -ETIMEDOUT ? none_is_fit(search) : rc;
+	return rc == -ESRCH || rc == -ETIMEDOUT ? none_is_fit(search) : rc;
 }
 
 int vf_choose(int folder, const struct config_network *network, const struct vf_nodes *nodes, uint64_t mac,
